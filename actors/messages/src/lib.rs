@@ -1,0 +1,1 @@
+//! Ground: the actix messages, one file per receiving actor.

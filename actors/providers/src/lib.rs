@@ -1,0 +1,37 @@
+//! First floor: the places that answer model calls.
+//!
+//! One trait, one folder per wire, one line per folder in [`registry`]. Adapters translate and report; they never
+//! retry, never choose another model and keep no count of calls: that is the runtime's work.
+
+pub mod error;
+
+use std::pin::Pin;
+
+use futures_util::Stream;
+use mosaic_types::{ChatEvent, ChatRequest, ProviderName};
+
+pub use error::ProviderError;
+
+/// A model as its provider lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelInfo {
+    pub id: String,
+}
+
+/// A future that may be run on any thread.
+pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A model's answer as it is made. Dropping it ends the call at the provider too.
+pub type ChatStream = Pin<Box<dyn Stream<Item = Result<ChatEvent, ProviderError>> + Send>>;
+
+/// A place that answers model calls.
+pub trait Provider: Send + Sync {
+    /// Its name in the config.
+    fn name(&self) -> &ProviderName;
+
+    /// Asks which models it has; costs nothing at the provider.
+    fn models(&self) -> Work<Result<Vec<ModelInfo>, ProviderError>>;
+
+    /// Sends one call. Resolves when the provider has begun to answer with success; then the stream tells the rest.
+    fn chat(&self, request: ChatRequest) -> Work<Result<ChatStream, ProviderError>>;
+}

@@ -1,0 +1,1 @@
+//! Second floor: the actors that take a message to an answer.

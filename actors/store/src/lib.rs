@@ -1,0 +1,54 @@
+//! First floor: the durable journal and its tables.
+//!
+//! [`Store`] is what the house knows of a database; `sqlite` is the one that is inside the binary. Both sides of the
+//! trait are held by one contract suite, so a second database is a folder and its migrations.
+
+pub mod error;
+
+use std::pin::Pin;
+
+use mosaic_types::journal::{MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
+use mosaic_types::page::{Limit, Page};
+use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
+
+pub use error::StoreError;
+
+/// A future that may be run on any thread.
+pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A database that holds what was accepted.
+pub trait Store: Send + Sync {
+    /// Carries out `batch` in order, in one transaction with one sync at its end, as one job that is never cancelled:
+    /// dropping the future does not stop it. Answers one result per write. Where the transaction as a whole fails,
+    /// each write is tried in a transaction of its own, so that one bad write costs only itself.
+    fn commit(&self, batch: Vec<Write>) -> Work<'static, Vec<Result<Outcome, StoreError>>>;
+
+    fn session(&self, id: &SessionId) -> Work<'_, Option<SessionRow>>;
+
+    /// Newest change first. `user`: only theirs; `None`: all.
+    fn sessions(&self, user: Option<UserId>, cursor: Option<String>, limit: Limit) -> Work<'_, Page<SessionRow>>;
+
+    /// Oldest first.
+    fn messages(&self, id: &SessionId, cursor: Option<String>, limit: Limit) -> Work<'_, Page<MessageRow>>;
+
+    /// Journaled events with a seq above `after`, oldest first, `limit` at the most.
+    fn events(&self, id: &SessionId, after: Seq, limit: Limit) -> Work<'_, Vec<SessionEvent>>;
+
+    fn turn(&self, id: TurnId) -> Work<'_, Option<TurnRow>>;
+
+    /// What a session actor needs to live again. `context_bytes`: how much text of ended turns to bring, newest
+    /// first, never a part of a turn; the cost does not grow with the age of the session.
+    fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Work<'_, Option<Snapshot>>;
+
+    /// Sessions with turns that have not ended.
+    fn unfinished(&self) -> Work<'_, Vec<SessionId>>;
+
+    /// All tokens, revoked ones too.
+    fn tokens(&self) -> Work<'_, Vec<TokenRow>>;
+
+    /// The first owner, if there is one.
+    fn owner(&self) -> Work<'_, Option<UserId>>;
+
+    /// A write and its undoing went through: the disk takes writes.
+    fn writable(&self) -> Work<'_, ()>;
+}

@@ -1,0 +1,1 @@
+//! Ground: supervision of actix actors, the OTP way. Knows nothing of chat.

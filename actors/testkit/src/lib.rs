@@ -1,0 +1,1 @@
+//! Beside the house: fakes of the outside world that speak the real wire.

@@ -1,0 +1,107 @@
+//! What happens in a session, as every reader of it sees it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Code;
+use crate::ids::{AgentName, ProviderName, Seq, SessionId, TurnId};
+use crate::usage::Usage;
+
+/// The good end of a turn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinishedTurn {
+    /// The final answer, without what was said before tool calls.
+    pub text: String,
+    pub model: String,
+    pub provider: ProviderName,
+    /// Why this model answered, in words.
+    pub route_reason: String,
+    pub stop_reason: String,
+    pub usage: Usage,
+    /// `None` where the model has no price in the config.
+    pub cost_usd: Option<f64>,
+}
+
+/// What happened. Tagged by `type` on the wire.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum EventBody {
+    /// An input was stored. Journaled.
+    #[serde(rename = "turn.accepted")]
+    TurnAccepted { text: String },
+    /// The turn began, and with it its first model call. Journaled.
+    #[serde(rename = "turn.started")]
+    TurnStarted { agent: AgentName },
+    /// The turn was cut off and begins again; text shown so far is void. Journaled.
+    #[serde(rename = "turn.restarted")]
+    TurnRestarted { attempt: u32 },
+    /// A piece of the answer; `offset` in bytes within its step and attempt. Not journaled.
+    #[serde(rename = "turn.delta")]
+    TurnDelta { attempt: u32, step: u32, offset: usize, text: String },
+    /// A piece of the model's thinking. Not journaled.
+    #[serde(rename = "turn.thinking")]
+    TurnThinking { text: String },
+    /// A model or tool call began. Not journaled: its intent is in the event before it.
+    #[serde(rename = "step.started")]
+    StepStarted { kind: StepKind, name: String },
+    /// A model or tool call ended. Journaled when it is part of an end, otherwise live only.
+    #[serde(rename = "step.finished")]
+    StepFinished { kind: StepKind, name: String, ok: bool },
+    /// The turn was answered. Journaled.
+    #[serde(rename = "turn.finished")]
+    TurnFinished(FinishedTurn),
+    /// The turn ended without an answer. Journaled.
+    #[serde(rename = "turn.failed")]
+    TurnFailed { code: Code, message: String },
+    /// The turn was cancelled. Journaled.
+    #[serde(rename = "turn.cancelled")]
+    TurnCancelled {},
+    /// The session itself changed. Journaled.
+    #[serde(rename = "session.changed")]
+    SessionChanged { agent: AgentName, title: String },
+}
+
+/// What kind of step ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepKind {
+    Model,
+    Tool,
+}
+
+impl EventBody {
+    /// Whether this is one of the three ends of a turn.
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::TurnFinished(_) | Self::TurnFailed { .. } | Self::TurnCancelled {})
+    }
+}
+
+/// An event with its place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionEvent {
+    #[serde(flatten)]
+    pub body: EventBody,
+    pub session: SessionId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<TurnId>,
+    /// Set when journaled: 1, 2, 3 … per session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<Seq>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_read_back_as_they_were_written() {
+        let event = SessionEvent {
+            body: EventBody::TurnDelta { attempt: 1, step: 1, offset: 3, text: "hi".into() },
+            session: "s1".parse().expect("valid"),
+            turn: None,
+            seq: Some(7),
+        };
+        let json = serde_json::to_string(&event).expect("serialises");
+        assert_eq!(json, r#"{"type":"turn.delta","attempt":1,"step":1,"offset":3,"text":"hi","session":"s1","seq":7}"#);
+        assert_eq!(serde_json::from_str::<SessionEvent>(&json).expect("parses"), event);
+    }
+}

@@ -1,0 +1,334 @@
+//! What is written to the store, and what is read back from it.
+//!
+//! A [`Write`] is one all-or-nothing change. Writes of one session carry the epoch under which their writer took the
+//! session; a stale epoch changes nothing. Conflicts are outcomes, not errors, so that one write cannot spoil the
+//! batch it travels in.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::chat::{ChatMessage, Role};
+use crate::event::{EventBody, FinishedTurn, SessionEvent};
+use crate::ids::{AgentName, Epoch, Seq, SessionId, TokenId, TurnId, UserId};
+use crate::outside::Timestamp;
+use crate::principal::UserRole;
+
+/// The channel of sessions made over HTTP, WebSocket, the terminal and the browser.
+pub const API_CHANNEL: &str = "api";
+
+/// Where a turn stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TurnState {
+    Queued,
+    Running,
+    Finished,
+    Failed,
+    Cancelled,
+}
+
+impl TurnState {
+    const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Finished, Self::Failed, Self::Cancelled];
+
+    /// The state's name on the wire and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state by its name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// Whether the turn has ended.
+    pub fn is_end(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// Where a session stands, as lists show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionPhase {
+    Idle,
+    Running,
+    Queued,
+    Down,
+}
+
+impl SessionPhase {
+    /// The phase's name on the wire and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Running => "running",
+            Self::Queued => "queued",
+            Self::Down => "down",
+        }
+    }
+
+    /// The phase by its name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Idle, Self::Running, Self::Queued, Self::Down].into_iter().find(|phase| phase.as_str() == text)
+    }
+}
+
+/// What names an input for good: a second one with the same four is the same input.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct InboxKey {
+    pub channel: Arc<str>,
+    pub account: Arc<str>,
+    pub conversation: Arc<str>,
+    /// The platform's event id, or the client's idempotency key.
+    pub event: Arc<str>,
+}
+
+/// Stores an input: inbox row, user message, turn row, events, and, where it starts at once, the intent of its first
+/// model call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AcceptTurn {
+    pub session: SessionId,
+    pub epoch: Epoch,
+    pub turn: TurnId,
+    pub inbox: InboxKey,
+    /// SHA-256 of the request's meaning; a repeat of the key with another hash is a conflict.
+    pub body_hash: [u8; 32],
+    pub text: Arc<str>,
+    pub agent: AgentName,
+    /// `true`: nothing runs, so the turn is written as running, with `turn.started`.
+    pub start: bool,
+    /// Written where the session has no title yet.
+    pub title: Option<String>,
+    pub at: Timestamp,
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TurnEnd {
+    Finished(FinishedTurn),
+    Failed { code: crate::failure::Code, message: String },
+    Cancelled,
+}
+
+impl TurnEnd {
+    /// The state this end leaves the turn in.
+    pub fn state(&self) -> TurnState {
+        match self {
+            Self::Finished(_) => TurnState::Finished,
+            Self::Failed { .. } => TurnState::Failed,
+            Self::Cancelled => TurnState::Cancelled,
+        }
+    }
+
+    /// The event this end is announced by.
+    pub fn into_event(self) -> EventBody {
+        match self {
+            Self::Finished(finished) => EventBody::TurnFinished(finished),
+            Self::Failed { code, message } => EventBody::TurnFailed { code, message },
+            Self::Cancelled => EventBody::TurnCancelled {},
+        }
+    }
+}
+
+/// Ends a turn and, in the same transaction, starts the next one that waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndTurn {
+    pub session: SessionId,
+    pub epoch: Epoch,
+    pub turn: TurnId,
+    pub agent: AgentName,
+    pub end: TurnEnd,
+    /// Journaled before the end.
+    pub steps: Vec<EventBody>,
+    pub next: Option<StartTurn>,
+    pub at: Timestamp,
+}
+
+/// A waiting turn that begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartTurn {
+    pub turn: TurnId,
+    pub agent: AgentName,
+}
+
+/// Begins a turn again that was cut off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RestartTurn {
+    pub session: SessionId,
+    pub epoch: Epoch,
+    pub turn: TurnId,
+    /// The attempt that begins now; the first was 1.
+    pub attempt: u32,
+    /// Deaths charged to the turn itself so far.
+    pub charged: u32,
+    pub at: Timestamp,
+}
+
+/// A session to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewSession {
+    pub id: SessionId,
+    pub user: UserId,
+    pub channel: Arc<str>,
+    pub agent: AgentName,
+    pub title: String,
+    pub at: Timestamp,
+}
+
+/// Another agent or title for a session; `None` leaves it as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeSession {
+    pub session: SessionId,
+    pub epoch: Epoch,
+    pub agent: AgentName,
+    pub title: String,
+    pub at: Timestamp,
+}
+
+/// A person to be known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewUser {
+    pub id: UserId,
+    pub name: String,
+    pub role: UserRole,
+    pub at: Timestamp,
+}
+
+/// A token to be known, by its hash only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewToken {
+    pub id: TokenId,
+    pub user: UserId,
+    pub name: String,
+    pub role: UserRole,
+    pub hash: [u8; 32],
+    pub at: Timestamp,
+}
+
+/// One all-or-nothing change of the store.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// `Written`, or `Exists` where the id is taken.
+    CreateSession(NewSession),
+    /// Takes a session into memory: raises its epoch. `Claimed`, or `Missing`.
+    Claim { session: SessionId },
+    /// `Written`, `Duplicate`, or `Stale`.
+    Accept(Box<AcceptTurn>),
+    /// `Written`, or `Stale` (also where the turn has already ended).
+    End(Box<EndTurn>),
+    /// `Written`, or `Stale`.
+    Restart(RestartTurn),
+    /// `Written`, or `Stale`.
+    Change(ChangeSession),
+    /// Removes a session with all that hangs on it. `Written`, or `Missing`.
+    Delete { session: SessionId },
+    /// `Written`, or `Exists`.
+    CreateUser(NewUser),
+    /// `Written`, or `Exists`.
+    CreateToken(NewToken),
+    /// `Written`, or `Missing` (also where it was revoked before).
+    RevokeToken { token: TokenId, at: Timestamp },
+}
+
+/// What became of a [`Write`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Done. The events are those it journaled, numbered.
+    Written(Vec<SessionEvent>),
+    Claimed(Epoch),
+    /// The inbox knows this input already.
+    Duplicate {
+        turn: TurnId,
+        same_body: bool,
+    },
+    /// The writer no longer owns the session; nothing was changed.
+    Stale,
+    Missing,
+    Exists,
+}
+
+/// A session as lists show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionRow {
+    pub id: SessionId,
+    #[serde(skip, default = "nobody")]
+    pub user: UserId,
+    pub agent: AgentName,
+    pub title: String,
+    pub channel: String,
+    pub state: SessionPhase,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+fn nobody() -> UserId {
+    UserId(uuid::Uuid::nil())
+}
+
+/// A message of a transcript.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MessageRow {
+    /// `SESSION.SEQ`: unique in the whole store.
+    pub id: String,
+    pub seq: Seq,
+    pub turn: TurnId,
+    pub role: Role,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
+    pub text: String,
+    pub created_at: Timestamp,
+}
+
+/// A turn with its end, if it has one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TurnRow {
+    pub id: TurnId,
+    pub session: SessionId,
+    pub state: TurnState,
+    /// The event that ended it.
+    pub end: Option<SessionEvent>,
+}
+
+/// A turn that has not ended, as recovery finds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenTurn {
+    pub id: TurnId,
+    pub state: TurnState,
+    pub attempt: u32,
+    pub charged: u32,
+    pub agent: AgentName,
+    pub text: Arc<str>,
+    pub body_hash: [u8; 32],
+}
+
+/// All that a session actor needs to live again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    pub row: SessionRow,
+    /// Oldest first, in the order of acceptance.
+    pub open: Vec<OpenTurn>,
+    /// The newest messages of ended turns, oldest first, as many as fit the asked size.
+    pub context: Vec<ChatMessage>,
+    /// The newest input of all: its turn and the hash of its body.
+    pub last_input: Option<(TurnId, [u8; 32])>,
+}
+
+/// A token as the gateway needs it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenRow {
+    pub id: TokenId,
+    pub user: UserId,
+    pub user_name: String,
+    pub name: String,
+    pub role: UserRole,
+    pub hash: [u8; 32],
+    pub created_at: Timestamp,
+    pub revoked: bool,
+}

@@ -1,0 +1,26 @@
+//! Ground floor: the words every room shares.
+//!
+//! Ids, chat content, events, failures, journal writes, and the doors through which time and chance come in. Nothing
+//! here does I/O or knows actix; the one rule is that whatever two rooms must agree on is said here, once.
+
+pub mod chat;
+pub mod event;
+pub mod failure;
+pub mod ids;
+pub mod journal;
+pub mod limits;
+pub mod outside;
+pub mod page;
+pub mod principal;
+pub mod secret;
+pub mod settings;
+pub mod usage;
+
+pub use chat::{ChatEvent, ChatMessage, ChatRequest, Role, StopReason, ToolCall};
+pub use event::{EventBody, FinishedTurn, SessionEvent};
+pub use failure::{Classify, Code, ErrorClass, Failure};
+pub use ids::{AgentName, Epoch, ModelRef, ProviderName, Seq, SessionId, TokenId, TurnId, UserId};
+pub use outside::{Chance, Clock, Outside, Timestamp};
+pub use principal::{Principal, UserRole};
+pub use secret::Secret;
+pub use usage::{Price, Usage};

@@ -1,0 +1,18 @@
+//! Bounds that more than one room keeps.
+
+use std::time::Duration;
+
+/// Characters of one input, at the most.
+pub const TEXT_CHARS: usize = 100_000;
+
+/// Turns that may wait beside the running one; the next is refused as busy.
+pub const QUEUED_TURNS: usize = 20;
+
+/// For so long an idempotency key names its turn.
+pub const IDEMPOTENCY: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Rows of a page where none are asked for, and at the most.
+pub const PAGE: (u32, u32) = (50, 200);
+
+/// Characters of a session's title, taken from its first message.
+pub const TITLE_CHARS: usize = 60;

@@ -1,0 +1,1 @@
+//! Reads settings out of TOML.
