@@ -1,1 +1,13 @@
-//! Mosaic.
+//! Mosaic: one daemon that runs a team of AI agents.
+//!
+//! The top floor: everything below is wired together in [`app`] and reached through [`cli`] and [`gateway`].
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod detect;
+pub mod gateway;
+pub mod home;
+pub mod outside;
+pub mod telemetry;
+pub mod token;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The command `mosaic`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mosaic::cli::main()
+}

@@ -3,7 +3,16 @@
 //! One trait, one folder per wire, one line per folder in [`registry`]. Adapters translate and report; they never
 //! retry, never choose another model and keep no count of calls: that is the runtime's work.
 
+mod client;
+pub mod config;
+#[cfg(test)]
+mod contract;
 pub mod error;
+pub mod openai;
+pub mod registry;
+mod retry_after;
+mod shown;
+pub mod spec;
 
 use std::pin::Pin;
 
@@ -11,6 +20,7 @@ use futures_util::Stream;
 use mosaic_types::{ChatEvent, ChatRequest, ProviderName};
 
 pub use error::ProviderError;
+pub use spec::ProviderSpec;
 
 /// A model as its provider lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]

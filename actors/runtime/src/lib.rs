@@ -1,1 +1,33 @@
 //! Second floor: the actors that take a message to an answer.
+//!
+//! ```text
+//! SubmitTurn ─► Router ─► SessionActor ─► Writer ─► store
+//!                            │  ▲
+//!                  RunOrder  ▼  │ RunEnded
+//!                         RunActor ─► ProviderActor (permit) ─► Provider (HTTP)
+//!                            │
+//!                            └─► Hub (deltas) ─► readers
+//! ```
+//!
+//! A session takes a turn by asking its agent for a run; the run asks providers. What the session decides is in
+//! `session/state.rs`, free of actors; the shells only carry it out. This room names no provider and no channel.
+
+pub mod agent;
+pub mod arbiters;
+pub mod doors;
+pub mod drain;
+pub mod events;
+pub mod provider;
+pub mod router;
+pub mod session;
+pub mod writer;
+
+pub use agent::{AgentProfile, Agents};
+pub use arbiters::Arbiters;
+pub use doors::Doors;
+pub use drain::Work;
+pub use events::{Hub, Reader};
+pub use provider::Providers;
+pub use router::RouterActor;
+pub use session::{SessionActor, Sessions};
+pub use writer::WriterActor;

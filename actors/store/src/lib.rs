@@ -3,9 +3,19 @@
 //! [`Store`] is what the house knows of a database; `sqlite` is the one that is inside the binary. Both sides of the
 //! trait are held by one contract suite, so a second database is a folder and its migrations.
 
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+mod cursor;
 pub mod error;
+mod rows;
+mod schema;
+mod sql_types;
+mod sqlite;
+mod statement;
 
+use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use mosaic_types::journal::{MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
 use mosaic_types::page::{Limit, Page};
@@ -51,4 +61,16 @@ pub trait Store: Send + Sync {
 
     /// A write and its undoing went through: the disk takes writes.
     fn writable(&self) -> Work<'_, ()>;
+}
+
+/// Opens the database at `url`, makes it where there is none, and brings it up to date.
+///
+/// `url` is `sqlite://PATH`, relative to `home`, or `sqlite::memory:`. Needs a tokio runtime, of any kind.
+pub async fn open(url: &str, home: &Path) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(sqlite::open(url, home).await?))
+}
+
+/// Brings the database at `url` up to date and answers the names of the migrations that were missing.
+pub async fn migrate(url: &str, home: &Path) -> Result<Vec<String>, StoreError> {
+    sqlite::migrate(url, home).await
 }

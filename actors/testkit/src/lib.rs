@@ -1,1 +1,9 @@
 //! Beside the house: fakes of the outside world that speak the real wire.
+//!
+//! For tests and benches only. It knows no room of ours, so that what a test proves is proven over the same socket and
+//! the same bytes that a stranger would send.
+
+pub mod http;
+pub mod provider;
+
+pub use provider::{Gate, StandIn, Step};

@@ -34,7 +34,7 @@ pub enum EventBody {
     /// The turn was cut off and begins again; text shown so far is void. Journaled.
     #[serde(rename = "turn.restarted")]
     TurnRestarted { attempt: u32 },
-    /// A piece of the answer; `offset` in bytes within its step and attempt. Not journaled.
+    /// A piece of the answer; `offset` in characters (Unicode scalar values) within its step and attempt. Not journaled.
     #[serde(rename = "turn.delta")]
     TurnDelta { attempt: u32, step: u32, offset: usize, text: String },
     /// A piece of the model's thinking. Not journaled.

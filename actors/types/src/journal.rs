@@ -223,6 +223,9 @@ pub enum Write {
     Accept(Box<AcceptTurn>),
     /// `Written`, or `Stale` (also where the turn has already ended).
     End(Box<EndTurn>),
+    /// Begins a waiting turn where nothing runs; journals `turn.started`. `Written`, or `Stale` (also where the turn
+    /// is not queued).
+    Start { session: SessionId, epoch: Epoch, next: StartTurn, at: Timestamp },
     /// `Written`, or `Stale`.
     Restart(RestartTurn),
     /// `Written`, or `Stale`.

@@ -1,0 +1,69 @@
+//! To a session, and through the router on the way to it.
+
+use std::sync::Arc;
+
+use actix::Message;
+use mosaic_types::event::FinishedTurn;
+use mosaic_types::journal::{InboxKey, SessionRow, TurnState};
+use mosaic_types::{AgentName, Failure, Principal, SessionId, TurnId};
+use tracing::Span;
+
+/// Asks a session to take one turn. Sent by channels and the gateway; handled by the router, which finds the session,
+/// and by the session.
+///
+/// The answer says accepted (stored) or refused; progress is published to the event hub after each commit. May be sent
+/// again as it is: the inbox key makes the second one attach to the first.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Accepted, Failure>")]
+pub struct SubmitTurn {
+    pub session: SessionId,
+    pub from: Principal,
+    /// The id the turn gets if it is new.
+    pub turn: TurnId,
+    pub inbox: InboxKey,
+    /// SHA-256 of what was asked; a repeat of the key with another hash is refused.
+    pub body_hash: [u8; 32],
+    pub text: Arc<str>,
+    /// Makes the session, for this agent, where its id is free; `None`: an unknown session is refused.
+    pub create: Option<AgentName>,
+    /// The sender says it repeats the last input (it has no key to show): attach if that is so.
+    pub repeats_last: bool,
+    /// Span of the turn; handlers open children of it.
+    pub span: Span,
+}
+
+/// A turn that is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    pub turn: TurnId,
+    pub state: TurnState,
+    /// It was there before: this is the answer to a repeat.
+    pub attached: bool,
+}
+
+/// Cancels the running turn. Answers which it was, once its end is stored; `None` where nothing ran.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Option<TurnId>, Failure>")]
+pub struct CancelTurn {
+    pub session: SessionId,
+    pub from: Principal,
+}
+
+/// Gives the session another agent (from its next turn on) or title. Answers the session as it is then.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<SessionRow, Failure>")]
+pub struct Change {
+    pub session: SessionId,
+    pub from: Principal,
+    pub agent: Option<AgentName>,
+    pub title: Option<String>,
+}
+
+/// Tells a session how its run ended. Sent by the run.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct RunEnded {
+    pub turn: TurnId,
+    pub attempt: u32,
+    pub result: Result<FinishedTurn, Failure>,
+}

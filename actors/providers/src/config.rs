@@ -1,0 +1,239 @@
+//! The table of one provider, `[providers.NAME]`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mosaic_types::settings::Section;
+use mosaic_types::{Price, Secret};
+
+/// A kind of provider that this build knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    /// As `kind` says it.
+    pub name: &'static str,
+    /// Where it answers unless `base_url` says otherwise.
+    pub base_url: &'static str,
+}
+
+/// Every kind that this build knows; the first is the default.
+pub const KINDS: &[Kind] = &[Kind { name: "openai", base_url: "https://api.openai.com/v1" }];
+
+/// Calls in flight at one provider. 64 keeps a household's sessions flowing and stays under the connection limits that
+/// servers set by default.
+const MAX_IN_FLIGHT: u64 = 64;
+
+/// Silence between two stream events that is taken for a failure. Reasoning models pause for tens of seconds, yet
+/// hardly for a minute without sending anything.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Where a provider's key is kept; the key itself never stands in the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// An environment variable, `api_key_env`.
+    Variable(String),
+    /// A file, `api_key_file`; a relative path starts at the home.
+    File(String),
+}
+
+/// What is known of a model beforehand. Unknown models work, unpriced.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ModelConfig {
+    /// The model's window, in tokens.
+    pub context_tokens: Option<u64>,
+    pub price: Option<Price>,
+}
+
+/// One configured provider.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProviderConfig {
+    /// The name of one of [`KINDS`].
+    pub kind: &'static str,
+    /// An `http` or `https` address without a slash at its end.
+    pub base_url: String,
+    pub api_key: Option<Secret>,
+    /// Calls at once, at the most.
+    pub max_in_flight: usize,
+    /// A call fails when nothing came between two stream events for so long.
+    pub idle_timeout: Duration,
+    /// By the model's name at the provider.
+    pub models: BTreeMap<String, ModelConfig>,
+}
+
+impl ProviderConfig {
+    /// A provider with every default, as when one was found without being configured.
+    pub fn new(kind: Kind, base_url: &str, api_key: Option<Secret>) -> Self {
+        Self {
+            kind: kind.name,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            api_key,
+            max_in_flight: usize::try_from(MAX_IN_FLIGHT).expect("64 fits"),
+            idle_timeout: IDLE_TIMEOUT,
+            models: BTreeMap::new(),
+        }
+    }
+
+    /// Reads the table. `fetch` gets a key from where it is kept, or says what would have to be so; its sentence must
+    /// not repeat what the source says, since a key may have been written there by mistake.
+    pub fn read(section: &Section<'_>, fetch: &dyn Fn(&KeySource) -> Result<Secret, String>) -> Self {
+        let kind = read_kind(section);
+        Self {
+            kind: kind.name,
+            base_url: read_base_url(section, kind),
+            api_key: read_key(section, fetch),
+            max_in_flight: usize::try_from(section.whole("max_in_flight", MAX_IN_FLIGHT, 1..=10_000))
+                .expect("the range fits"),
+            idle_timeout: section.span(
+                "idle_timeout",
+                IDLE_TIMEOUT,
+                Duration::from_millis(100)..=Duration::from_secs(3600),
+            ),
+            models: section.sections("models").into_iter().map(|(name, model)| (name, read_model(&model))).collect(),
+        }
+    }
+}
+
+fn read_kind(section: &Section<'_>) -> Kind {
+    let name = section.text("kind", KINDS[0].name);
+    KINDS.iter().find(|kind| kind.name == name).copied().unwrap_or_else(|| {
+        let names: Vec<String> = KINDS.iter().map(|kind| format!("{:?}", kind.name)).collect();
+        section.wrong("kind", format!("this build knows {} (any OpenAI-compatible server)", names.join(", ")));
+        KINDS[0]
+    })
+}
+
+fn read_base_url(section: &Section<'_>, kind: Kind) -> String {
+    let text = section.text("base_url", kind.base_url);
+    let good = reqwest::Url::parse(&text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.host().is_some()
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    });
+    if !good {
+        let right =
+            "an http or https address without user, password or query is wanted, as in \"https://api.openai.com/v1\"";
+        section.wrong("base_url", right);
+        return kind.base_url.to_owned();
+    }
+    text.trim_end_matches('/').to_owned()
+}
+
+fn read_key(section: &Section<'_>, fetch: &dyn Fn(&KeySource) -> Result<Secret, String>) -> Option<Secret> {
+    let variable = section.opt_text("api_key_env");
+    let file = section.opt_text("api_key_file");
+    let (key, source) = match (variable, file) {
+        (Some(_), Some(_)) => {
+            section.wrong("api_key_file", "set this or \"api_key_env\", not both");
+            return None;
+        }
+        (Some(name), None) => ("api_key_env", KeySource::Variable(name)),
+        (None, Some(path)) => ("api_key_file", KeySource::File(path)),
+        (None, None) => return None,
+    };
+    fetch(&source).map_err(|right| section.wrong(key, right)).ok()
+}
+
+fn read_model(section: &Section<'_>) -> ModelConfig {
+    let price = |key| section.opt_real(key, 0.0..=100_000.0);
+    let context_tokens = section.opt_whole("context_tokens", 1..=100_000_000);
+    let price = match (price("input_usd_per_mtok"), price("output_usd_per_mtok")) {
+        (Some(input_usd_per_mtok), Some(output_usd_per_mtok)) => {
+            Some(Price { input_usd_per_mtok, output_usd_per_mtok })
+        }
+        _ => None,
+    };
+    let priced = [section.given("input_usd_per_mtok"), section.given("output_usd_per_mtok")];
+    if priced[0] != priced[1] {
+        let missing = if priced[0] { "output_usd_per_mtok" } else { "input_usd_per_mtok" };
+        section.wrong(missing, "a price has both \"input_usd_per_mtok\" and \"output_usd_per_mtok\"");
+    }
+    ModelConfig { context_tokens, price }
+}
+
+#[cfg(test)]
+mod tests {
+    use mosaic_types::settings::Settings;
+
+    use super::*;
+
+    /// Knows one variable and one file.
+    fn fetch(source: &KeySource) -> Result<Secret, String> {
+        match source {
+            KeySource::Variable(name) if name == "OPENAI_API_KEY" => Ok(Secret::new("from the environment")),
+            KeySource::File(path) if path == "keys/openai" => Ok(Secret::new("from a file")),
+            KeySource::Variable(_) => Err("no such variable".into()),
+            KeySource::File(_) => Err("no such file".into()),
+        }
+    }
+
+    fn read(text: &str) -> Result<ProviderConfig, String> {
+        let settings = Settings::parse(text, "config.toml").expect("valid TOML");
+        let config = ProviderConfig::read(&settings.root(), &fetch);
+        settings.finish().map(|_| config).map_err(|mistakes| mistakes.to_string())
+    }
+
+    #[test]
+    fn an_empty_table_is_openai_with_every_default() {
+        assert_eq!(read(""), Ok(ProviderConfig::new(KINDS[0], "https://api.openai.com/v1", None)));
+    }
+
+    #[test]
+    fn a_full_table_is_read() {
+        let text = r#"
+            kind = "openai"
+            base_url = "http://127.0.0.1:11434/v1/"
+            api_key_file = "keys/openai"
+            max_in_flight = 8
+            idle_timeout = "5m"
+            [models."gpt-5-mini"]
+            context_tokens = 400_000
+            input_usd_per_mtok = 0.25
+            output_usd_per_mtok = 2
+            [models.local]
+        "#;
+        let config = read(text).expect("all is well");
+        assert_eq!(config.base_url, "http://127.0.0.1:11434/v1");
+        assert_eq!(config.api_key, Some(Secret::new("from a file")));
+        assert_eq!((config.max_in_flight, config.idle_timeout), (8, Duration::from_secs(300)));
+        let price = Price { input_usd_per_mtok: 0.25, output_usd_per_mtok: 2.0 };
+        let known = ModelConfig { context_tokens: Some(400_000), price: Some(price) };
+        assert_eq!(config.models, [("gpt-5-mini".into(), known), ("local".into(), ModelConfig::default())].into());
+        assert!(!format!("{config:?}").contains("from a file"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_provider_is_told_in_whole() {
+        let text = "kind = \"anthropic\"\nbase_url = \"ftp://x\"\napi_key_env = \"A\"\napi_key_file = \"b\"\n\
+                    max_in_flight = 0\nidle_timeout = 60\napi_key = \"sk-1\"\n[models.m]\ninput_usd_per_mtok = 1\n";
+        assert_eq!(
+            read(text).expect_err("much is wrong"),
+            "config.toml:1: kind: found \"anthropic\"; this build knows \"openai\" \
+             (any OpenAI-compatible server)\n\
+             config.toml:2: base_url: found \"ftp://x\"; an http or https address without user, password or query is wanted, \
+             as in \"https://api.openai.com/v1\"\n\
+             config.toml:4: api_key_file: found a text; set this or \"api_key_env\", not both\n\
+             config.toml:5: max_in_flight: found 0; a whole number from 1 to 10000 is wanted\n\
+             config.toml:6: idle_timeout: found 60; add its unit, as in \"60s\" (ms, s, m, h or d)\n\
+             config.toml:7: api_key: a secret is never written here; \
+             name where it is kept in \"api_key_env\" or \"api_key_file\"\n\
+             config.toml:8: models.m.output_usd_per_mtok: not set; \
+             a price has both \"input_usd_per_mtok\" and \"output_usd_per_mtok\""
+        );
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_had_is_a_mistake_that_does_not_repeat_its_name() {
+        assert_eq!(
+            read("api_key_env = \"gsk_123\"").expect_err("no key"),
+            "config.toml:1: api_key_env: found a text; no such variable"
+        );
+    }
+
+    #[test]
+    fn an_address_with_credentials_is_refused_without_repeating_them() {
+        let told = read("base_url = \"https://me:hunter2@host/v1\"").expect_err("holds a password");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}

@@ -1,0 +1,124 @@
+//! To and from the words every room shares. Pure.
+
+use mosaic_types::chat::ToolOffer;
+use mosaic_types::{ChatMessage, ChatRequest, Role, StopReason, ToolCall, Usage};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::wire::{
+    Body, CalledFunction, List, Message, Models, OfferedFunction, StreamOptions, Tool, WireUsage, Wired,
+};
+use crate::ModelInfo;
+
+/// Where servers of this wire differ in what they accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// OpenAI itself: newer models refuse `max_tokens`.
+    OpenAi,
+    /// Everybody else: many do not know `max_completion_tokens`.
+    Compatible,
+}
+
+impl Dialect {
+    /// The dialect spoken at `host`.
+    pub(crate) fn of(host: &str) -> Self {
+        let openai = ["openai.com", "openai.azure.com"]
+            .iter()
+            .any(|name| host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')));
+        if openai { Self::OpenAi } else { Self::Compatible }
+    }
+}
+
+/// The body of a call.
+pub(crate) fn body(request: &ChatRequest, dialect: Dialect) -> Vec<u8> {
+    let sampling = &request.sampling;
+    let (max_tokens, max_completion_tokens) = match dialect {
+        Dialect::OpenAi => (None, sampling.max_tokens),
+        Dialect::Compatible => (sampling.max_tokens, None),
+    };
+    let body = Body {
+        model: &request.model,
+        messages: List(&request.messages),
+        tools: List(&request.tools),
+        // Without tools the wire knows no choice among them and refuses it.
+        tool_choice: sampling.tool_choice.as_ref().filter(|_| !request.tools.is_empty()),
+        response_format: sampling.response_format.as_ref(),
+        temperature: sampling.temperature,
+        top_p: sampling.top_p,
+        max_tokens,
+        max_completion_tokens,
+        stop: &sampling.stop,
+        seed: sampling.seed,
+        stream: request.stream.then_some(true),
+        stream_options: request.stream.then_some(StreamOptions { include_usage: true }),
+    };
+    let text: usize = request.messages.iter().map(|message| message.text.len() + 48).sum();
+    let mut bytes = Vec::with_capacity(text + text / 16 + 256);
+    serde_json::to_writer(&mut bytes, &body).expect("texts and numbers are JSON, and memory takes them");
+    bytes
+}
+
+impl Wired for ChatMessage {
+    fn wired(&self) -> impl Serialize {
+        let only_calls = self.role == Role::Assistant && self.text.is_empty() && !self.tool_calls.is_empty();
+        Message {
+            role: self.role,
+            content: (!only_calls).then_some(&*self.text),
+            tool_calls: List(&self.tool_calls),
+            tool_call_id: self.tool_call_id.as_deref(),
+        }
+    }
+}
+
+impl Wired for ToolCall {
+    fn wired(&self) -> impl Serialize {
+        // A model that calls a tool without arguments may write none, which servers refuse to be sent back.
+        let arguments = if self.arguments.trim().is_empty() { "{}" } else { &self.arguments };
+        Tool { id: Some(&self.id), r#type: "function", function: CalledFunction { name: &self.name, arguments } }
+    }
+}
+
+impl Wired for ToolOffer {
+    fn wired(&self) -> impl Serialize {
+        let function =
+            OfferedFunction { name: &self.name, description: &self.description, parameters: &self.parameters };
+        Tool { id: None, r#type: "function", function }
+    }
+}
+
+/// The reason of a finish; an empty one is none.
+pub(crate) fn stop_reason(text: &str) -> Option<StopReason> {
+    match text {
+        "" => None,
+        "stop" | "end_turn" | "eos" | "stop_sequence" => Some(StopReason::Stop),
+        "length" | "max_tokens" | "model_length" => Some(StopReason::Length),
+        "tool_calls" | "function_call" | "tool_use" => Some(StopReason::ToolCalls),
+        "content_filter" => Some(StopReason::ContentFilter),
+        _ => Some(StopReason::Other),
+    }
+}
+
+/// What was used, if the server says it in a form we know; a strange one is no reason to lose an answer.
+pub(crate) fn usage(raw: &RawValue) -> Option<Usage> {
+    let wire: WireUsage = serde_json::from_str(raw.get()).ok()?;
+    if wire.prompt_tokens.is_none() && wire.completion_tokens.is_none() {
+        return None;
+    }
+    let (input_tokens, output_tokens) = (wire.prompt_tokens.unwrap_or(0), wire.completion_tokens.unwrap_or(0));
+    Some(Usage { input_tokens, output_tokens })
+}
+
+/// The text of a call's arguments: a string is unwrapped, an object stays the JSON it is.
+pub(crate) fn arguments(raw: &RawValue) -> Result<String, serde_json::Error> {
+    match raw.get() {
+        "null" => Ok(String::new()),
+        text if text.starts_with('"') => serde_json::from_str(text),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// The models of a list, in its order.
+pub(crate) fn models(body: &[u8]) -> Result<Vec<ModelInfo>, serde_json::Error> {
+    let (Models::Wrapped { data: models } | Models::Bare(models)) = serde_json::from_slice(body)?;
+    Ok(models.into_iter().map(|model| ModelInfo { id: model.id }).collect())
+}

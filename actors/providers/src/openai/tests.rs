@@ -1,0 +1,385 @@
+//! The contract, and what is particular to this wire. Fixtures follow the public documentation of the servers named.
+
+use std::sync::Arc;
+
+use mosaic_testkit::{StandIn, Step};
+use mosaic_types::chat::ToolOffer;
+use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, Secret, StopReason, ToolCall, Usage};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::assemble::Assembler;
+use super::convert::{self, Dialect};
+use super::error::Peer;
+use crate::contract::{Bed, calls, provider_contract, request, text};
+use crate::{ProviderError, ProviderSpec};
+
+provider_contract!(super::build);
+
+fn peer() -> Peer {
+    Peer {
+        provider: "p".parse().expect("a name"),
+        key: Some(Arc::new(Secret::new("sk-12345678"))),
+        model: Some("m".into()),
+    }
+}
+
+fn assemble<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<ChatEvent>, ProviderError> {
+    let (mut assembler, mut events) = (Assembler::new(peer()), Vec::new());
+    for part in parts {
+        assembler.push(part)?;
+        events.extend(std::iter::from_fn(|| assembler.pop()));
+    }
+    if !assembler.is_done() {
+        assembler.end(None)?;
+    }
+    events.extend(std::iter::from_fn(|| assembler.pop()));
+    Ok(events)
+}
+
+fn stream(chunks: &[Value]) -> String {
+    chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect()
+}
+
+fn read(chunks: &[Value]) -> Result<Vec<ChatEvent>, ProviderError> {
+    assemble([stream(chunks).as_bytes()])
+}
+
+fn delta(delta: Value) -> Value {
+    json!({"choices": [{"index": 0, "delta": delta, "finish_reason": null}]})
+}
+
+fn finish(reason: &str) -> Value {
+    json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+}
+
+fn sent(request: &ChatRequest, dialect: Dialect) -> Value {
+    serde_json::from_slice(&convert::body(request, dialect)).expect("a body is JSON")
+}
+
+#[test]
+fn a_plain_call_holds_nothing_else() {
+    let messages = json!([{"role": "user", "content": "hi"}]);
+    assert_eq!(sent(&request("hi", false), Dialect::OpenAi), json!({"model": "m-1", "messages": messages}));
+    let streamed =
+        json!({"model": "m-1", "messages": messages, "stream": true, "stream_options": {"include_usage": true}});
+    assert_eq!(sent(&request("hi", true), Dialect::Compatible), streamed);
+}
+
+#[test]
+fn everything_asked_for_is_sent_in_the_wires_form() {
+    let mut full = request("hi", false);
+    let mut asked = ChatMessage::new(Role::Assistant, "");
+    let arguments = [(r#"{"a":1}"#, "c1"), (" ", "c2")];
+    let call =
+        |(arguments, id): (&str, &str)| ToolCall { id: id.into(), name: "f".into(), arguments: arguments.into() };
+    asked.tool_calls = arguments.map(call).into();
+    let mut told = ChatMessage::new(Role::Tool, "");
+    told.tool_call_id = Some("c1".into());
+    full.messages = [asked, told].into();
+    let parameters = json!({"type": "object"});
+    full.tools = [ToolOffer { name: "f".into(), description: String::new(), parameters: parameters.clone() }].into();
+    full.sampling.max_tokens = Some(9);
+    full.sampling.temperature = Some(0.5);
+    full.sampling.top_p = Some(1.0);
+    full.sampling.stop = vec!["END".into()];
+    full.sampling.seed = Some(-1);
+    full.sampling.tool_choice = Some(json!("auto"));
+    full.sampling.response_format = Some(json!({"type": "json_object"}));
+    let called = |id: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": arguments}});
+    let mut wanted = json!({
+        "model": "m-1",
+        "messages": [
+            {"role": "assistant", "content": null, "tool_calls": [called("c1", r#"{"a":1}"#), called("c2", "{}")]},
+            {"role": "tool", "content": "", "tool_call_id": "c1"},
+        ],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": parameters}}],
+        "tool_choice": "auto", "response_format": {"type": "json_object"},
+        "temperature": 0.5, "top_p": 1.0, "stop": ["END"], "seed": -1, "max_tokens": 9,
+    });
+    assert_eq!(sent(&full, Dialect::Compatible), wanted);
+    wanted.as_object_mut().expect("an object").remove("max_tokens");
+    wanted["max_completion_tokens"] = 9.into();
+    assert_eq!(sent(&full, Dialect::OpenAi), wanted);
+    full.tools = [].into();
+    assert_eq!(sent(&full, Dialect::OpenAi).get("tool_choice"), None, "there is nothing to choose from");
+}
+
+#[test]
+fn only_openai_itself_speaks_its_newest_dialect() {
+    for (host, dialect) in [
+        ("api.openai.com", Dialect::OpenAi),
+        ("mine.openai.azure.com", Dialect::OpenAi),
+        ("notopenai.com", Dialect::Compatible),
+        ("api.openai.com.evil.org", Dialect::Compatible),
+        ("127.0.0.1", Dialect::Compatible),
+    ] {
+        assert_eq!(Dialect::of(host), dialect, "{host}");
+    }
+}
+
+#[test]
+fn usage_may_come_after_the_finish_and_in_strange_forms() {
+    let usage = |usage: Value| json!({"choices": [], "usage": usage});
+    let good =
+        usage(json!({"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 1}}));
+    for (last, known) in [
+        (good.clone(), Some(Usage { input_tokens: 5, output_tokens: 2 })),
+        (usage(json!({"prompt_tokens": 5})), Some(Usage { input_tokens: 5, output_tokens: 0 })),
+        (usage(json!({"prompt_tokens": "many"})), None),
+        (usage(json!({})), None),
+        (usage(Value::Null), None),
+    ] {
+        let events = read(&[delta(json!({"content": "a"})), finish("length"), last]).expect("an answer");
+        let finished = ChatEvent::Finished { stop_reason: StopReason::Length, usage: known, model: None };
+        assert_eq!(events, [ChatEvent::Text("a".into()), finished]);
+    }
+}
+
+#[test]
+fn text_of_one_read_is_one_event() {
+    let chunks: Vec<_> = ["a", "", "b", "c"].map(|text| delta(json!({"content": text}))).into();
+    let events = read(&[&chunks[..], &[finish("stop")]].concat()).expect("an answer");
+    assert_eq!((events.len(), text(&events).as_str()), (2, "abc"));
+}
+
+#[test]
+fn every_way_of_thinking_is_heard_once() {
+    for thought in [
+        json!({"reasoning_content": "hm"}),
+        json!({"reasoning": "hm", "reasoning_details": [{"type": "reasoning.text", "text": "hm"}]}),
+        json!({"reasoning": "hm", "reasoning_content": "hm"}),
+        json!({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]}),
+    ] {
+        let events = read(&[delta(thought), delta(json!({"content": "yes"})), finish("stop")]).expect("an answer");
+        assert_eq!(events[..2], [ChatEvent::Thinking("hm".into()), ChatEvent::Text("yes".into())]);
+    }
+}
+
+#[test]
+fn tool_calls_are_put_together_however_a_server_tells_them() {
+    let call = |call: Value| delta(json!({"tool_calls": [call]}));
+    let known =
+        |id: &str, name: &str, arguments: &str| (Some(id.to_owned()), Some(name.to_owned()), arguments.to_owned());
+    let two = [known("c1", "f", r#"{"a":1}"#), known("c2", "g", "{}")];
+    let cases: [(&str, Vec<Value>); 4] = [
+        (
+            "OpenAI: by index, arguments in pieces, interleaved",
+            vec![
+                call(json!({"index": 0, "id": "c1", "type": "function", "function": {"name": "f", "arguments": ""}})),
+                call(json!({"index": 0, "function": {"arguments": "{\"a\""}})),
+                call(json!({"index": 1, "id": "c2", "type": "function", "function": {"name": "g", "arguments": "{"}})),
+                call(json!({"index": 0, "function": {"arguments": ":1}"}})),
+                call(json!({"index": 1, "function": {"arguments": "}"}})),
+            ],
+        ),
+        (
+            "no index, whole calls",
+            vec![delta(json!({"tool_calls": [
+                {"id": "c1", "function": {"name": "f", "arguments": "{\"a\":1}"}},
+                {"id": "c2", "function": {"name": "g", "arguments": "{}"}},
+            ]}))],
+        ),
+        (
+            "index 0 for every call, arguments as objects",
+            vec![
+                call(json!({"index": 0, "id": "c1", "function": {"name": "f", "arguments": {"a": 1}}})),
+                call(json!({"index": 0, "id": "c2", "function": {"name": "g", "arguments": {}}})),
+            ],
+        ),
+        (
+            "id and name repeated, empty or null",
+            vec![
+                call(json!({"index": 0, "id": "c1", "function": {"name": "f", "arguments": null}})),
+                call(json!({"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{\"a\":"}})),
+                call(json!({"index": 0, "id": "", "function": {"name": null, "arguments": "1}"}})),
+                call(json!({"index": 1, "id": "c2", "function": {"name": "g"}})),
+                call(json!({"index": 1, "id": null, "function": {"arguments": "{}"}})),
+            ],
+        ),
+    ];
+    for (server, mut chunks) in cases {
+        chunks.push(finish("stop"));
+        let events = read(&chunks).expect("an answer");
+        assert_eq!(calls(&events), two, "{server}");
+        assert!(
+            matches!(events.last(), Some(ChatEvent::Finished { stop_reason: StopReason::ToolCalls, .. })),
+            "{server}"
+        );
+    }
+}
+
+#[test]
+fn calls_without_end_are_refused() {
+    let call = |index: u32| delta(json!({"tool_calls": [{"index": index, "id": format!("c{index}")}]}));
+    let chunks: Vec<_> = (0..300).map(call).chain([finish("tool_calls")]).collect();
+    assert!(matches!(read(&chunks), Err(ProviderError::Undecodable { .. })));
+}
+
+#[test]
+fn what_is_not_part_of_the_answer_is_passed_over() {
+    let odd = "\u{feff}: OPENROUTER PROCESSING\n\ndata:\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\n";
+    let filter = json!({"choices": [], "prompt_filter_results": []});
+    let other = json!({"choices": [{"index": 1, "delta": {"content": "no"}, "finish_reason": "stop"}]});
+    let chunks =
+        [filter, json!({"choices": null}), other, delta(json!({"content": "yes", "refusal": null})), finish("")];
+    let text_of = |tail: &str| assemble([format!("{odd}{}{tail}", stream(&chunks)).as_bytes()]);
+    assert_eq!(text(&text_of(&stream(&[finish("stop")])).expect("an answer")), "yes");
+    assert!(matches!(text_of("data: [DONE]\n\n"), Err(ProviderError::Truncated { .. })), "no reason, no finish");
+}
+
+#[test]
+fn an_end_after_the_finish_is_an_end() {
+    let whole = stream(&[delta(json!({"content": "a"})), finish("stop")]);
+    for tail in ["", "data: [DONE]", "data: [DONE]\n\ndata: junk\n\n", "data: {\"choi"] {
+        let events = assemble([format!("{whole}{tail}").as_bytes()]).expect("an answer");
+        assert_eq!(events.len(), 2, "{tail}");
+    }
+}
+
+#[test]
+fn what_comes_after_the_end_is_of_no_interest() {
+    let whole = stream(&[finish("stop")]) + "data: [DONE]\n\n";
+    let events = assemble([whole.as_bytes(), b"data: junk\n\n", b"\xff"]).expect("an answer");
+    assert_eq!(events.len(), 1);
+}
+
+#[test]
+fn errors_in_a_stream_are_judged_by_what_they_say() {
+    let error = |error: Value| read(&[delta(json!({"content": "a"})), json!({"error": error}), finish("stop")]);
+    let code = |code: Value| error(json!({"message": "it broke", "code": code})).expect_err("an error");
+    assert!(matches!(code(json!(429)), ProviderError::RateLimited { .. }));
+    assert!(matches!(code(json!("502")), ProviderError::Overloaded { .. }));
+    assert!(matches!(code(json!("context_length_exceeded")), ProviderError::ContextOverflow { .. }));
+    assert!(matches!(code(Value::Null), ProviderError::ErrorEvent { .. }));
+    assert!(
+        matches!(error(json!("plain words")), Err(ProviderError::ErrorEvent { detail, .. }) if detail == "plain words")
+    );
+    let overloaded = json!({"message": "x", "type": "overloaded_error"});
+    assert!(matches!(error(overloaded), Err(ProviderError::Overloaded { .. })));
+    let vllm = json!({"object": "error", "message": "it broke", "type": "BadRequestError", "code": 400});
+    assert!(matches!(read(&[vllm]), Err(ProviderError::Rejected { .. })));
+    let router = json!({"choices": [{"delta": {}, "finish_reason": "error", "error": {"code": 503, "message": "x"}}]});
+    assert!(matches!(read(&[router]), Err(ProviderError::Overloaded { .. })));
+    let event = assemble([&b"event: error\ndata: sk-12345678 is wrong\n\n"[..]]);
+    assert!(matches!(event, Err(ProviderError::ErrorEvent { detail, .. }) if detail == "[redacted] is wrong"));
+}
+
+#[test]
+fn refusals_are_told_apart_by_wording_where_there_is_no_code() {
+    let judge = |status: u16, body: &str| peer().status(status, body, false, None);
+    for (status, wording) in [
+        (400, "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."),
+        (400, "the request exceeds the available context size, try increasing it"),
+        (500, "context window exceeded"),
+        (422, "prompt is too long: 210000 tokens > 200000 maximum"),
+    ] {
+        let body = json!({"error": {"message": wording}}).to_string();
+        assert!(matches!(judge(status, &body), ProviderError::ContextOverflow { .. }), "{wording}");
+    }
+    let limit = "max_tokens is too large: 100000. This model supports at most 16384 completion tokens.";
+    assert!(matches!(judge(400, limit), ProviderError::Rejected { .. }));
+    assert!(matches!(judge(400, "The model `x` does not exist"), ProviderError::ModelNotFound { .. }));
+    assert!(matches!(judge(400, "Your credit balance is too low"), ProviderError::Quota { .. }));
+    assert!(matches!(judge(403, "your input was flagged"), ProviderError::ContentFiltered { .. }));
+    let detail = |body: &str| match judge(418, body) {
+        ProviderError::Rejected { detail, .. } => detail,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(detail(r#"{"detail":"no tea"}"#), "HTTP 418: no tea");
+    assert_eq!(detail("<html>tea</html>"), "HTTP 418: a web page");
+    assert_eq!(detail(r#"{"error":{"message":"upstream","metadata":{"raw":"no tea"}}}"#), "HTTP 418: upstream: no tea");
+    assert_eq!(detail(""), "HTTP 418");
+}
+
+#[test]
+fn a_base_url_is_taken_as_it_is_written() {
+    let build = |base_url: &str, key: &str| {
+        super::build(ProviderSpec {
+            name: "p".parse().expect("a name"),
+            base_url: base_url.into(),
+            api_key: Some(Secret::new(key)),
+        })
+        .map(|_| ())
+    };
+    for good in ["http://127.0.0.1:1", "https://x/v1/", "http://[::1]:8/a/b"] {
+        build(good, "k\n").expect("an address");
+    }
+    for bad in ["", "x/v1", "ftp://x", "http://x/v1?key=1"] {
+        assert!(build(bad, "k").is_err_and(|error| error.contains("https://api.openai.com/v1")), "{bad}");
+    }
+    assert!(build("http://me:hunter2@x/v1", "k").is_err_and(|error| !error.contains("hunter2")));
+    assert!(build("http://x", "k\nk").is_err_and(|error| error.contains("key")));
+}
+
+#[tokio::test]
+async fn the_address_ends_with_or_without_a_slash_and_the_key_is_optional() {
+    let stand_in = StandIn::start([]);
+    for base_url in [stand_in.base_url(), stand_in.base_url() + "/"] {
+        let provider = super::build(ProviderSpec { name: "p".parse().expect("a name"), base_url, api_key: None });
+        let provider = provider.expect("an address");
+        provider.models().await.expect("a list");
+        drop(provider.chat(request("hi", true)).await.expect("an answer"));
+    }
+    assert!(stand_in.calls().iter().all(|call| call.header("authorization").is_none()));
+}
+
+#[tokio::test]
+async fn a_redirect_is_told_and_not_followed() {
+    let other = StandIn::start([]);
+    let location = format!("{}/chat/completions?secret=1", other.base_url());
+    let redirect = Step::Status { status: 308, headers: vec![("location".into(), location)], body: String::new() };
+    let bed = Bed::new(super::build, [redirect]);
+    let error = bed.stream("hi").await.expect_err("a redirect");
+    let told = format!("HTTP 308: to http://{}", other.address());
+    assert_eq!(error, ProviderError::Redirected { provider: "double".parse().expect("a name"), detail: told });
+    assert_eq!(other.progress().connections, 0);
+}
+
+#[tokio::test]
+async fn a_whole_answer_to_a_streamed_call_is_taken_and_the_other_way_round() {
+    let whole = json!({"choices": [{"message": {"role": "assistant", "content": "all at once"}}]});
+    let empty = json!({"choices": []});
+    let script = [Step::Json(whole.to_string()), Step::Json(empty.to_string()), Step::Json("[]".into())];
+    let bed = Bed::new(super::build, script);
+    assert_eq!(text(&bed.stream("hi").await.expect("an answer")), "all at once");
+    assert!(matches!(bed.stream("hi").await, Err(ProviderError::Undecodable { .. })));
+    assert!(matches!(bed.stream("hi").await, Err(ProviderError::Undecodable { .. })));
+}
+
+proptest! {
+    #[test]
+    fn any_cut_of_a_stream_gives_the_same_answer(
+        words in prop::collection::vec("[a-zäé𝄞\\\\\"\n ]{0,8}", 0..8),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let mut chunks: Vec<_> = words.iter().map(|word| delta(json!({"content": word}))).collect();
+        chunks.push(delta(json!({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{"}}]})));
+        chunks.push(delta(json!({"tool_calls": [{"index": 0, "function": {"arguments": "}"}}]})));
+        chunks.extend([finish("tool_calls"), json!({"choices": [], "usage": {"completion_tokens": 1}})]);
+        let bytes = stream(&chunks) + "data: [DONE]\n\n";
+        let bytes = bytes.as_bytes();
+        let mut at: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).chain([0, bytes.len()]).collect();
+        at.sort_unstable();
+        let cut = assemble(at.windows(2).map(|pair| &bytes[pair[0]..pair[1]])).expect("an answer");
+        let whole = assemble([bytes]).expect("an answer");
+        prop_assert_eq!(text(&cut), words.concat());
+        prop_assert_eq!(calls(&cut), calls(&whole));
+        prop_assert_eq!(cut.last(), whole.last());
+    }
+
+    #[test]
+    fn a_stream_cut_anywhere_before_its_finish_is_no_answer(cut in any::<prop::sample::Index>()) {
+        let before = stream(&[delta(json!({"content": "one"})), delta(json!({"content": "two"}))]);
+        let last = finish("stop").to_string();
+        let bytes = format!("{before}data: {last}");
+        let cut = cut.index(bytes.len());
+        let end = assemble([&bytes.as_bytes()[..cut]]);
+        prop_assert!(matches!(end, Err(ProviderError::Truncated { .. })), "{:?}", end);
+    }
+
+    #[test]
+    fn no_event_makes_it_panic(data in "[\\[\\]{}:,\"a-z0-9_ ]{0,60}") {
+        let _ = assemble([format!("data: {data}\n\n").as_bytes()]);
+    }
+}

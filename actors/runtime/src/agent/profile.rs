@@ -1,0 +1,19 @@
+//! Who an agent is, as its runs see it.
+
+use std::sync::Arc;
+
+use mosaic_types::{AgentName, ModelRef};
+
+/// A configured persona. Runs hold the one that was published when they began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentProfile {
+    pub name: AgentName,
+    /// The system prompt; empty: none is sent.
+    pub system: Arc<str>,
+    /// In order of preference.
+    pub models: Vec<ModelRef>,
+    /// Tokens of a call's input, at the most.
+    pub context_tokens: usize,
+    pub max_output_tokens: Option<u64>,
+    pub temperature: Option<f64>,
+}

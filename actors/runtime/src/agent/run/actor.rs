@@ -1,0 +1,93 @@
+//! The shell: a temporary actor that lives as long as its turn.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use mosaic_messages::RunEnded;
+use mosaic_supervise::{ChildExited, Tether, supervised};
+use mosaic_types::{Code, Failure, TurnId};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::call::{self, RunOrder};
+use super::sink::{Piece, Sink};
+use crate::agent::AgentProfile;
+use crate::provider::Providers;
+
+/// The session that asked for a run.
+pub struct Keeper {
+    pub turn: TurnId,
+    pub attempt: u32,
+    /// Hears how it ended.
+    pub told: Recipient<RunEnded>,
+    /// Hears that it died.
+    pub watcher: Recipient<ChildExited>,
+    /// Is cancelled when the session lets go of the run, by will or by death.
+    pub lease: CancellationToken,
+}
+
+/// One run of an agent.
+pub struct RunActor {
+    work: Option<(Arc<AgentProfile>, Providers, RunOrder)>,
+    _tether: Tether,
+}
+
+impl RunActor {
+    /// Starts a run on this thread's arbiter.
+    pub(crate) fn begin(profile: Arc<AgentProfile>, providers: Providers, order: RunOrder, tether: Tether) {
+        let tether = match &order.keeper {
+            Some(keeper) => tether.watched_by(keeper.watcher.clone()),
+            None => tether,
+        };
+        Self { work: Some((profile, providers, order)), _tether: tether }.start();
+    }
+}
+
+impl Actor for RunActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let Some((profile, providers, mut order)) = self.work.take() else { return };
+        let keeper = order.keeper.take();
+        let span = tracing::debug_span!(parent: &order.span, "agent.run", agent.name = %profile.name);
+        let work = async move {
+            let lease = keeper.as_ref().map(|keeper| keeper.lease.clone());
+            let caller = order.sink.clone();
+            tokio::select! {
+                biased;
+                () = unwanted(lease, &caller) => {}
+                result = call::run(&profile, &providers, &mut order) => {
+                    if let Some(result) = result {
+                        report(keeper, &order.sink, result).await;
+                    }
+                }
+            }
+        };
+        ctx.spawn(work.instrument(span).into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
+}
+supervised!(RunActor);
+
+/// Resolves when nobody wants the answer any more.
+async fn unwanted(lease: Option<CancellationToken>, sink: &Sink) {
+    match (lease, sink) {
+        (Some(lease), _) => lease.cancelled().await,
+        (None, Sink::Caller(caller)) => caller.closed().await,
+        (None, Sink::Session { .. }) => std::future::pending().await,
+    }
+}
+
+async fn report(keeper: Option<Keeper>, sink: &Sink, result: Result<mosaic_types::FinishedTurn, Failure>) {
+    if let Some(keeper) = keeper {
+        let end = RunEnded { turn: keeper.turn, attempt: keeper.attempt, result };
+        #[allow(clippy::disallowed_methods)] // one message a run: an end that is refused would leave the turn hanging
+        keeper.told.do_send(end);
+    } else if let (Sink::Caller(caller), Err(failure)) = (sink, result) {
+        let _ = caller.send(Piece::Failed(failure)).await;
+    }
+}
+
+/// The failure of a stateless call whose run died.
+pub fn died() -> Failure {
+    Failure::new(Code::Crashed, "The run that made this answer crashed. Sending the request again is safe.")
+}

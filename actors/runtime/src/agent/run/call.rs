@@ -1,0 +1,222 @@
+//! Takes an order to an answer: calls a model, passes on what it says, and follows the plan when a call fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use mosaic_messages::{AcquirePermit, CallEnded, CallResult, RunId};
+use mosaic_providers::ProviderError;
+use mosaic_types::chat::{Sampling, ToolOffer};
+use mosaic_types::event::FinishedTurn;
+use mosaic_types::{
+    ChatEvent, ChatMessage, ChatRequest, Classify, Code, Failure, ModelRef, Outside, StopReason, Usage,
+};
+use tokio::time::timeout;
+use tracing::Span;
+
+use super::actor::Keeper;
+use super::plan::{Next, Plan};
+use super::prompt;
+use super::sink::{Left, Sink};
+use crate::agent::AgentProfile;
+use crate::doors::unreached;
+use crate::provider::{ProviderHandle, Providers};
+
+/// The dialogue to answer.
+#[derive(Debug, Clone)]
+pub enum RunInput {
+    /// A session's: the agent's system prompt goes before it, and it is cut to what fits.
+    Dialogue(Vec<ChatMessage>),
+    /// A client's own: sent as it is.
+    Verbatim(Arc<[ChatMessage]>),
+}
+
+/// What is wanted of a run.
+pub struct RunOrder {
+    pub run: RunId,
+    pub input: RunInput,
+    /// Instead of the agent's own models.
+    pub model: Option<ModelRef>,
+    pub tools: Arc<[ToolOffer]>,
+    pub sampling: Sampling,
+    pub stream: bool,
+    pub sink: Sink,
+    pub outside: Outside,
+    /// Who is told of the end, and what ends the run early.
+    pub keeper: Option<Keeper>,
+    pub span: Span,
+}
+
+/// How far one call came.
+enum CallFailure {
+    /// The provider's fault; `shown`: part of the answer was passed on.
+    Provider { error: ProviderError, shown: bool },
+    /// Refused before it was sent.
+    Refused(Failure),
+    Left,
+}
+
+impl From<Left> for CallFailure {
+    fn from(_: Left) -> Self {
+        Self::Left
+    }
+}
+
+/// Runs `order`; `None`: the caller left.
+pub(super) async fn run(
+    profile: &AgentProfile,
+    providers: &Providers,
+    order: &mut RunOrder,
+) -> Option<Result<FinishedTurn, Failure>> {
+    let models = order.model.clone().map_or_else(|| profile.models.clone(), |model| vec![model]);
+    let mut plan = Plan::new(models);
+    loop {
+        let Some(model) = plan.model().cloned() else {
+            let sentence = format!("The agent {} has no model. Run `mosaic providers add openai`.", profile.name);
+            return Some(Err(Failure::new(Code::NoProvider, sentence)));
+        };
+        let Some(provider) = providers.get(&model.provider) else {
+            let sentence = format!("There is no provider {}. `mosaic providers list` shows them.", model.provider);
+            return Some(Err(Failure::new(Code::ModelNotFound, sentence)));
+        };
+        let (failure, shown) = match call(profile, provider, &model, order).await {
+            Ok(mut finished) => {
+                finished.route_reason = plan.reason();
+                return Some(Ok(finished));
+            }
+            Err(CallFailure::Left) => return None,
+            Err(CallFailure::Provider { error, shown }) => (error.failure(), shown),
+            Err(CallFailure::Refused(failure)) => (failure, false),
+        };
+        order.sink.call_failed(&model);
+        let roll = f64::from(order.outside.bytes::<1>()[0]) / 255.0;
+        let next = plan.failed(failure.class(), failure.code.as_str(), shown, roll);
+        tracing::info!(provider.name = %model.provider, model = %model.model, code = failure.code.as_str(), ?next, "call failed");
+        match next {
+            Next::GiveUp => return Some(Err(failure)),
+            Next::Switch => {}
+            Next::Again { after } => tokio::time::sleep(after).await,
+        }
+    }
+}
+
+async fn call(
+    profile: &AgentProfile,
+    provider: &ProviderHandle,
+    model: &ModelRef,
+    order: &mut RunOrder,
+) -> Result<FinishedTurn, CallFailure> {
+    let name = provider.resolve(model).await.map_err(|error| CallFailure::Provider { error, shown: false })?;
+    let permit = provider.link.ask(AcquirePermit { model: name.clone() }).await;
+    let permit = permit.map_err(|error| {
+        CallFailure::Refused(unreached(&format!("The provider {}", model.provider), &error))
+    })?;
+    let permit = permit.map_err(CallFailure::Refused)?;
+    let mut report = Report { provider, model: name.clone(), result: CallResult::Abandoned };
+    let result = answer(profile, provider, model, name, order).await;
+    report.result = match &result {
+        Ok(_) => CallResult::Answered,
+        Err(CallFailure::Provider { error, .. }) => CallResult::Failed(error.class()),
+        Err(_) => CallResult::Abandoned,
+    };
+    drop(permit);
+    result
+}
+
+async fn answer(
+    profile: &AgentProfile,
+    provider: &ProviderHandle,
+    model: &ModelRef,
+    name: Arc<str>,
+    order: &mut RunOrder,
+) -> Result<FinishedTurn, CallFailure> {
+    const STEP: u32 = 1;
+    let facts = provider.facts(&name);
+    let messages = match &order.input {
+        RunInput::Verbatim(messages) => messages.clone(),
+        RunInput::Dialogue(dialogue) => {
+            prompt::messages(&profile.system, dialogue, prompt::budget(profile.context_tokens, facts.window))
+        }
+    };
+    let request = ChatRequest {
+        model: name.clone(),
+        messages,
+        tools: order.tools.clone(),
+        sampling: order.sampling.clone(),
+        stream: order.stream,
+    };
+    let idle = provider.settings.idle;
+    let unseen = |error| CallFailure::Provider { error, shown: false };
+    let resolved = ModelRef { provider: model.provider.clone(), model: name };
+    order.sink.call_began(&resolved, STEP).await?;
+    let mut stream = within(idle, provider, provider.adapter.chat(request)).await.map_err(unseen)?;
+    order.sink.answering(&resolved).await?;
+    let mut text = String::new();
+    let mut shown = false;
+    loop {
+        let event = within(idle, provider, async { stream.next().await.transpose() }).await;
+        let event = event.and_then(|event| {
+            event.ok_or_else(|| ProviderError::Truncated {
+                provider: provider.adapter.name().clone(),
+                detail: "no last event".to_owned(),
+            })
+        });
+        match event {
+            Ok(ChatEvent::Finished { stop_reason, usage, model: says }) => {
+                if matches!(order.sink, Sink::Session { .. }) && text.is_empty() && stop_reason == StopReason::ToolCalls {
+                    let detail = "a call of a tool that was not offered".to_owned();
+                    let error = ProviderError::Undecodable { provider: provider.adapter.name().clone(), detail };
+                    return Err(CallFailure::Provider { error, shown });
+                }
+                order.sink.event(ChatEvent::Finished { stop_reason, usage, model: says }, STEP).await?;
+                let spent = usage.unwrap_or_default();
+                return Ok(FinishedTurn {
+                    text,
+                    model: resolved.model.to_string(),
+                    provider: resolved.provider,
+                    route_reason: String::new(),
+                    stop_reason: stop_reason.as_str().to_owned(),
+                    usage: spent,
+                    cost_usd: price(facts.price, usage),
+                });
+            }
+            Ok(event) => {
+                if let ChatEvent::Text(piece) = &event {
+                    if matches!(order.sink, Sink::Session { .. }) {
+                        text.push_str(piece);
+                    }
+                }
+                shown = true;
+                order.sink.event(event, STEP).await?;
+            }
+            Err(error) => return Err(CallFailure::Provider { error, shown }),
+        }
+    }
+}
+
+/// `None` where the price or what was used is not known.
+fn price(price: Option<mosaic_types::Price>, usage: Option<Usage>) -> Option<f64> {
+    Some(price?.of(usage?))
+}
+
+/// Waits for a provider, as long as its idle limit allows.
+async fn within<T>(
+    idle: Duration,
+    provider: &ProviderHandle,
+    work: impl Future<Output = Result<T, ProviderError>>,
+) -> Result<T, ProviderError> {
+    timeout(idle, work).await.unwrap_or_else(|_| Err(provider.stalled()))
+}
+
+/// Tells the provider's actor how a call went, also when the run is dropped in the middle of it.
+struct Report<'a> {
+    provider: &'a ProviderHandle,
+    model: Arc<str>,
+    result: CallResult,
+}
+
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        let _ = self.provider.link.control(CallEnded { model: self.model.clone(), result: self.result });
+    }
+}

@@ -1,0 +1,13 @@
+//! One turn's work: the prompt, the calls, what is chosen when one fails.
+
+mod actor;
+mod call;
+mod plan;
+mod prompt;
+mod sink;
+#[cfg(test)]
+mod tests;
+
+pub use actor::{Keeper, RunActor, died};
+pub use call::{RunInput, RunOrder};
+pub use sink::{Piece, Sink};

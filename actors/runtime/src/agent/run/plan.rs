@@ -1,0 +1,77 @@
+//! Which model is tried next, and when. The only place in the house that decides on retries.
+
+use std::time::Duration;
+
+use mosaic_types::{ErrorClass, ModelRef};
+
+/// Tries of the last model that is left.
+const TRIES: u32 = 3;
+/// The pause before the second try; before the third it is twice as long. Jittered by a quarter either way.
+const PAUSE: Duration = Duration::from_secs(2);
+/// A longer wish for a pause is a failure: nobody waits that long for an answer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// What to do after a failed call.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Next {
+    /// The same model again, after a pause.
+    Again { after: Duration },
+    /// The next model, at once.
+    Switch,
+    /// The failure stands.
+    GiveUp,
+}
+
+/// The models of a run, in order of preference, and how far it got.
+#[derive(Debug)]
+pub(super) struct Plan {
+    models: Vec<ModelRef>,
+    at: usize,
+    tries: u32,
+    why: Vec<String>,
+}
+
+impl Plan {
+    pub(super) fn new(models: Vec<ModelRef>) -> Self {
+        Self { models, at: 0, tries: 1, why: Vec::new() }
+    }
+
+    /// The model to call now; `None` where there was none to begin with.
+    pub(super) fn model(&self) -> Option<&ModelRef> {
+        self.models.get(self.at)
+    }
+
+    /// Why this model is called, in words.
+    pub(super) fn reason(&self) -> String {
+        match (self.why.last(), self.at) {
+            (None, 0) => "first choice".to_owned(),
+            (None, _) => "next choice".to_owned(),
+            (Some(why), _) => why.clone(),
+        }
+    }
+
+    /// Decides after a failure. `shown`: part of the answer was seen already, so nothing else may follow it; `roll`
+    /// is a draw from 0 to 1.
+    pub(super) fn failed(&mut self, class: ErrorClass, cause: &str, shown: bool, roll: f64) -> Next {
+        if shown || matches!(class, ErrorClass::Invalid) {
+            return Next::GiveUp;
+        }
+        if self.at + 1 < self.models.len() {
+            self.why.push(format!("{} failed: {cause}", self.models[self.at]));
+            self.at += 1;
+            self.tries = 1;
+            return Next::Switch;
+        }
+        let asked = match class {
+            ErrorClass::Transient { retry_after } => retry_after.unwrap_or_default(),
+            ErrorClass::Overloaded => Duration::ZERO,
+            ErrorClass::Denied | ErrorClass::NotFound | ErrorClass::Defect | ErrorClass::Invalid => return Next::GiveUp,
+        };
+        if self.tries >= TRIES || asked > LONGEST_PAUSE {
+            return Next::GiveUp;
+        }
+        let pause = PAUSE.mul_f64(f64::from(self.tries) * (0.75 + 0.5 * roll.clamp(0.0, 1.0)));
+        self.tries += 1;
+        Next::Again { after: pause.max(asked) }
+    }
+}

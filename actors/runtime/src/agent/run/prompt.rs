@@ -1,0 +1,39 @@
+//! What is sent to the model: the system prompt and as much of the dialogue as fits, newest first.
+
+use std::sync::Arc;
+
+use mosaic_types::{ChatMessage, Role};
+
+/// Assumed where a model's window is not configured.
+const UNKNOWN_WINDOW: usize = 8_192;
+
+/// Tokens a call's input may have: the agent's bound, and 80 % of the model's window so that an answer fits too.
+pub(super) fn budget(context_tokens: usize, window: Option<usize>) -> usize {
+    context_tokens.min(window.unwrap_or(UNKNOWN_WINDOW) * 4 / 5)
+}
+
+/// A cautious estimate: four bytes a token, and four tokens of wrapping a message. Exact counts differ by model and
+/// are not worth a tokenizer for each.
+fn tokens(message: &ChatMessage) -> usize {
+    message.text.len().div_ceil(4) + 4
+}
+
+/// The messages of a call. `dialogue` ends in the input to answer, which is always sent; before it, whole exchanges
+/// are kept, newest first, until the budget is spent.
+pub(super) fn messages(system: &Arc<str>, dialogue: &[ChatMessage], budget: usize) -> Arc<[ChatMessage]> {
+    let system = (!system.is_empty()).then(|| ChatMessage::new(Role::System, system.clone()));
+    let mut left = budget.saturating_sub(system.as_ref().map_or(0, tokens));
+    let mut from = dialogue.len();
+    for (index, message) in dialogue.iter().enumerate().rev() {
+        let cost = tokens(message);
+        if cost > left && from < dialogue.len() {
+            break;
+        }
+        left = left.saturating_sub(cost);
+        // An exchange begins with what a person said: never cut between it and its answer.
+        if message.role == Role::User {
+            from = index;
+        }
+    }
+    system.into_iter().chain(dialogue[from..].iter().cloned()).collect()
+}

@@ -1,0 +1,55 @@
+//! What an actor of this floor may use of the rest.
+
+use std::sync::Arc;
+
+use mosaic_messages::Commit;
+use mosaic_store::Store;
+use mosaic_supervise::{Link, LinkError};
+use mosaic_types::journal::{Outcome, Write};
+use mosaic_types::{Code, Failure, Outside};
+
+use crate::agent::Agents;
+use crate::drain::Work;
+use crate::events::Hub;
+use crate::provider::Providers;
+use crate::writer::WriterActor;
+
+/// Everything a session needs beside itself; cheap to clone.
+#[derive(Clone)]
+pub struct Doors {
+    pub outside: Outside,
+    /// For reading; what is written goes through `writer`.
+    pub store: Arc<dyn Store>,
+    pub writer: Link<WriterActor>,
+    pub hub: Hub,
+    pub agents: Agents,
+    pub providers: Providers,
+    pub work: Work,
+}
+
+impl Doors {
+    /// Has `write` carried out.
+    ///
+    /// # Errors
+    /// The store's own failure, after which nothing was changed; or `unavailable`, after which it is not known.
+    pub async fn commit(&self, write: Write) -> Result<Outcome, Failure> {
+        self.writer.ask(Commit(write)).await.unwrap_or_else(|error| Err(unreached("the writer", &error)))
+    }
+}
+
+/// The failure that a person is told when an actor could not be reached.
+pub fn unreached(who: &str, error: &LinkError) -> Failure {
+    let wait = std::time::Duration::from_secs(1);
+    match error {
+        LinkError::Full => Failure::new(Code::Busy, format!("Too much waits at {who} already. Try again in a moment.")),
+        LinkError::Down(why) => Failure::new(
+            Code::Unavailable,
+            format!("{who} is down ({why}). It is tried again every minute; `mosaic tree` shows it."),
+        ),
+        LinkError::Restarting | LinkError::Gone | LinkError::Died => Failure::new(
+            Code::Unavailable,
+            format!("{who} is restarting. Send the same request again in a moment; nothing is done twice."),
+        ),
+    }
+    .after(wait)
+}

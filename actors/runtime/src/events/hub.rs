@@ -1,0 +1,182 @@
+//! Passes events to readers. It outlives session actors, so a reader stays on when its session is reborn.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mosaic_types::{EventBody, SessionEvent, SessionId, TurnId};
+use tokio::sync::mpsc;
+
+/// Events that may wait for a reader; one that is slower is cut, never waited for.
+const READER_BUFFER: usize = 1_024;
+const SHARDS: usize = 16;
+
+/// What a reader wants to hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// Everything, deltas too.
+    All,
+    /// What is journaled.
+    Journaled,
+}
+
+/// The reader was too slow and missed events: it must read on from the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the reader was too slow and was cut off")]
+pub struct Lagged;
+
+struct Ear {
+    interest: Interest,
+    events: mpsc::Sender<Arc<SessionEvent>>,
+}
+
+/// The step that runs now, with its text so far.
+struct Live {
+    turn: TurnId,
+    attempt: u32,
+    step: u32,
+    text: String,
+    chars: usize,
+}
+
+#[derive(Default)]
+struct Entry {
+    ears: Vec<Ear>,
+    live: Option<Live>,
+}
+
+/// Sessions' events for whoever reads along. Clones share one hub; each call is short and never waits.
+#[derive(Clone, Default)]
+pub struct Hub {
+    shards: Arc<[Mutex<HashMap<SessionId, Entry>>; SHARDS]>,
+}
+
+/// One who reads along.
+pub struct Reader {
+    events: mpsc::Receiver<Arc<SessionEvent>>,
+}
+
+impl Hub {
+    /// Begins to read along. Where a step is running, the first event is its text so far, as one delta at offset 0;
+    /// what comes after follows it without gap or repeat.
+    pub fn subscribe(&self, session: &SessionId, interest: Interest) -> Reader {
+        let (events, reader) = mpsc::channel(READER_BUFFER);
+        let mut shard = self.shard(session);
+        let entry = shard.entry(session.clone()).or_default();
+        if interest == Interest::All
+            && let Some(live) = entry.live.as_ref().filter(|live| !live.text.is_empty())
+        {
+            let body =
+                EventBody::TurnDelta { attempt: live.attempt, step: live.step, offset: 0, text: live.text.clone() };
+            let so_far = SessionEvent { body, session: session.clone(), turn: Some(live.turn), seq: None };
+            let _ = events.try_send(Arc::new(so_far));
+        }
+        entry.ears.push(Ear { interest, events });
+        Reader { events: reader }
+    }
+
+    /// Announces what was journaled, in order.
+    pub fn publish(&self, session: &SessionId, events: impl IntoIterator<Item = SessionEvent>) {
+        let mut shard = self.shard(session);
+        let Some(entry) = shard.get_mut(session) else { return };
+        for event in events {
+            if event.body.is_end() {
+                entry.live = None;
+            }
+            entry.tell(Arc::new(event), true);
+        }
+        if entry.is_idle() {
+            shard.remove(session);
+        }
+    }
+
+    /// A step of a turn begins to speak; text of an earlier attempt or step is void.
+    pub fn begin_step(&self, session: &SessionId, turn: TurnId, attempt: u32, step: u32) {
+        let mut shard = self.shard(session);
+        let entry = shard.entry(session.clone()).or_default();
+        entry.live = Some(Live { turn, attempt, step, text: String::new(), chars: 0 });
+    }
+
+    /// A piece of the running step's text. Dropped where another attempt or step runs by now.
+    pub fn delta(&self, session: &SessionId, turn: TurnId, attempt: u32, step: u32, text: String) {
+        let mut shard = self.shard(session);
+        let Some(entry) = shard.get_mut(session) else { return };
+        let Some(live) = entry.live.as_mut() else { return };
+        if (live.turn, live.attempt, live.step) != (turn, attempt, step) {
+            return;
+        }
+        let offset = live.chars;
+        live.text.push_str(&text);
+        live.chars += text.chars().count();
+        if entry.ears.iter().any(|ear| ear.interest == Interest::All) {
+            let body = EventBody::TurnDelta { attempt, step, offset, text };
+            entry.tell(Arc::new(SessionEvent { body, session: session.clone(), turn: Some(turn), seq: None }), false);
+        }
+    }
+
+    /// Announces something that is not journaled.
+    pub fn live(&self, session: &SessionId, turn: TurnId, body: EventBody) {
+        let mut shard = self.shard(session);
+        let Some(entry) = shard.get_mut(session) else { return };
+        if entry.ears.iter().any(|ear| ear.interest == Interest::All) {
+            entry.tell(Arc::new(SessionEvent { body, session: session.clone(), turn: Some(turn), seq: None }), false);
+        }
+    }
+
+    /// The running step falls silent: its turn was cancelled or its run died.
+    pub fn hush(&self, session: &SessionId) {
+        let mut shard = self.shard(session);
+        if let Some(entry) = shard.get_mut(session) {
+            entry.live = None;
+            if entry.is_idle() {
+                shard.remove(session);
+            }
+        }
+    }
+
+    /// Sessions that someone reads or that are speaking.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
+    }
+
+    /// Whether nobody reads and nothing speaks.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn shard(&self, session: &SessionId) -> MutexGuard<'_, HashMap<SessionId, Entry>> {
+        let mut hasher = DefaultHasher::new();
+        session.hash(&mut hasher);
+        let index = usize::try_from(hasher.finish() % SHARDS as u64).unwrap_or(0);
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn tell(&mut self, event: Arc<SessionEvent>, journaled: bool) {
+        self.ears.retain(|ear| {
+            if !journaled && ear.interest == Interest::Journaled {
+                return !ear.events.is_closed();
+            }
+            // Full or closed: the ear is dropped, and its reader sees the end after what was buffered.
+            ear.events.try_send(event.clone()).is_ok()
+        });
+    }
+
+    fn is_idle(&mut self) -> bool {
+        self.ears.retain(|ear| !ear.events.is_closed());
+        self.ears.is_empty() && self.live.is_none()
+    }
+}
+
+impl Reader {
+    /// The next event, in order.
+    ///
+    /// # Errors
+    /// [`Lagged`] once what had been buffered is read, where the reader was too slow.
+    pub async fn next(&mut self) -> Result<Arc<SessionEvent>, Lagged> {
+        // The hub drops a reader's end only when it cuts the reader off.
+        self.events.recv().await.ok_or(Lagged)
+    }
+
+}

@@ -1,0 +1,66 @@
+use mosaic_types::{EventBody, SessionEvent, SessionId, TurnId};
+
+use super::{Hub, Interest, Lagged};
+
+fn session() -> SessionId {
+    "s".parse().expect("valid")
+}
+
+fn turn() -> TurnId {
+    TurnId(uuid::Uuid::nil())
+}
+
+fn end(seq: i64) -> SessionEvent {
+    SessionEvent { body: EventBody::TurnCancelled {}, session: session(), turn: Some(turn()), seq: Some(seq) }
+}
+
+#[actix::test]
+async fn one_who_comes_late_gets_the_text_so_far_then_the_rest() {
+    let hub = Hub::default();
+    hub.begin_step(&session(), turn(), 1, 1);
+    hub.delta(&session(), turn(), 1, 1, "häl".into());
+    let mut reader = hub.subscribe(&session(), Interest::All);
+    hub.delta(&session(), turn(), 1, 1, "lo".into());
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        if let EventBody::TurnDelta { offset, text, .. } = &reader.next().await.expect("an event").body {
+            seen.push((*offset, text.clone()));
+        }
+    }
+    assert_eq!(seen, [(0, "häl".to_owned()), (3, "lo".to_owned())]);
+}
+
+#[actix::test]
+async fn text_of_an_earlier_attempt_is_not_heard() {
+    let hub = Hub::default();
+    let mut reader = hub.subscribe(&session(), Interest::All);
+    hub.begin_step(&session(), turn(), 2, 1);
+    hub.delta(&session(), turn(), 1, 1, "old".into());
+    hub.publish(&session(), [end(1)]);
+    assert!(reader.next().await.expect("an event").body.is_end());
+}
+
+#[actix::test]
+async fn a_slow_reader_is_cut_and_the_hub_forgets_it() {
+    let hub = Hub::default();
+    let mut slow = hub.subscribe(&session(), Interest::Journaled);
+    for seq in 0..2_000 {
+        hub.publish(&session(), [end(seq)]);
+    }
+    let mut heard = 0;
+    while slow.next().await.is_ok() {
+        heard += 1;
+    }
+    assert_eq!(slow.next().await, Err(Lagged));
+    assert_eq!(heard, 1_024);
+    assert!(hub.is_empty());
+}
+
+#[actix::test]
+async fn nothing_is_kept_for_sessions_that_nobody_reads() {
+    let hub = Hub::default();
+    hub.begin_step(&session(), turn(), 1, 1);
+    drop(hub.subscribe(&session(), Interest::All));
+    hub.publish(&session(), [end(1)]);
+    assert!(hub.is_empty());
+}

@@ -1,0 +1,111 @@
+//! The providers there are, with what the config says of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mosaic_providers::{Provider, ProviderError};
+use mosaic_supervise::{ChildSpec, Link, Parent, Restart};
+use mosaic_types::{ModelRef, Price, ProviderName};
+use tokio::sync::{OnceCell, Semaphore};
+
+use super::actor::ProviderActor;
+
+/// What the config says of a provider.
+#[derive(Debug, Clone)]
+pub struct ProviderSettings {
+    /// Calls under way at once, at the most.
+    pub max_in_flight: usize,
+    /// For so long nothing may come while a call is under way.
+    pub idle: Duration,
+    pub models: HashMap<Arc<str>, ModelFacts>,
+}
+
+/// What the config says of a model; what it does not say is unknown, never guessed.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ModelFacts {
+    /// Tokens that the model reads at once.
+    pub window: Option<usize>,
+    pub price: Option<Price>,
+}
+
+/// A provider: its adapter, its settings, and the link to its actor.
+pub struct ProviderHandle {
+    pub adapter: Arc<dyn Provider>,
+    pub settings: ProviderSettings,
+    pub link: Link<ProviderActor>,
+    first_model: OnceCell<Arc<str>>,
+}
+
+/// The providers there are; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Providers {
+    by_name: Arc<HashMap<ProviderName, ProviderHandle>>,
+}
+
+impl ProviderHandle {
+    /// The model's own name, asking the provider for its first one where the name is [`ModelRef::AUTO`].
+    ///
+    /// # Errors
+    /// The provider's, where it had to be asked and could not answer; it is asked again next time.
+    pub async fn resolve(&self, model: &ModelRef) -> Result<Arc<str>, ProviderError> {
+        if !model.is_auto() {
+            return Ok(model.model.clone());
+        }
+        let first = self.first_model.get_or_try_init(|| async {
+            let listed = tokio::time::timeout(self.settings.idle, self.adapter.models()).await;
+            let listed = listed.unwrap_or_else(|_| Err(self.stalled()))?;
+            listed.into_iter().next().map(|model| Arc::from(model.id)).ok_or_else(|| ProviderError::ModelNotFound {
+                provider: self.adapter.name().clone(),
+                model: model.model.clone(),
+                detail: "it lists no models".to_owned(),
+            })
+        });
+        first.await.cloned()
+    }
+
+    /// The error of a provider from which nothing came for too long.
+    pub fn stalled(&self) -> ProviderError {
+        ProviderError::Stalled { provider: self.adapter.name().clone(), idle: self.settings.idle }
+    }
+
+    /// What the config says of a model.
+    pub fn facts(&self, model: &str) -> ModelFacts {
+        self.settings.models.get(model).copied().unwrap_or_default()
+    }
+}
+
+impl Providers {
+    /// Starts an actor for each provider under `family`.
+    pub fn start(family: &Parent, configured: Vec<(Arc<dyn Provider>, ProviderSettings)>) -> Self {
+        let by_name = configured.into_iter().map(|(adapter, settings)| {
+            let name = adapter.name().clone();
+            // The permits outlive the actor: a reborn one must not forget the calls that are under way.
+            let places = Arc::new(Semaphore::new(settings.max_in_flight));
+            let child = name.clone();
+            let spec = ChildSpec::new(name.as_str(), Restart::Permanent, ProviderActor::MAILBOX, move |birth| {
+                ProviderActor::new(child.clone(), places.clone(), birth.tether)
+            });
+            let link = family.adopt(spec);
+            (name, ProviderHandle { adapter, settings, link, first_model: OnceCell::new() })
+        });
+        Self { by_name: Arc::new(by_name.collect()) }
+    }
+
+    /// The provider of that name.
+    pub fn get(&self, name: &ProviderName) -> Option<&ProviderHandle> {
+        self.by_name.get(name)
+    }
+
+    /// All, in the order of their names.
+    pub fn all(&self) -> Vec<&ProviderHandle> {
+        let mut all: Vec<_> = self.by_name.values().collect();
+        all.sort_by(|a, b| a.adapter.name().cmp(b.adapter.name()));
+        all
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+}

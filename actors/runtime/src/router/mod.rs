@@ -1,0 +1,5 @@
+//! From a conversation to its session.
+
+mod actor;
+
+pub use actor::RouterActor;

@@ -1,0 +1,16 @@
+//! One actor per live session: its queue, its running turn, its part of the journal.
+
+mod actor;
+pub mod config;
+mod load;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use mosaic_supervise::Family;
+use mosaic_types::SessionId;
+
+pub use actor::SessionActor;
+
+/// The sessions that are awake, by id.
+pub type Sessions = Family<SessionId, SessionActor>;

@@ -1,0 +1,89 @@
+//! Gathers what is to be written while a batch is under way, and sends it as the next one: group commit without a
+//! timer. Alone, a write goes at once; under load, one sync serves many.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use mosaic_messages::Commit;
+use mosaic_store::{Store, StoreError};
+use mosaic_supervise::{Mailbox, Tether, supervised};
+use mosaic_types::journal::{Outcome, Write};
+use mosaic_types::{Code, Failure};
+use tokio::sync::oneshot;
+
+/// Writes of one batch, at the most: bounds how long the last to come may wait for one transaction.
+const BATCH: usize = 1_024;
+
+type Answer = oneshot::Sender<Result<Outcome, Failure>>;
+
+/// The one writer of the store.
+pub struct WriterActor {
+    store: Arc<dyn Store>,
+    waiting: VecDeque<(Write, Answer)>,
+    writing: bool,
+    _tether: Tether,
+}
+
+impl WriterActor {
+    /// Writes that may be unanswered at once: more than all sessions of a busy daemon have, each with one or two.
+    pub const MAILBOX: Mailbox = Mailbox { capacity: 16_384, patience: std::time::Duration::from_secs(5) };
+
+    /// A writer to `store`.
+    pub fn new(store: Arc<dyn Store>, tether: Tether) -> Self {
+        Self { store, waiting: VecDeque::new(), writing: false, _tether: tether }
+    }
+
+    fn next_batch(&mut self, ctx: &mut Context<Self>) {
+        if self.writing || self.waiting.is_empty() {
+            return;
+        }
+        self.writing = true;
+        let count = self.waiting.len().min(BATCH);
+        let (writes, answers): (Vec<_>, Vec<_>) = self.waiting.drain(..count).unzip();
+        let commit = self.store.commit(writes);
+        ctx.spawn(commit.into_actor(self).map(move |results, actor, ctx| {
+            actor.writing = false;
+            // The next batch goes first: the disk should not wait while answers are handed out.
+            actor.next_batch(ctx);
+            answer(answers, results);
+        }));
+    }
+}
+
+fn answer(answers: Vec<Answer>, results: Result<Vec<Result<Outcome, StoreError>>, StoreError>) {
+    match results {
+        Ok(results) => {
+            for (answer, result) in answers.into_iter().zip(results) {
+                let _ = answer.send(result.map_err(Failure::from));
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "a batch could not be written");
+            let failure = Failure::from(error);
+            for answer in answers {
+                let _ = answer.send(Err(failure.clone()));
+            }
+        }
+    }
+}
+
+impl Actor for WriterActor {
+    type Context = Context<Self>;
+}
+supervised!(WriterActor);
+
+impl Handler<Commit> for WriterActor {
+    type Result = ResponseFuture<Result<Outcome, Failure>>;
+    fn handle(&mut self, Commit(write): Commit, ctx: &mut Self::Context) -> Self::Result {
+        let (answer, answered) = oneshot::channel();
+        self.waiting.push_back((write, answer));
+        self.next_batch(ctx);
+        Box::pin(async move {
+            answered.await.unwrap_or_else(|_| {
+                let sentence = "The writer ended before it answered. Send the same request again in a moment.";
+                Err(Failure::new(Code::Unavailable, sentence))
+            })
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! The one writer of the store.
+
+mod actor;
+
+pub use actor::WriterActor;

@@ -1,0 +1,156 @@
+//! Writes to a store in few words.
+
+use std::sync::Arc;
+
+use mosaic_types::journal::{
+    API_CHANNEL, AcceptTurn, EndTurn, InboxKey, NewSession, NewUser, Outcome, StartTurn, TurnEnd, Write,
+};
+use mosaic_types::{
+    AgentName, Code, Epoch, EventBody, FinishedTurn, SessionEvent, SessionId, Timestamp, TurnId, Usage, UserId,
+    UserRole,
+};
+use uuid::Uuid;
+
+use crate::{Store, StoreError};
+
+/// A store with a user, and the session `s1`, claimed once.
+pub struct Hand {
+    pub store: Arc<dyn Store>,
+    pub user: UserId,
+    pub session: SessionId,
+    pub agent: AgentName,
+}
+
+/// A session's id.
+pub(super) fn session(id: &str) -> SessionId {
+    id.parse().expect("a valid session id")
+}
+
+/// The turn that a number stands for.
+pub(super) fn turn(number: u8) -> TurnId {
+    TurnId(Uuid::from_bytes([number; 16]))
+}
+
+/// The end of a turn that was answered with `text`.
+pub(super) fn finished(text: &str) -> TurnEnd {
+    TurnEnd::Finished(FinishedTurn {
+        text: text.into(),
+        model: "m".into(),
+        provider: "p".parse().expect("a valid provider's name"),
+        route_reason: "first".into(),
+        stop_reason: "stop".into(),
+        usage: Usage { input_tokens: 3, output_tokens: 5 },
+        cost_usd: None,
+    })
+}
+
+/// The end of a turn that went wrong.
+pub(super) fn failed() -> TurnEnd {
+    TurnEnd::Failed { code: Code::ProviderStalled, message: "Nothing came for too long.".into() }
+}
+
+impl Hand {
+    /// Takes an empty store in hand.
+    pub async fn on(store: Arc<dyn Store>) -> Self {
+        let agent = "assistant".parse().expect("a valid agent's name");
+        let hand = Self { store, user: UserId(Uuid::from_bytes([1; 16])), session: session("s1"), agent };
+        let at = Timestamp(0);
+        let user = NewUser { id: hand.user, name: "ada".into(), role: UserRole::Owner, at };
+        assert_eq!(hand.write(Write::CreateUser(user)).await, Outcome::Written(vec![]));
+        hand.make(&hand.session, at).await;
+        hand
+    }
+
+    /// Makes a session and claims it.
+    pub async fn make(&self, id: &SessionId, at: Timestamp) {
+        assert_eq!(self.write(self.new_session(id, at)).await, Outcome::Written(vec![]));
+        assert_eq!(self.write(Write::Claim { session: id.clone() }).await, Outcome::Claimed(1));
+    }
+
+    /// The write that makes a session.
+    pub fn new_session(&self, id: &SessionId, at: Timestamp) -> Write {
+        Write::CreateSession(NewSession {
+            id: id.clone(),
+            user: self.user,
+            channel: API_CHANNEL.into(),
+            agent: self.agent.clone(),
+            title: String::new(),
+            at,
+        })
+    }
+
+    /// Commits one write that must not fail.
+    pub async fn write(&self, write: Write) -> Outcome {
+        self.commit(vec![write]).await.remove(0).expect("the write does not fail")
+    }
+
+    /// Commits a batch.
+    pub async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Outcome, StoreError>> {
+        let writes = batch.len();
+        let outcomes = self.store.commit(batch).await.expect("the batch is carried out");
+        assert_eq!(outcomes.len(), writes, "one answer per write");
+        outcomes
+    }
+
+    /// Commits one write that must be done, and answers its events.
+    pub async fn events_of(&self, write: Write) -> Vec<SessionEvent> {
+        match self.write(write).await {
+            Outcome::Written(events) => events,
+            other => panic!("not written: {other:?}"),
+        }
+    }
+
+    /// An input of `s1` at epoch 1; its key, its body and its moment are the turn's number.
+    pub fn accept(&self, number: u8, start: bool) -> AcceptTurn {
+        AcceptTurn {
+            session: self.session.clone(),
+            epoch: 1,
+            turn: turn(number),
+            inbox: InboxKey {
+                channel: API_CHANNEL.into(),
+                account: "ada".into(),
+                conversation: "s1".into(),
+                event: format!("key-{number}").into(),
+            },
+            body_hash: [number; 32],
+            text: format!("question {number}").into(),
+            agent: self.agent.clone(),
+            start,
+            title: None,
+            at: Timestamp(i64::from(number)),
+        }
+    }
+
+    /// Stores an input.
+    pub async fn ask(&self, number: u8, start: bool) -> Vec<SessionEvent> {
+        self.events_of(Write::Accept(Box::new(self.accept(number, start)))).await
+    }
+
+    /// The write that ends a turn of `s1`.
+    pub fn end(&self, number: u8, end: TurnEnd, next: Option<u8>) -> Write {
+        self.end_at(1, number, end, next)
+    }
+
+    /// The same under another epoch.
+    pub fn end_at(&self, epoch: Epoch, number: u8, end: TurnEnd, next: Option<u8>) -> Write {
+        Write::End(Box::new(EndTurn {
+            session: self.session.clone(),
+            epoch,
+            turn: turn(number),
+            agent: self.agent.clone(),
+            end,
+            steps: vec![EventBody::StepFinished {
+                kind: mosaic_types::event::StepKind::Model,
+                name: "p/m".into(),
+                ok: true,
+            }],
+            next: next.map(|number| StartTurn { turn: turn(number), agent: self.agent.clone() }),
+            at: Timestamp(i64::from(number)),
+        }))
+    }
+
+    /// Answers a question.
+    pub async fn answer(&self, number: u8, next: Option<u8>) -> Vec<SessionEvent> {
+        self.events_of(self.end(number, finished(&format!("answer {number}")), next)).await
+    }
+}

@@ -1,0 +1,112 @@
+//! Lists and their pages.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use mosaic_types::UserId;
+use mosaic_types::journal::Write;
+use mosaic_types::page::Limit;
+use mosaic_types::{Role, Timestamp};
+use uuid::Uuid;
+
+use super::hand::{Hand, session, turn};
+use crate::{Store, StoreError};
+
+fn rows(rows: u32) -> Limit {
+    Limit::new(Some(rows)).expect("within bounds")
+}
+
+pub async fn sessions_come_newest_change_first(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    hand.make(&session("s3"), Timestamp(0)).await;
+    hand.make(&session("s2"), Timestamp(0)).await;
+    let order = async |user| {
+        let page = hand.store.sessions(user, None, Limit::default()).await.expect("reads");
+        assert_eq!(page.next, None);
+        page.items.iter().map(|row| row.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(order(None).await, ["s3", "s2", "s1"], "ties by id");
+    hand.ask(1, true).await;
+    assert_eq!(order(None).await, ["s1", "s3", "s2"]);
+    assert_eq!(order(Some(hand.user)).await, ["s1", "s3", "s2"]);
+    assert!(order(Some(UserId(Uuid::from_bytes([8; 16])))).await.is_empty(), "only theirs");
+}
+
+pub async fn pages_of_sessions_are_complete_while_others_are_made(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    let mut expected = HashSet::from(["s1".to_owned()]);
+    for number in 0..20 {
+        // Moments repeat, so pages end within ties.
+        hand.make(&session(&format!("old-{number}")), Timestamp(number / 7)).await;
+        expected.insert(format!("old-{number}"));
+    }
+    let (mut seen, mut cursor, mut made) = (Vec::new(), None, 0);
+    loop {
+        let page = hand.store.sessions(Some(hand.user), cursor, rows(3)).await.expect("reads");
+        assert!(page.items.len() == 3 || page.next.is_none(), "a page is full unless it is the last");
+        seen.extend(page.items.iter().map(|row| row.id.to_string()));
+        made += 1;
+        hand.make(&session(&format!("new-{made}")), Timestamp(100 + made)).await;
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.iter().collect::<HashSet<_>>().len(), seen.len(), "no repeats");
+    assert_eq!(seen.into_iter().collect::<HashSet<_>>(), expected, "complete");
+}
+
+pub async fn pages_of_messages_are_complete_while_others_are_written(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    hand.ask(1, true).await;
+    hand.ask(2, false).await;
+    let (mut seen, mut cursor) = (Vec::new(), None);
+    for number in 1..=6 {
+        let page = hand.store.messages(&hand.session, cursor.clone(), rows(2)).await.expect("reads");
+        // What the last page did not name is read on from where it ended.
+        cursor = page.next.or(cursor);
+        seen.extend(page.items);
+        hand.answer(number, Some(number + 1)).await;
+        hand.ask(number + 2, false).await;
+    }
+    while let Some(from) = cursor {
+        let page = hand.store.messages(&hand.session, Some(from), rows(2)).await.expect("reads");
+        (cursor, _) = (page.next, seen.extend(page.items));
+    }
+    let unique: Vec<_> =
+        seen.iter().map(|row| row.seq).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+    let all = hand.store.messages(&hand.session, None, rows(200)).await.expect("reads").items;
+    assert_eq!(unique, all.iter().map(|row| row.seq).collect::<Vec<_>>(), "complete and oldest first");
+    assert_eq!(all.iter().filter(|row| row.role == Role::User).count(), 8);
+    let first = &all[0];
+    assert_eq!((first.id.as_str(), first.turn, first.text.as_str()), ("s1.1", turn(1), "question 1"));
+    let answer = all.iter().find(|row| row.role == Role::Assistant).expect("answered");
+    assert_eq!((answer.agent.as_ref(), answer.text.as_str()), (Some(&hand.agent), "answer 1"));
+}
+
+pub async fn a_foreign_cursor_is_refused(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    hand.make(&session("s2"), Timestamp(0)).await;
+    let of_sessions = hand.store.sessions(None, None, rows(1)).await.expect("reads").next.expect("there is more");
+    for foreign in ["", "12", "../..", "sffffffffffffffff"] {
+        let lists = hand.store.sessions(None, Some(foreign.into()), Limit::default()).await;
+        assert!(matches!(lists, Err(StoreError::BadCursor)), "{foreign:?}");
+    }
+    let messages = hand.store.messages(&hand.session, Some(of_sessions), Limit::default()).await;
+    assert!(matches!(messages, Err(StoreError::BadCursor)));
+}
+
+pub async fn events_are_read_after_a_position(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    let mut all = hand.ask(1, true).await;
+    all.extend(hand.answer(1, None).await);
+    for after in 0..=4 {
+        let read = hand.store.events(&hand.session, after, Limit::default()).await.expect("reads");
+        assert_eq!(read, all[usize::try_from(after).expect("small")..]);
+    }
+    assert_eq!(hand.store.events(&hand.session, 1, rows(2)).await.expect("reads"), all[1..3]);
+    assert!(hand.store.events(&session("nobody"), 0, rows(2)).await.expect("reads").is_empty());
+    let gone = Write::Delete { session: hand.session.clone() };
+    hand.events_of(gone).await;
+    assert!(hand.store.events(&hand.session, 0, rows(2)).await.expect("reads").is_empty());
+}

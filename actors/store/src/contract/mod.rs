@@ -1,0 +1,59 @@
+//! One suite that every store passes.
+//!
+//! Each check gets a store that is open and empty. [`store_contract!`](crate::store_contract) makes a test of each.
+
+mod hand;
+mod lists;
+mod sessions;
+mod turns;
+
+pub use hand::Hand;
+pub use lists::*;
+pub use sessions::*;
+pub use turns::*;
+
+/// Makes a module of tests, one per check, each with a store of its own from `$open`: an expression that answers a
+/// future of a store and of whatever must live as long as it.
+#[macro_export]
+macro_rules! store_contract {
+    ($module:ident, $open:expr) => {
+        $crate::store_contract!(@tests $module, $open,
+            an_input_is_stored_once
+            a_repeat_with_another_body_is_a_conflict
+            a_key_is_forgotten_after_its_time
+            a_turn_is_told_in_order
+            a_turn_ends_once
+            an_end_starts_the_next_turn
+            a_waiting_turn_can_be_cancelled
+            a_waiting_turn_is_started_where_nothing_runs
+            a_restarted_turn_keeps_its_count
+            an_old_epoch_changes_nothing
+            a_bad_write_costs_only_itself
+            a_dropped_commit_is_carried_out
+            sessions_come_newest_change_first
+            pages_of_sessions_are_complete_while_others_are_made
+            pages_of_messages_are_complete_while_others_are_written
+            a_foreign_cursor_is_refused
+            events_are_read_after_a_position
+            a_snapshot_holds_what_is_open_and_what_was_said
+            context_is_cut_at_whole_turns
+            sessions_with_open_turns_are_found
+            a_session_is_made_changed_and_removed
+            a_removed_session_frees_its_keys
+            people_and_tokens_are_kept
+            a_store_says_that_it_can_be_written
+        );
+    };
+    (@tests $module:ident, $open:expr, $($check:ident)+) => {
+        mod $module {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $check() {
+                    let (store, _alive) = $open.await;
+                    $crate::contract::$check(store).await;
+                }
+            )+
+        }
+    };
+}

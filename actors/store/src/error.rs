@@ -1,0 +1,158 @@
+//! What can go wrong with a database, and what is said about it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::result::Error as DieselError;
+use mosaic_types::{Classify, Code, ErrorClass, Failure};
+
+/// Why a database did not do what it was asked. Cheap to clone: one failure may be the answer to a whole batch.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Another process or connection held the write lock for longer than the patience with it.
+    #[error("the database is locked by another process")]
+    Busy,
+    #[error("the disk is full")]
+    Full,
+    #[error("the database may not be written to")]
+    ReadOnly,
+    #[error("the database cannot be reached: {0}")]
+    Io(String),
+    /// A cursor that this list did not give out.
+    #[error("not a cursor of this list")]
+    BadCursor,
+    /// A newer version has migrated this database.
+    #[error("the database has migration {found}, which this version does not know (its newest is {known})")]
+    NewerSchema { found: String, known: String },
+    /// The database, or what it holds, cannot be read.
+    #[error("the database holds what cannot be read: {0}")]
+    Corrupt(String),
+    #[error("store.url: {0}")]
+    Url(String),
+    #[error("a migration failed: {0}")]
+    Migration(String),
+    /// The runtime that was to do the work is shutting down; nothing was changed.
+    #[error("the store is closing")]
+    Closed,
+    /// The job panicked; its transaction is undone.
+    #[error("a job of the store panicked")]
+    Panicked,
+    /// A statement that the database refused.
+    #[error("the database refused a statement")]
+    Refused(#[source] Arc<DieselError>),
+}
+
+impl StoreError {
+    /// The error that SQLite's own words stand for.
+    ///
+    /// diesel passes on SQLite's message but not its code; the texts are those of `sqlite3ErrStr`, unchanged for a
+    /// decade and part of what its tests compare.
+    pub(crate) fn from_message(message: &str) -> Option<Self> {
+        let known: [(&str, fn(&str) -> Self); 9] = [
+            ("database is locked", |_| Self::Busy),
+            ("database table is locked", |_| Self::Busy),
+            ("database schema is locked", |_| Self::Busy),
+            ("database or disk is full", |_| Self::Full),
+            ("attempt to write a readonly database", |_| Self::ReadOnly),
+            ("disk I/O error", |text| Self::Io(text.to_owned())),
+            ("unable to open database file", |text| Self::Io(text.to_owned())),
+            ("database disk image is malformed", |text| Self::Corrupt(text.to_owned())),
+            ("file is not a database", |text| Self::Corrupt(text.to_owned())),
+        ];
+        known.into_iter().find(|(words, _)| message.contains(words)).map(|(_, error)| error(message))
+    }
+}
+
+impl From<DieselError> for StoreError {
+    fn from(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(_, about) => {
+                Self::from_message(about.message()).unwrap_or_else(|| Self::Refused(Arc::new(error)))
+            }
+            DieselError::DeserializationError(source) => Self::Corrupt(source.to_string()),
+            _ => Self::Refused(Arc::new(error)),
+        }
+    }
+}
+
+impl From<diesel::ConnectionError> for StoreError {
+    fn from(error: diesel::ConnectionError) -> Self {
+        let message = error.to_string();
+        Self::from_message(&message).unwrap_or(Self::Io(message))
+    }
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+impl From<tokio::task::JoinError> for StoreError {
+    fn from(error: tokio::task::JoinError) -> Self {
+        if error.is_panic() { Self::Panicked } else { Self::Closed }
+    }
+}
+
+/// A lock that was held for the whole patience may be free a moment later.
+const AFTER_BUSY: Duration = Duration::from_secs(1);
+
+impl Classify for StoreError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Busy => ErrorClass::Transient { retry_after: Some(AFTER_BUSY) },
+            Self::Full | Self::ReadOnly | Self::Io(_) | Self::Closed => ErrorClass::Transient { retry_after: None },
+            Self::BadCursor | Self::NewerSchema { .. } | Self::Url(_) => ErrorClass::Invalid,
+            Self::Corrupt(_) | Self::Migration(_) | Self::Panicked | Self::Refused(_) => ErrorClass::Defect,
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let sentence: std::borrow::Cow<'static, str> = match &error {
+            StoreError::BadCursor => {
+                return Self::new(
+                    Code::BadCursor,
+                    "This cursor is not one of this list. Start again without a cursor, then pass on `next` as it is.",
+                );
+            }
+            StoreError::Busy => {
+                let sentence = "The database is locked by another process. Close whatever else has it open, or try \
+                                again in a moment.";
+                return Self::new(Code::Storage, sentence).after(AFTER_BUSY);
+            }
+            StoreError::Full => {
+                "The disk is full, so nothing can be stored. Free some space and send this again.".into()
+            }
+            StoreError::ReadOnly => {
+                "The database may not be written to. Give Mosaic write access to its home and send this again.".into()
+            }
+            StoreError::Io(_) => {
+                "The database cannot be read or written. Check the disk it is on and send this again.".into()
+            }
+            StoreError::NewerSchema { found, .. } => format!(
+                "This database was made by a newer Mosaic (migration {found}). Run that version or a later one, or \
+                 point store.url at another database."
+            )
+            .into(),
+            StoreError::Corrupt(_) => {
+                "The database holds something that cannot be read. Run `mosaic doctor`, and restore a backup if it \
+                 finds damage."
+                    .into()
+            }
+            StoreError::Url(why) => format!("store.url cannot be used: {why}.").into(),
+            StoreError::Migration(_) => {
+                "The database could not be brought up to date and was left as it was. The log says why; run `mosaic \
+                 migrate` when that is mended."
+                    .into()
+            }
+            StoreError::Closed => "Mosaic is stopping. Send this again when it is back.".into(),
+            StoreError::Panicked | StoreError::Refused(_) => {
+                "The database refused this, which is a mistake of Mosaic's. Nothing was stored; the log says more."
+                    .into()
+            }
+        };
+        Self::new(Code::Storage, sentence)
+    }
+}

@@ -1,0 +1,249 @@
+//! Rows as they are read and written, and what they are to the rest of the house.
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
+use mosaic_types::journal::{MessageRow, OpenTurn, SessionPhase, SessionRow, TokenRow, TurnState};
+use mosaic_types::{AgentName, EventBody, Role, SessionEvent, SessionId, UserRole};
+
+use crate::StoreError;
+use crate::schema::{events, inbox, messages, sessions, tokens, turns, usage};
+use crate::sql_types::{Digest, Id, Json, Ts};
+
+/// A name in the database that its own type does not allow.
+fn corrupt(what: &str, text: &str) -> StoreError {
+    StoreError::Corrupt(format!("{text:?} is no {what}"))
+}
+
+fn agent(name: &str) -> Result<AgentName, StoreError> {
+    name.parse().map_err(|_| corrupt("agent's name", name))
+}
+
+pub(crate) fn session_id(id: &str) -> Result<SessionId, StoreError> {
+    id.parse().map_err(|_| corrupt("session id", id))
+}
+
+fn role(name: &str) -> Result<UserRole, StoreError> {
+    name.parse().map_err(|_| corrupt("role", name))
+}
+
+fn turn_state(name: &str) -> Result<TurnState, StoreError> {
+    TurnState::parse(name).ok_or_else(|| corrupt("state of a turn", name))
+}
+
+fn count(number: i64) -> Result<u32, StoreError> {
+    u32::try_from(number).map_err(|_| corrupt("count", &number.to_string()))
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = sessions, check_for_backend(Pg, Sqlite))]
+pub(crate) struct SessionRecord {
+    id: String,
+    user_id: Id,
+    channel: String,
+    agent: String,
+    title: String,
+    state: String,
+    created_at: Ts,
+    updated_at: Ts,
+}
+
+impl TryFrom<SessionRecord> for SessionRow {
+    type Error = StoreError;
+    fn try_from(record: SessionRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: session_id(&record.id)?,
+            user: record.user_id.into(),
+            agent: agent(&record.agent)?,
+            state: SessionPhase::parse(&record.state).ok_or_else(|| corrupt("state of a session", &record.state))?,
+            title: record.title,
+            channel: record.channel,
+            created_at: record.created_at.into(),
+            updated_at: record.updated_at.into(),
+        })
+    }
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = messages, check_for_backend(Pg, Sqlite))]
+pub(crate) struct MessageRecord {
+    session_id: String,
+    seq: i64,
+    turn_id: Id,
+    role: String,
+    agent: Option<String>,
+    text: String,
+    created_at: Ts,
+}
+
+impl TryFrom<MessageRecord> for MessageRow {
+    type Error = StoreError;
+    fn try_from(record: MessageRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: format!("{}.{}", record.session_id, record.seq),
+            seq: record.seq,
+            turn: record.turn_id.into(),
+            role: Role::parse(&record.role).ok_or_else(|| corrupt("role of a message", &record.role))?,
+            agent: record.agent.as_deref().map(agent).transpose()?,
+            text: record.text,
+            created_at: record.created_at.into(),
+        })
+    }
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = events, check_for_backend(Pg, Sqlite))]
+pub(crate) struct EventRecord {
+    session_id: String,
+    seq: i64,
+    turn_id: Option<Id>,
+    body: Json,
+}
+
+impl TryFrom<EventRecord> for SessionEvent {
+    type Error = StoreError;
+    fn try_from(record: EventRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            body: serde_json::from_str::<EventBody>(&record.body.0)?,
+            session: session_id(&record.session_id)?,
+            turn: record.turn_id.map(Into::into),
+            seq: Some(record.seq),
+        })
+    }
+}
+
+/// A turn as a reader of its state sees it.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = turns, check_for_backend(Pg, Sqlite))]
+pub(crate) struct TurnRecord {
+    session_id: String,
+    state: String,
+    pub end_seq: Option<i64>,
+}
+
+impl TurnRecord {
+    pub(crate) fn session(&self) -> Result<SessionId, StoreError> {
+        session_id(&self.session_id)
+    }
+
+    pub(crate) fn state(&self) -> Result<TurnState, StoreError> {
+        turn_state(&self.state)
+    }
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = turns, check_for_backend(Pg, Sqlite))]
+pub(crate) struct OpenTurnRecord {
+    id: Id,
+    state: String,
+    agent: String,
+    attempt: i64,
+    charged: i64,
+    body_hash: Digest,
+}
+
+impl OpenTurnRecord {
+    pub(crate) fn with_text(self, text: String) -> Result<OpenTurn, StoreError> {
+        Ok(OpenTurn {
+            id: self.id.into(),
+            state: turn_state(&self.state)?,
+            attempt: count(self.attempt)?,
+            charged: count(self.charged)?,
+            agent: agent(&self.agent)?,
+            text: text.into(),
+            body_hash: self.body_hash.0,
+        })
+    }
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = tokens, check_for_backend(Pg, Sqlite))]
+pub(crate) struct TokenRecord {
+    id: Id,
+    user_id: Id,
+    name: String,
+    role: String,
+    hash: Digest,
+    created_at: Ts,
+    revoked_at: Option<Ts>,
+}
+
+impl TokenRecord {
+    pub(crate) fn of(self, user_name: String) -> Result<TokenRow, StoreError> {
+        Ok(TokenRow {
+            id: self.id.into(),
+            user: self.user_id.into(),
+            user_name,
+            name: self.name,
+            role: role(&self.role)?,
+            hash: self.hash.0,
+            created_at: self.created_at.into(),
+            revoked: self.revoked_at.is_some(),
+        })
+    }
+}
+
+// Inserts bind every column, also what is null, so that their SQL never varies and stays prepared.
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = turns, treat_none_as_default_value = false, check_for_backend(Pg, Sqlite))]
+pub(crate) struct NewTurn<'a> {
+    pub id: Id,
+    pub session_id: &'a str,
+    pub state: &'a str,
+    pub agent: &'a str,
+    pub attempt: i64,
+    pub charged: i64,
+    pub accepted_seq: i64,
+    pub body_hash: Digest,
+    pub accepted_at: Ts,
+    pub started_at: Option<Ts>,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = events, treat_none_as_default_value = false, check_for_backend(Pg, Sqlite))]
+pub(crate) struct NewEvent<'a> {
+    pub session_id: &'a str,
+    pub seq: i64,
+    pub turn_id: Option<Id>,
+    pub body: Json,
+    pub at: Ts,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = messages, treat_none_as_default_value = false, check_for_backend(Pg, Sqlite))]
+pub(crate) struct NewMessage<'a> {
+    pub session_id: &'a str,
+    pub seq: i64,
+    pub turn_id: Id,
+    pub role: &'a str,
+    pub agent: Option<&'a str>,
+    pub text: &'a str,
+    pub created_at: Ts,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = inbox, treat_none_as_default_value = false, check_for_backend(Pg, Sqlite))]
+pub(crate) struct NewInbox<'a> {
+    pub channel: &'a str,
+    pub account: &'a str,
+    pub conversation: &'a str,
+    pub event: &'a str,
+    pub turn_id: Id,
+    pub at: Ts,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = usage, treat_none_as_default_value = false, check_for_backend(Pg, Sqlite))]
+pub(crate) struct NewUsage<'a> {
+    pub turn_id: Id,
+    pub session_id: &'a str,
+    pub user_id: Id,
+    pub agent: &'a str,
+    pub provider: &'a str,
+    pub model: &'a str,
+    pub input_tokens: i64,
+    pub output_tokens: i64,
+    pub cost_usd: Option<f64>,
+    pub at: Ts,
+}

@@ -1,0 +1,75 @@
+//! What is read, and along which index.
+
+mod access;
+mod lists;
+mod snapshot;
+
+use diesel::prelude::*;
+use mosaic_types::journal::{SessionRow, TurnRow};
+use mosaic_types::page::Limit;
+use mosaic_types::{Seq, SessionEvent, SessionId, TurnId};
+
+use super::writer::transaction;
+use crate::StoreError;
+use crate::rows::{self, EventRecord, SessionRecord, TurnRecord};
+use crate::schema::{events, sessions, turns};
+use crate::sql_types::Id;
+
+pub(super) use access::{owner, tokens};
+pub(super) use lists::{messages, sessions};
+pub(super) use snapshot::snapshot;
+
+/// Rows to the rest of the house, or the first one that cannot be read.
+fn all<T, U>(records: Vec<T>) -> Result<Vec<U>, StoreError>
+where
+    U: TryFrom<T, Error = StoreError>,
+{
+    records.into_iter().map(U::try_from).collect()
+}
+
+pub(super) fn session(conn: &mut SqliteConnection, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
+    let found = sessions::table.find(id.as_str()).select(SessionRecord::as_select()).get_result(conn).optional()?;
+    found.map(SessionRow::try_from).transpose()
+}
+
+pub(super) fn events(
+    conn: &mut SqliteConnection,
+    id: &SessionId,
+    after: Seq,
+    limit: Limit,
+) -> Result<Vec<SessionEvent>, StoreError> {
+    let records = events::table
+        .filter(events::session_id.eq(id.as_str()).and(events::seq.gt(after)))
+        .order(events::seq)
+        .limit(limit.rows() as i64)
+        .select(EventRecord::as_select())
+        .load(conn)?;
+    all(records)
+}
+
+pub(super) fn turn(conn: &mut SqliteConnection, id: TurnId) -> Result<Option<TurnRow>, StoreError> {
+    transaction(conn, "BEGIN", |conn| {
+        let found = turns::table.find(Id::from(id)).select(TurnRecord::as_select()).get_result(conn).optional()?;
+        let Some(record) = found else { return Ok(None) };
+        let session = record.session()?;
+        let end = match record.end_seq {
+            Some(seq) => {
+                let event =
+                    events::table.find((session.as_str(), seq)).select(EventRecord::as_select()).get_result(conn)?;
+                Some(SessionEvent::try_from(event)?)
+            }
+            None => None,
+        };
+        Ok(Some(TurnRow { id, state: record.state()?, session, end }))
+    })
+}
+
+pub(super) fn unfinished(conn: &mut SqliteConnection) -> Result<Vec<SessionId>, StoreError> {
+    let ids = turns::table
+        .filter(turns::end_seq.is_null())
+        .select(turns::session_id)
+        .distinct()
+        .order(turns::session_id)
+        .load::<String>(conn)?;
+    ids.iter().map(|id| rows::session_id(id)).collect()
+}

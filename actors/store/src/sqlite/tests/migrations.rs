@@ -1,0 +1,142 @@
+//! Migrations, and the schema they lead to.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Integer, Text};
+use diesel::{QueryableByName, sql_query};
+use tempfile::{TempDir, tempdir};
+
+use crate::sqlite::migrate;
+use crate::sqlite::place::{PATIENCE, Place};
+use crate::{StoreError, schema};
+
+const URL: &str = "sqlite://mosaic.db";
+
+fn connect(home: &TempDir) -> SqliteConnection {
+    Place::parse(URL, home.path()).expect("valid").writer(PATIENCE).expect("opens")
+}
+
+#[derive(Debug, QueryableByName)]
+struct Named {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+fn tables(conn: &mut SqliteConnection) -> Vec<String> {
+    let query =
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY name";
+    sql_query(query).load::<Named>(conn).expect("reads").into_iter().map(|table| table.name).collect()
+}
+
+#[tokio::test]
+async fn every_table_of_the_design_is_there_after_a_migration_and_a_second_one_changes_nothing() {
+    let home = tempdir().expect("a folder");
+    assert_eq!(crate::migrate(URL, home.path()).await.expect("migrates"), ["2026-11-23-000001_journal"]);
+    assert!(crate::migrate(URL, home.path()).await.expect("has nothing to do").is_empty());
+    let expected = [
+        "audit",
+        "bindings",
+        "cursors",
+        "events",
+        "inbox",
+        "messages",
+        "outbox",
+        "pairings",
+        "sessions",
+        "tokens",
+        "tool_calls",
+        "turns",
+        "usage",
+        "users",
+    ];
+    assert_eq!(tables(&mut connect(&home)), expected);
+}
+
+#[test]
+fn two_that_open_an_empty_database_at_once_both_end_well() {
+    for _ in 0..10 {
+        let home = tempdir().expect("a folder");
+        let open = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            runtime.block_on(crate::open(URL, home.path())).map(drop)
+        };
+        std::thread::scope(|scope| {
+            let both = [scope.spawn(open), scope.spawn(open)];
+            for one in both {
+                one.join().expect("no panic").expect("opens");
+            }
+        });
+        assert_eq!(tables(&mut connect(&home)).len(), 14);
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_refused_and_left_alone() {
+    let home = tempdir().expect("a folder");
+    crate::migrate(URL, home.path()).await.expect("migrates");
+    let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000001')";
+    connect(&home).batch_execute(newer).expect("is written");
+    let error = crate::open(URL, home.path()).await.map(drop).expect_err("refused");
+    assert!(matches!(&error, StoreError::NewerSchema { found, .. } if found == "29990101000001"), "{error:?}");
+    let sentence = mosaic_types::Failure::from(error).message;
+    assert!(sentence.contains("newer Mosaic") && sentence.contains("29990101000001"), "{sentence}");
+}
+
+#[test]
+fn a_migration_that_fails_leaves_the_old_state() {
+    let home = tempdir().expect("a folder");
+    let mut conn = connect(&home);
+    // In the way of a table in the middle of the migration.
+    conn.batch_execute("CREATE TABLE inbox (id INTEGER)").expect("is written");
+    let error = migrate::run(&mut conn).expect_err("fails");
+    assert!(matches!(&error, StoreError::Migration(why) if why.contains("inbox")), "{error:?}");
+    assert_eq!(tables(&mut conn), ["inbox"]);
+    conn.batch_execute("DROP TABLE inbox").expect("is written");
+    assert_eq!(migrate::run(&mut conn).expect("migrates").len(), 1);
+}
+
+#[test]
+fn what_goes_up_comes_down() {
+    let home = tempdir().expect("a folder");
+    let mut conn = connect(&home);
+    migrate::run(&mut conn).expect("migrates");
+    migrate::revert(&mut conn).expect("reverts");
+    assert!(tables(&mut conn).is_empty(), "{:?}", tables(&mut conn));
+}
+
+#[test]
+fn the_schema_in_the_code_is_the_schema_in_the_database() {
+    #[derive(QueryableByName)]
+    struct Column {
+        #[diesel(sql_type = Text)]
+        name: String,
+        #[diesel(sql_type = Text)]
+        kind: String,
+        #[diesel(sql_type = Integer)]
+        required: i32,
+    }
+
+    let home = tempdir().expect("a folder");
+    let mut conn = connect(&home);
+    migrate::run(&mut conn).expect("migrates");
+    for (table, columns) in schema::ALL {
+        let query = "SELECT name, type AS kind, \"notnull\" AS required FROM pragma_table_info(?)";
+        let live = sql_query(query).bind::<Text, _>(table).load::<Column>(&mut conn).expect("reads");
+        let live: Vec<_> = live.into_iter().map(|column| (column.name, column.kind, column.required == 1)).collect();
+        let written: Vec<_> = columns
+            .iter()
+            .map(|(name, sql_type)| {
+                let inner = sql_type.strip_prefix("Nullable<").and_then(|rest| rest.strip_suffix('>'));
+                let kind = match inner.unwrap_or(sql_type) {
+                    "Uid" | "Binary" => "BLOB",
+                    "Text" | "Doc" => "TEXT",
+                    "BigInt" | "Instant" => "INTEGER",
+                    "Double" => "REAL",
+                    other => panic!("{other} is new here"),
+                };
+                ((*name).to_owned(), kind.to_owned(), inner.is_none())
+            })
+            .collect();
+        assert_eq!(written, live, "{table}");
+    }
+}

@@ -1,0 +1,32 @@
+//! SQLite under the contract, and under what only a file can suffer.
+
+mod faults;
+mod migrations;
+mod model;
+
+use std::sync::Arc;
+
+use tempfile::{TempDir, tempdir};
+
+use super::SqliteStore;
+use super::place::{PATIENCE, Place};
+use crate::Store;
+
+async fn on_file() -> (Arc<dyn Store>, TempDir) {
+    let home = tempdir().expect("a folder");
+    let store = crate::open("sqlite://mosaic.db", home.path()).await.expect("opens");
+    (store, home)
+}
+
+async fn in_memory() -> (Arc<dyn Store>, ()) {
+    (crate::open("sqlite::memory:", "".as_ref()).await.expect("opens"), ())
+}
+
+crate::store_contract!(file, on_file());
+crate::store_contract!(memory, in_memory());
+
+/// A store whose inside a test may reach.
+async fn bare(home: &TempDir) -> Arc<SqliteStore> {
+    let place = Place::parse("sqlite://mosaic.db", home.path()).expect("valid");
+    Arc::new(SqliteStore::open(place, PATIENCE).await.expect("opens"))
+}

@@ -1,0 +1,67 @@
+//! The life of a session: made, taken into memory, changed, removed.
+
+use diesel::prelude::*;
+use mosaic_types::journal::{ChangeSession, NewSession, Outcome, SessionPhase};
+use mosaic_types::{Epoch, EventBody, Seq, SessionId};
+
+use super::journal::Journal;
+use crate::StoreError;
+use crate::schema::sessions;
+use crate::sql_types::{Id, Ts};
+
+/// Makes a session, unless its id is taken.
+pub(super) fn create(conn: &mut SqliteConnection, new: &NewSession) -> Result<Outcome, StoreError> {
+    let at = Ts::from(new.at);
+    let made = diesel::insert_into(sessions::table)
+        .values((
+            sessions::id.eq(new.id.as_str()),
+            sessions::user_id.eq(Id::from(new.user)),
+            sessions::channel.eq(&*new.channel),
+            sessions::agent.eq(new.agent.as_str()),
+            sessions::title.eq(&new.title),
+            sessions::state.eq(SessionPhase::Idle.as_str()),
+            sessions::epoch.eq(0),
+            sessions::last_seq.eq(0),
+            sessions::created_at.eq(at),
+            sessions::updated_at.eq(at),
+        ))
+        .on_conflict_do_nothing()
+        .execute(conn)?;
+    Ok(if made == 1 { Outcome::Written(Vec::new()) } else { Outcome::Exists })
+}
+
+/// Raises a session's epoch, which shuts out whoever held it before.
+pub(super) fn claim(conn: &mut SqliteConnection, id: &SessionId) -> Result<Outcome, StoreError> {
+    let epoch = diesel::update(sessions::table.find(id.as_str()))
+        .set(sessions::epoch.eq(sessions::epoch + 1))
+        .returning(sessions::epoch)
+        .get_result::<Epoch>(conn)
+        .optional()?;
+    Ok(epoch.map_or(Outcome::Missing, Outcome::Claimed))
+}
+
+/// Gives a session another agent and title.
+pub(super) fn change(conn: &mut SqliteConnection, change: &ChangeSession) -> Result<Outcome, StoreError> {
+    let owned = sessions::table.find(change.session.as_str()).filter(sessions::epoch.eq(change.epoch));
+    let last = diesel::update(owned)
+        .set((
+            sessions::agent.eq(change.agent.as_str()),
+            sessions::title.eq(&change.title),
+            sessions::updated_at.eq(Ts::from(change.at)),
+            sessions::last_seq.eq(sessions::last_seq + 1),
+        ))
+        .returning(sessions::last_seq)
+        .get_result::<Seq>(conn)
+        .optional()?;
+    let Some(last) = last else { return Ok(Outcome::Stale) };
+    let mut journal = Journal::new(&change.session, change.at, last, 1);
+    let body = EventBody::SessionChanged { agent: change.agent.clone(), title: change.title.clone() };
+    journal.add(conn, None, body)?;
+    Ok(journal.done())
+}
+
+/// Removes a session; its turns, events, messages and inbox rows go with it by their foreign keys.
+pub(super) fn delete(conn: &mut SqliteConnection, id: &SessionId) -> Result<Outcome, StoreError> {
+    let gone = diesel::delete(sessions::table.find(id.as_str())).execute(conn)?;
+    Ok(if gone == 1 { Outcome::Written(Vec::new()) } else { Outcome::Missing })
+}

@@ -1,0 +1,106 @@
+//! The one connection that writes, and how a batch goes through it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use diesel::SqliteConnection;
+use diesel::connection::SimpleConnection;
+use mosaic_types::journal::{Outcome, Write};
+
+use super::write;
+use crate::StoreError;
+
+/// Owns the connection that writes. Its jobs run one after the other.
+pub(super) struct Writer {
+    conn: Mutex<SqliteConnection>,
+}
+
+impl Writer {
+    pub(super) fn new(conn: SqliteConnection) -> Self {
+        Self { conn: Mutex::new(conn) }
+    }
+
+    /// Starts `job` at once, on a thread where it may block; it goes on to its end also when the future is dropped.
+    pub(super) fn run<T, F>(self: &Arc<Self>, job: F) -> impl Future<Output = Result<T, StoreError>> + Send + 'static
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let writer = self.clone();
+        let job = tokio::task::spawn_blocking(move || {
+            let mut conn = writer.conn.lock().unwrap_or_else(|panicked| {
+                writer.conn.clear_poison();
+                let mut conn = PoisonError::into_inner(panicked);
+                undo(&mut conn);
+                conn
+            });
+            job(&mut conn)
+        });
+        async move { job.await? }
+    }
+}
+
+/// Carries out `batch` in one transaction, or, where that fails, each write in one of its own.
+pub(super) fn commit(conn: &mut SqliteConnection, batch: &[Write]) -> Vec<Result<Outcome, StoreError>> {
+    let together = transaction(conn, "BEGIN IMMEDIATE", |conn| {
+        batch.iter().map(|write| write::apply(conn, write)).collect::<Result<Vec<_>, _>>()
+    });
+    match together {
+        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Err(error) if batch.len() > 1 && !matches!(error, StoreError::Busy) => {
+            tracing::warn!(store.batch = batch.len(), %error, "batch failed, its writes are tried one by one");
+            one_by_one(conn, batch)
+        }
+        Err(error) => vec![Err(error); batch.len()],
+    }
+}
+
+fn one_by_one(conn: &mut SqliteConnection, batch: &[Write]) -> Vec<Result<Outcome, StoreError>> {
+    let mut locked = false;
+    let each = |write| {
+        // A lock was waited for once already: its patience is the batch's, not each write's.
+        if locked {
+            return Err(StoreError::Busy);
+        }
+        let outcome = transaction(conn, "BEGIN IMMEDIATE", |conn| write::apply(conn, write));
+        locked = matches!(outcome, Err(StoreError::Busy));
+        outcome
+    };
+    batch.iter().map(each).collect()
+}
+
+/// Runs `work` in a transaction begun with `begin`.
+///
+/// diesel's own keeps count of savepoints and, where SQLite has rolled back by itself (a full disk), answers the
+/// failure of its own `ROLLBACK` in place of the cause.
+pub(super) fn transaction<T>(
+    conn: &mut SqliteConnection,
+    begin: &str,
+    work: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    conn.batch_execute(begin)?;
+    let done = work(conn).and_then(|value| {
+        conn.batch_execute("COMMIT")?;
+        Ok(value)
+    });
+    if done.is_err() {
+        undo(conn);
+    }
+    done
+}
+
+/// Rolls back whatever is open; that nothing is open is no failure.
+fn undo(conn: &mut SqliteConnection) {
+    if let Err(error) = conn.batch_execute("ROLLBACK") {
+        tracing::debug!(%error, "nothing to roll back");
+    }
+}
+
+/// Writes a row and takes it away again, in one commit that goes through to the disk.
+pub(super) fn probe(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    transaction(conn, "BEGIN IMMEDIATE", |conn| {
+        Ok(conn.batch_execute(
+            "INSERT INTO cursors (channel, scope, value, updated_at) VALUES ('', 'writable', '', 0);
+             DELETE FROM cursors WHERE channel = '' AND scope = 'writable';",
+        )?)
+    })
+}

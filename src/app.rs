@@ -1,0 +1,214 @@
+//! The only wiring: which actors there are, who answers for them, and in which order they start and stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mosaic_providers::{ProviderSpec, registry};
+use mosaic_runtime::provider::{ModelFacts, ProviderSettings};
+use mosaic_runtime::session::config::SessionConfig;
+use mosaic_runtime::{
+    AgentProfile, Agents, Arbiters, Doors, Hub, Providers, RouterActor, SessionActor, Sessions, Work, WriterActor,
+};
+use mosaic_store::StoreError;
+use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor};
+use mosaic_types::journal::{NewUser, Write};
+use mosaic_types::{Failure, ModelRef, Outside, Principal, UserId, UserRole};
+use tokio::sync::watch;
+
+use crate::config::{Config, Env};
+use crate::detect;
+use crate::gateway::{Gate, Principals};
+
+/// Why the daemon could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Refused(#[from] Failure),
+    #[error("provider {name}: {why}")]
+    Provider { name: String, why: String },
+}
+
+/// A running house: every actor but the listener.
+pub struct App {
+    pub doors: Arc<Doors>,
+    pub router: Link<RouterActor>,
+    pub sessions: Sessions,
+    /// Whose the home is.
+    pub owner: UserId,
+    /// How the providers were found, where none was configured; in sentences.
+    pub found: Vec<String>,
+    /// The supervisors by name, in the order of their start.
+    pub parents: Vec<(&'static str, Parent)>,
+    fatal: watch::Receiver<Option<Arc<str>>>,
+    /// Threads of the sessions; they end with the house.
+    _arbiters: Arc<Arbiters>,
+}
+
+impl App {
+    /// Opens the store and starts every actor. Nothing is resumed yet, see [`App::recover`].
+    ///
+    /// # Errors
+    /// The store cannot be opened, or a provider cannot be built.
+    pub async fn start(config: &Config, env: &Env, outside: Outside) -> Result<Self, StartError> {
+        let url = format!("sqlite://{}", config.store.path.display());
+        let home = config.store.path.parent().unwrap_or(std::path::Path::new("."));
+        let store = mosaic_store::open(&url, home).await?;
+        let (providers, found, first) = providers(config, env).await?;
+
+        let seed = u64::from_le_bytes(outside.bytes());
+        let (tell, fatal) = watch::channel(None);
+        let root = Supervisor::start_root("root", Scope::Shared(Budget::default()), seed, move |why| {
+            tell.send_replace(Some(why));
+        });
+        let family = |name| Supervisor::start_root(name, Scope::Each(Budget::default()), seed, |_| {});
+        let (provider_family, agent_family, session_family) =
+            (family("providers"), family("agents"), family("sessions"));
+
+        let written = store.clone();
+        let writer = root.adopt(ChildSpec::new("writer", Restart::Permanent, WriterActor::MAILBOX, move |birth| {
+            WriterActor::new(written.clone(), birth.tether)
+        }));
+        let providers = Providers::start(&provider_family, providers);
+        let profiles = profiles(config, &first);
+        let agents = Agents::start(&agent_family, profiles, Some(config.default_agent.clone()));
+        let doors =
+            Arc::new(Doors { outside, store, writer, hub: Hub::default(), agents, providers, work: Work::default() });
+        let arbiters = Arc::new(Arbiters::start(config.gateway.workers));
+        let sessions = sessions(session_family.clone(), &doors, &arbiters, &config.session);
+        let (routed, woken) = (doors.clone(), sessions.clone());
+        let router = root.adopt(ChildSpec::new("router", Restart::Permanent, RouterActor::MAILBOX, move |birth| {
+            RouterActor::new(routed.clone(), woken.clone(), birth.tether)
+        }));
+        let owner = owner(&doors).await?;
+        let parents = vec![
+            ("root", root),
+            ("providers", provider_family),
+            ("agents", agent_family),
+            ("sessions", session_family),
+        ];
+        Ok(Self { doors, router, sessions, owner, found, parents, fatal, _arbiters: arbiters })
+    }
+
+    /// Wakes the sessions with turns that were cut off; each resumes by itself. Answers how many there are.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn recover(&self) -> Result<usize, StoreError> {
+        let unfinished = self.doors.store.unfinished().await?;
+        for session in &unfinished {
+            self.sessions.open(session);
+        }
+        Ok(unfinished.len())
+    }
+
+    /// What the listener's handlers may use.
+    pub fn gate(&self, principals: Principals) -> Gate {
+        Gate {
+            doors: self.doors.clone(),
+            router: self.router.clone(),
+            sessions: self.sessions.clone(),
+            principals,
+            parents: self.parents.clone(),
+        }
+    }
+
+    /// The one whose home this is.
+    pub fn owner(&self) -> Principal {
+        Principal { user: self.owner, role: UserRole::Owner }
+    }
+
+    /// Resolves with the reason when the root's restart budget is spent.
+    pub async fn failed(&self) -> Arc<str> {
+        let mut fatal = self.fatal.clone();
+        match fatal.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            Err(_) => "the root supervisor ended".into(),
+        }
+    }
+
+    /// Refuses new work and gives what runs `grace` to finish. Answers how many turns were left.
+    pub async fn drain(&self, grace: Duration) -> usize {
+        self.doors.work.drain();
+        let _ = tokio::time::timeout(grace, self.doors.work.idle()).await;
+        self.doors.work.running()
+    }
+
+    /// Stops every actor, the last started first. What was running resumes after the next start.
+    pub async fn stop(&self) {
+        for (_, parent) in self.parents.iter().rev() {
+            parent.stop().await;
+        }
+    }
+}
+
+type Built = Vec<(Arc<dyn mosaic_providers::Provider>, ProviderSettings)>;
+
+/// The configured providers, or those that can be found. Answers also the models for agents that name none.
+async fn providers(config: &Config, env: &Env) -> Result<(Built, Vec<String>, Vec<ModelRef>), StartError> {
+    let mut configured = config.providers.clone();
+    let mut found = Vec::new();
+    let mut first: Vec<ModelRef> = Vec::new();
+    if configured.is_empty() && config.detect {
+        for detected in detect::detect(env, detect::KEYS, detect::LOCALS).await {
+            first.push(detected.model_ref());
+            configured.insert(detected.name.clone(), detected.provider());
+            found.push(detected.found_by);
+        }
+    } else {
+        for (name, provider) in &configured {
+            let model = provider.models.keys().next().map_or(ModelRef::AUTO, String::as_str);
+            first.push(ModelRef { provider: name.clone(), model: model.into() });
+        }
+    }
+    let mut built = Vec::new();
+    for (name, provider) in configured {
+        let spec = ProviderSpec { name: name.clone(), base_url: provider.base_url, api_key: provider.api_key };
+        let adapter =
+            registry::build(provider.kind, spec).map_err(|why| StartError::Provider { name: name.to_string(), why })?;
+        let facts = |model: mosaic_providers::config::ModelConfig| ModelFacts {
+            window: model.context_tokens.and_then(|tokens| usize::try_from(tokens).ok()),
+            price: model.price,
+        };
+        let models = provider.models.into_iter().map(|(name, model)| (name.into(), facts(model))).collect();
+        let settings = ProviderSettings { max_in_flight: provider.max_in_flight, idle: provider.idle_timeout, models };
+        built.push((adapter, settings));
+    }
+    Ok((built, found, first))
+}
+
+fn profiles(config: &Config, first: &[ModelRef]) -> Vec<AgentProfile> {
+    let profile =
+        |(name, agent): (&mosaic_types::AgentName, &mosaic_runtime::agent::config::AgentConfig)| AgentProfile {
+            name: name.clone(),
+            system: agent.system.as_str().into(),
+            models: if agent.models.is_empty() { first.to_vec() } else { agent.models.clone() },
+            context_tokens: usize::try_from(agent.context_tokens).unwrap_or(usize::MAX),
+            max_output_tokens: agent.max_output_tokens,
+            temperature: agent.temperature,
+        };
+    config.agents.iter().map(profile).collect()
+}
+
+fn sessions(parent: Parent, doors: &Arc<Doors>, arbiters: &Arc<Arbiters>, config: &SessionConfig) -> Sessions {
+    let (doors, config, arbiters) = (doors.clone(), config.clone(), arbiters.clone());
+    Family::new(
+        parent,
+        Restart::Transient,
+        SessionActor::MAILBOX,
+        move |id| arbiters.of(id),
+        move |id, birth| SessionActor::new(id, doors.clone(), &config, birth),
+    )
+}
+
+/// The owner, made at the first start.
+async fn owner(doors: &Doors) -> Result<UserId, StartError> {
+    if let Some(owner) = doors.store.owner().await? {
+        return Ok(owner);
+    }
+    let id = doors.outside.user_id();
+    let user = NewUser { id, name: "owner".to_owned(), role: UserRole::Owner, at: doors.outside.now() };
+    doors.commit(Write::CreateUser(user)).await?;
+    Ok(id)
+}

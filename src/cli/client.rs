@@ -1,0 +1,158 @@
+//! Talks to a daemon over HTTP, as any other client would.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt, stream};
+use mosaic_types::{Code, Failure, Secret, SessionEvent};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{CliError, Common};
+
+/// A daemon that can be reached, with the token for it.
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<Secret>,
+}
+
+/// A turn's events as they come.
+pub(super) type Events = Pin<Box<dyn Stream<Item = Result<SessionEvent, CliError>>>>;
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: Failure,
+}
+
+impl Client {
+    /// The daemon that was named by `--url`, or the one that runs on the home; `None` where there is neither.
+    ///
+    /// The home's token is offered only to the home's own daemon.
+    pub(super) fn find(common: &Common) -> Result<Option<Self>, CliError> {
+        let token = common.token.as_ref().map(Secret::new);
+        if let Some(url) = &common.url {
+            return Ok(Some(Self::new(url.trim_end_matches('/').to_owned(), token)?));
+        }
+        let home = common.home()?;
+        let Some(address) = home.daemon().and_then(|daemon| daemon.address) else { return Ok(None) };
+        let token = match token {
+            Some(token) => Some(token),
+            None => home.token()?,
+        };
+        Ok(Some(Self::new(format!("http://{address}"), token)?))
+    }
+
+    /// As [`Client::find`], for commands that cannot do without.
+    pub(super) fn need(common: &Common) -> Result<Self, CliError> {
+        Self::find(common)?.ok_or_else(|| {
+            let sentence = "no daemon is running on this home. Start one with `mosaic up`, or name another with --url.";
+            CliError::Unavailable(sentence.to_owned())
+        })
+    }
+
+    fn new(base: String, token: Option<Secret>) -> Result<Self, CliError> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .redirect(reqwest::redirect::Policy::none());
+        // A proxy has no business between a person and the daemon on the same machine.
+        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|host| base.starts_with(host));
+        let http = if local { http.no_proxy() } else { http };
+        let http = http.build().map_err(|error| CliError::Failed(format!("cannot make an HTTP client: {error}")))?;
+        Ok(Self { http, base, token })
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token.expose()),
+            None => request,
+        }
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, CliError> {
+        let response = request.send().await.map_err(|error| {
+            let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            CliError::Unavailable(format!("cannot reach the daemon at {}: {cause}", self.base))
+        })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        Err(match response.json::<ErrorBody>().await {
+            Ok(body) if body.error.code == Code::Unauthorized => {
+                CliError::Failed(format!("{} (asked {})", body.error.message, self.base))
+            }
+            Ok(body) => body.error.into(),
+            Err(_) => CliError::Failed(format!("{} answered {status}, which is not Mosaic's way.", self.base)),
+        })
+    }
+
+    /// GET, as JSON.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        self.read(self.send(self.request(Method::GET, path)).await?).await
+    }
+
+    /// POST of JSON, answered by JSON.
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, CliError> {
+        self.read(self.send(self.request(Method::POST, path).json(body)).await?).await
+    }
+
+    /// DELETE; `false` where there was nothing.
+    pub(super) async fn delete(&self, path: &str) -> Result<bool, CliError> {
+        let response = self.send(self.request(Method::DELETE, path)).await?;
+        Ok(response.status() != StatusCode::NOT_FOUND)
+    }
+
+    async fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T, CliError> {
+        response.json().await.map_err(|error| {
+            CliError::Failed(format!("the daemon at {} answered what cannot be read: {error}", self.base))
+        })
+    }
+
+    /// Submits a message and follows its turn.
+    pub(super) async fn submit(&self, session: &str, text: &str, key: &str) -> Result<Events, CliError> {
+        let request = self
+            .request(Method::POST, &format!("/api/v1/sessions/{session}/messages"))
+            .header("accept", "text/event-stream")
+            .header("idempotency-key", key)
+            .json(&serde_json::json!({"text": text}));
+        let response = self.send(request).await?;
+        let pieces = Box::pin(response.bytes_stream());
+        let lines = stream::unfold((pieces, Vec::new()), |(mut pieces, mut rest)| async move {
+            loop {
+                if let Some(end) = rest.windows(2).position(|two| two == b"\n\n") {
+                    let event: Vec<u8> = rest.drain(..end + 2).collect();
+                    return Some((Ok(event), (pieces, rest)));
+                }
+                match pieces.next().await {
+                    Some(Ok(piece)) => rest.extend_from_slice(&piece),
+                    Some(Err(error)) => return Some((Err(error), (pieces, rest))),
+                    None => return None,
+                }
+            }
+        });
+        Ok(Box::pin(lines.filter_map(|event| async move {
+            match event {
+                Ok(event) => decode(&event).transpose(),
+                Err(_) => {
+                    let sentence = "the daemon went away in the middle of the answer; it goes on when it is back.";
+                    Some(Err(CliError::Unavailable(sentence.to_owned())))
+                }
+            }
+        })))
+    }
+}
+
+/// The session event in one server-sent event, if there is one.
+fn decode(event: &[u8]) -> Result<Option<SessionEvent>, CliError> {
+    let text = String::from_utf8_lossy(event);
+    let data: String = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    if data.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_str(&data)
+        .map(Some)
+        .map_err(|error| CliError::Failed(format!("the daemon sent an event that cannot be read: {error}")))
+}

@@ -1,0 +1,89 @@
+//! How a command ends, in a number for programs and a sentence for people.
+
+use mosaic_types::{Code, Failure};
+
+use crate::app::StartError;
+use crate::config::ConfigError;
+use crate::config::edit::EditError;
+use crate::home::HomeError;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The work failed: exit code 1.
+    #[error("{0}")]
+    Failed(String),
+    /// The command was used wrongly: exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// The config is bad: exit code 64.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// The home or the port is in use, or the daemon cannot be reached: exit code 69.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The root's restart budget is spent: exit code 70.
+    #[error("Mosaic gave up: {0}. The log has the cause; whoever started Mosaic should start it again.")]
+    GaveUp(String),
+    /// Everything that had to be said was said: exit code 1.
+    #[error("")]
+    Told,
+}
+
+impl CliError {
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Failed(_) | Self::Told => 1,
+            Self::Usage(_) => 2,
+            Self::Config(_) => 64,
+            Self::Unavailable(_) => 69,
+            Self::GaveUp(_) => 70,
+        }
+    }
+
+    /// Tells the person, on stderr.
+    pub(super) fn print(&self) {
+        match self {
+            Self::Told => {}
+            Self::Config(ConfigError::Mistakes(mistakes)) => eprintln!("{mistakes}"),
+            other => eprintln!("mosaic: {other}"),
+        }
+    }
+}
+
+impl From<HomeError> for CliError {
+    fn from(error: HomeError) -> Self {
+        match error {
+            HomeError::InUse { .. } => Self::Unavailable(error.to_string()),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<StartError> for CliError {
+    fn from(error: StartError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<EditError> for CliError {
+    fn from(error: EditError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<mosaic_store::StoreError> for CliError {
+    fn from(error: mosaic_store::StoreError) -> Self {
+        Self::Failed(Failure::from(error).message.into_owned())
+    }
+}
+
+impl From<Failure> for CliError {
+    fn from(failure: Failure) -> Self {
+        match failure.code {
+            Code::Unavailable | Code::Draining => Self::Unavailable(failure.message.into_owned()),
+            _ => Self::Failed(failure.message.into_owned()),
+        }
+    }
+}

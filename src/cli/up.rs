@@ -1,0 +1,125 @@
+//! `mosaic up`: the daemon in the foreground.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use clap::Args;
+use mosaic_types::UserRole;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{CliError, Common};
+use crate::app::App;
+use crate::detect::NO_PROVIDER;
+use crate::gateway::{Principals, hash_of, serve};
+use crate::outside;
+
+/// For so long another daemon on the same home may take to leave.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Args)]
+pub(super) struct Up {}
+
+pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
+    let home = common.home()?;
+    let config = common.config(&home)?;
+    common.log(config.log.level, config.log.format);
+    let mut stops = Stops::listen()?;
+    let mut lock = home.lock(LOCK_PATIENCE).await?;
+    let outside = outside::system();
+    let app = App::start(&config, &common.env(), outside.clone()).await?;
+    let principals = Principals::default();
+    principals.load(app.doors.store.tokens().await?);
+    let token = lock.token(|| outside.bytes())?;
+    let owner = mosaic_types::Principal { user: app.owner, role: UserRole::Owner };
+    principals.admit(hash_of(token.expose()), None, owner);
+
+    let server = serve(app.gate(principals), &config.gateway).map_err(|error| {
+        let bind = config.gateway.bind;
+        CliError::Unavailable(format!(
+            "cannot listen on {bind}: {error}. Another program may hold the port; set gateway.bind to a free one."
+        ))
+    })?;
+    let resumed = app.recover().await?;
+    lock.announce(server.address)?;
+    say(&config, &app, server.address, home.path(), resumed);
+
+    let ended = tokio::select! {
+        () = stops.next() => Ok(()),
+        why = app.failed() => Err(CliError::GaveUp(why.to_string())),
+    };
+    // From here on no client is sent to this daemon any more.
+    lock.retire();
+    if ended.is_ok() {
+        eprintln!("Stopping; a second signal stops at once.");
+        tokio::select! {
+            left = app.drain(config.shutdown.grace) => {
+                if left > 0 {
+                    eprintln!("{left} turns go on after the next start.");
+                }
+            }
+            () = stops.next() => eprintln!("Stopping at once; what was running goes on after the next start."),
+        }
+        app.stop().await;
+    }
+    server.stop().await;
+    ended
+}
+
+/// Tells the person that the daemon is ready and what to do next.
+fn say(
+    config: &crate::config::Config,
+    app: &App,
+    address: std::net::SocketAddr,
+    home: &std::path::Path,
+    resumed: usize,
+) {
+    let mut text = format!("Mosaic {} is ready at http://{address}\n", env!("CARGO_PKG_VERSION"));
+    text += &format!("  home    {}\n", home.display());
+    match &config.file {
+        Some(file) => text += &format!("  config  {}\n", file.display()),
+        None => {
+            text +=
+                &format!("  config  built-in defaults ({} is not there)\n", home.join(crate::config::FILE).display())
+        }
+    }
+    let agents: Vec<_> = app.doors.agents.profiles().iter().map(|agent| agent.name.to_string()).collect();
+    text += &format!("  agents  {}\n", agents.join(", "));
+    let providers: Vec<_> = app.doors.providers.all().iter().map(|p| p.adapter.name().to_string()).collect();
+    if !providers.is_empty() {
+        text += &format!("  models  from {}\n", providers.join(", "));
+    }
+    for found in &app.found {
+        text += &format!("{found}\n");
+    }
+    if resumed > 0 {
+        text += &format!("{resumed} sessions go on where they were cut off.\n");
+    }
+    text += &if providers.is_empty() {
+        format!("\n{NO_PROVIDER}\n")
+    } else {
+        "\nTry it in another terminal:  mosaic chat \"hello\"\n".to_owned()
+    };
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// SIGINT and SIGTERM, from the first moment on.
+struct Stops {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stops {
+    fn listen() -> Result<Self, CliError> {
+        let listen =
+            |kind| signal(kind).map_err(|error| CliError::Failed(format!("cannot listen to signals: {error}")));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

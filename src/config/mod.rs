@@ -1,0 +1,207 @@
+//! Gathers the tables of all rooms: defaults, then the file, then the environment.
+//!
+//! Each room owns its table beside the code it configures; here they are only put together and checked against one
+//! another. Everything that is wrong is told at once.
+
+pub mod edit;
+mod env;
+mod keys;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use mosaic_providers::config::ProviderConfig;
+use mosaic_runtime::agent::config::AgentConfig;
+use mosaic_runtime::session::config::SessionConfig;
+use mosaic_types::settings::{Effective, Mistakes, Section, Settings, nearest};
+use mosaic_types::{AgentName, ProviderName};
+
+use crate::gateway::config::GatewayConfig;
+
+pub use env::Env;
+pub(crate) use keys::clean as clean_key;
+pub use tables::{BusConfig, LogConfig, LogFormat, ShutdownConfig, StoreConfig};
+
+/// The documented sample, as `mosaic config sample` prints it.
+pub const SAMPLE: &str = include_str!("../../config.toml");
+
+/// The agent that is there when none is configured.
+pub const ASSISTANT: &str = "assistant";
+
+/// The file's name in the home.
+pub const FILE: &str = "config.toml";
+
+/// Why there is no configuration to start with.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("there is no config file {0}")]
+    Missing(PathBuf),
+    #[error("cannot read the config file {path}: {source}")]
+    Unreadable { path: PathBuf, source: io::Error },
+    /// One line for each mistake.
+    #[error(transparent)]
+    Mistakes(#[from] Mistakes),
+}
+
+/// Everything that can be set, read and checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Answers where nobody else was asked for; one of `agents`.
+    pub default_agent: AgentName,
+    /// Look for providers at start when none is configured.
+    pub detect: bool,
+    pub gateway: GatewayConfig,
+    pub store: StoreConfig,
+    pub bus: BusConfig,
+    pub log: LogConfig,
+    pub shutdown: ShutdownConfig,
+    pub session: SessionConfig,
+    pub providers: BTreeMap<ProviderName, ProviderConfig>,
+    /// At least one.
+    pub agents: BTreeMap<AgentName, AgentConfig>,
+    /// The file that was read, if there was one.
+    pub file: Option<PathBuf>,
+    effective: Effective,
+}
+
+impl Config {
+    /// Loads the configuration. A `file` that was named must exist; `HOME/config.toml` need not. The working folder is
+    /// never looked at.
+    pub fn load(file: Option<&Path>, home: &Path, env: &Env) -> Result<Self, ConfigError> {
+        let path = file.map_or_else(|| home.join(FILE), Path::to_owned);
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                let settings = Settings::parse(&text, &path.display().to_string())?;
+                Ok(Self { file: Some(path), ..Self::gather(settings, home, env)? })
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(ConfigError::Unreadable { path, source: error })
+            }
+            Err(_) if file.is_some() => Err(ConfigError::Missing(path)),
+            Err(_) => Ok(Self::gather(Settings::empty(), home, env)?),
+        }
+    }
+
+    /// Reads every table, then looks at them together.
+    fn gather(mut settings: Settings, home: &Path, env: &Env) -> Result<Self, Mistakes> {
+        settings.override_env(env.iter());
+        let root = settings.root();
+        let default_agent = root.opt_parsed::<AgentName>("default_agent", "the name of an agent is wanted");
+        let detect = root.flag("detect", true);
+        let gateway = GatewayConfig::read(&root.section("gateway"));
+        let store = StoreConfig::read(&root.section("store"), home);
+        let bus = BusConfig::read(&root.section("bus"));
+        let log = LogConfig::read(&root.section("log"));
+        let shutdown = ShutdownConfig::read(&root.section("shutdown"));
+        let session = SessionConfig::read(&root.section("session"));
+        let fetch = |source: &_| keys::fetch(source, home, env);
+        let providers = named(&root, "providers", |section| ProviderConfig::read(section, &fetch));
+        let mut agents = named(&root, "agents", AgentConfig::read);
+        if root.given("channels") {
+            root.wrong("channels", "channels are not in this build yet; remove the table");
+        }
+        let given = root.given("default_agent");
+        drop(root);
+        if agents.is_empty() {
+            agents.insert(ASSISTANT.parse().expect("a valid name"), AgentConfig::default());
+        }
+        check_models(&settings, &agents, &providers);
+        let default_agent =
+            if given { check_default_agent(&settings, default_agent, &agents) } else { only_agent(&settings, &agents) };
+        let effective = settings.finish()?;
+        Ok(Self {
+            default_agent: default_agent.expect("an agent that is missing is a mistake"),
+            detect,
+            gateway,
+            store,
+            bus,
+            log,
+            shutdown,
+            session,
+            providers,
+            agents,
+            file: None,
+            effective,
+        })
+    }
+
+    /// What is in force, as TOML, each value with its origin; for `mosaic config show`. Holds no secrets.
+    pub fn to_toml(&self) -> String {
+        self.effective.to_toml()
+    }
+}
+
+/// Reads the tables under `key` by their names; one with a bad name is told and left out.
+fn named<N: FromStr<Err: Display> + Ord, T>(
+    root: &Section<'_>,
+    key: &str,
+    read: impl Fn(&Section<'_>) -> T,
+) -> BTreeMap<N, T> {
+    let mut tables = BTreeMap::new();
+    for (name, section) in root.sections(key) {
+        let table = read(&section);
+        match name.parse::<N>() {
+            Ok(name) => drop(tables.insert(name, table)),
+            Err(right) => section.wrong_here("the name cannot be used", right.to_string()),
+        }
+    }
+    tables
+}
+
+/// Every model of an agent is at a provider that is configured.
+fn check_models(
+    settings: &Settings,
+    agents: &BTreeMap<AgentName, AgentConfig>,
+    providers: &BTreeMap<ProviderName, ProviderConfig>,
+) {
+    for (name, agent) in agents {
+        for model in agent.models.iter().filter(|model| !providers.contains_key(&model.provider)) {
+            let wanted = model.provider.as_str();
+            let right = match nearest(wanted, providers.keys().map(ProviderName::as_str)) {
+                Some(near) => format!("no provider \"{wanted}\" is configured; did you mean \"{near}\"?"),
+                None => format!("no provider \"{wanted}\" is configured; add the table [providers.{wanted}]"),
+            };
+            settings.wrong(&["agents", name.as_str(), "models"], format!("found \"{model}\""), right);
+        }
+    }
+}
+
+/// The default agent that was named is there.
+fn check_default_agent(
+    settings: &Settings,
+    default_agent: Option<AgentName>,
+    agents: &BTreeMap<AgentName, AgentConfig>,
+) -> Option<AgentName> {
+    let name = default_agent?;
+    if !agents.contains_key(&name) {
+        let right = match nearest(name.as_str(), agents.keys().map(AgentName::as_str)) {
+            Some(near) => format!("there is no such agent; did you mean \"{near}\"?"),
+            None => format!("there is no such agent; add the table [agents.{name}]"),
+        };
+        settings.wrong(&["default_agent"], format!("found \"{name}\""), right);
+    }
+    Some(name)
+}
+
+/// The default agent that need not be named, since there is no other.
+fn only_agent(settings: &Settings, agents: &BTreeMap<AgentName, AgentConfig>) -> Option<AgentName> {
+    let mut names = agents.keys();
+    if let (Some(only), None) = (names.next(), names.next()) {
+        settings.show(&["default_agent"], only.as_str(), "default: the only agent there is");
+        return Some(only.clone());
+    }
+    let names: Vec<String> = agents.keys().map(|name| format!("\"{name}\"")).collect();
+    settings.wrong(
+        &["default_agent"],
+        "not set",
+        format!("there are several agents; name one of {}", names.join(", ")),
+    );
+    None
+}

@@ -1,0 +1,205 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A home with this `config.toml`.
+fn home(text: &str) -> TempDir {
+    let home = tempfile::tempdir().expect("a folder");
+    fs::write(home.path().join(FILE), text).expect("written");
+    home
+}
+
+fn env(vars: &[(&str, &str)]) -> Env {
+    vars.iter().copied().collect()
+}
+
+/// Loads this text and these variables; the home's path is left out of what is told.
+fn load(text: &str, vars: &[(&str, &str)]) -> Result<Config, String> {
+    let home = home(text);
+    let folder = format!("{}/", home.path().display());
+    Config::load(None, home.path(), &env(vars)).map_err(|error| error.to_string().replace(&folder, ""))
+}
+
+#[test]
+fn an_empty_home_has_every_default() {
+    let home = tempfile::tempdir().expect("a folder");
+    let config = Config::load(None, home.path(), &Env::default()).expect("nothing can be wrong");
+    assert_eq!(config.default_agent.as_str(), ASSISTANT);
+    assert_eq!(config.agents, [(config.default_agent.clone(), AgentConfig::default())].into());
+    assert!(config.detect && config.providers.is_empty() && config.file.is_none());
+    assert_eq!(config.gateway, GatewayConfig::default());
+    assert_eq!(config.store.path, home.path().join("mosaic.db"));
+    assert_eq!(config.session, SessionConfig::default());
+    assert_eq!(config.shutdown.grace, Duration::from_secs(30));
+    assert_eq!((config.log.level, config.log.format), (tracing::Level::INFO, LogFormat::Text));
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let home = home("detect = false");
+    let named = home.path().join("other.toml");
+    let error = Config::load(Some(&named), home.path(), &Env::default()).expect_err("it is not there");
+    assert_eq!(error.to_string(), format!("there is no config file {}", named.display()));
+    fs::write(&named, "[log]\nlevel = \"debug\"").expect("written");
+    let config = Config::load(Some(&named), home.path(), &Env::default()).expect("it is there");
+    assert!(config.detect, "the home's own file is not read beside the one that was named");
+    assert_eq!((config.log.level, config.file), (tracing::Level::DEBUG, Some(named)));
+    let error = Config::load(Some(home.path()), home.path(), &Env::default()).expect_err("a folder is no file");
+    assert!(matches!(error, ConfigError::Unreadable { .. }));
+}
+
+#[test]
+fn the_environment_goes_over_the_file() {
+    let vars = [("MOSAIC__GATEWAY__BIND", "127.0.0.1:0"), ("MOSAIC__AGENTS__ADA__SYSTEM", "Be brief.")];
+    let config = load("[gateway]\nbind = \"127.0.0.1:1\"\nworkers = 3\n", &vars).expect("all is well");
+    assert_eq!(config.gateway.bind, "127.0.0.1:0".parse::<SocketAddr>().expect("an address"));
+    assert_eq!(config.gateway.workers, 3);
+    assert_eq!(config.default_agent.as_str(), "ada", "the only agent there is");
+}
+
+#[test]
+fn the_sample_is_what_is_there_without_it() {
+    let config = load(SAMPLE, &[]).expect("the sample is right");
+    let bare = load("", &[]).expect("nothing can be wrong");
+    assert_eq!(config.gateway, bare.gateway);
+    assert_eq!((config.log, config.shutdown, config.session), (bare.log, bare.shutdown, bare.session));
+    assert_eq!((config.agents, config.detect), (bare.agents, bare.detect));
+}
+
+/// The sample with its examples switched on: a `#` without a space before a key or a table.
+fn uncommented() -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(example) if !example.is_empty() && !example.starts_with(' ') => example.to_owned(),
+        _ => line.to_owned(),
+    };
+    SAMPLE.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_sample_is_right_with_its_examples_switched_on() {
+    let home = home(&uncommented());
+    fs::create_dir(home.path().join("keys")).expect("a folder");
+    fs::write(home.path().join("keys/router"), "router-key\n").expect("written");
+    let env = env(&[("OPENAI_API_KEY", "openai-key")]);
+    let config = Config::load(None, home.path(), &env).expect("the examples are right");
+    let keys = config.providers.values().map(|provider| provider.api_key.as_ref().map(|key| key.expose()));
+    assert_eq!(keys.collect::<Vec<_>>(), [None, Some("openai-key"), Some("router-key")]);
+    let agent = &config.agents[&config.default_agent];
+    assert_eq!((agent.models.len(), agent.max_output_tokens), (2, Some(4096)));
+    let written = AgentConfig { models: Vec::new(), max_output_tokens: None, temperature: None, ..agent.clone() };
+    assert_eq!(written, AgentConfig::default(), "what the sample calls a default is one");
+    let openai = &config.providers[&"openai".parse().expect("a name")];
+    let default = ProviderConfig { api_key: None, models: BTreeMap::new(), ..openai.clone() };
+    assert_eq!(default, ProviderConfig::new(mosaic_providers::config::KINDS[0], "https://api.openai.com/v1", None));
+
+    let shown = config.to_toml();
+    assert!(!shown.contains("openai-key") && !shown.contains("router-key"), "{shown}");
+    assert!(!format!("{config:?}").contains("-key\""), "keys are redacted");
+}
+
+#[test]
+fn every_key_of_the_build_stands_in_the_sample() {
+    let home = home(&uncommented());
+    fs::create_dir(home.path().join("keys")).expect("a folder");
+    fs::write(home.path().join("keys/router"), "key").expect("written");
+    let config = Config::load(None, home.path(), &env(&[("OPENAI_API_KEY", "key")])).expect("the examples are right");
+    let of = |path: &[String]| ["providers.openai", "agents", "gateway", "log"].contains(&path.join(".").as_str());
+    for shown in config.effective.iter().filter(|shown| of(&shown.path[..shown.path.len() - 1])) {
+        assert_ne!(shown.origin, "default", "{:?} is missing from the sample", shown.path);
+    }
+}
+
+#[test]
+fn what_does_not_fit_together_is_told_in_whole() {
+    let text = r#"
+default_agent = "adda"
+chanels = 1
+
+[store]
+url = "postgres://me:hunter2@db/mosaic"
+
+[bus]
+url = "redis://:hunter2@cache"
+
+[providers.openai]
+api_key_env = "OPENAI_API_KEY"
+
+[providers.file]
+api_key_file = "keys/none"
+
+[providers."bad name"]
+
+[agents.ada]
+models = ["opnai/gpt-5-mini", "openai/gpt-5-mini", "elsewhere/x"]
+
+[agents.bob]
+
+[channels.discord]
+kind = "discord"
+"#;
+    assert_eq!(
+        load(text, &[("MOSAIC__LOG__FORMAT", "jsn")]).expect_err("much is wrong"),
+        "config.toml:2: default_agent: found \"adda\"; there is no such agent; did you mean \"ada\"?\n\
+         config.toml:3: chanels: unknown key; did you mean \"channels\"?\n\
+         config.toml:6: store.url: found a text; PostgreSQL is not in this build yet; use \"sqlite://mosaic.db\"\n\
+         config.toml:9: bus.url: found a text; joining several daemons is not in this build yet; leave it empty\n\
+         config.toml:12: providers.openai.api_key_env: found \"OPENAI_API_KEY\"; this environment variable is not set; \
+         leave the line out if no key is needed\n\
+         config.toml:15: providers.file.api_key_file: found a text; this file cannot be read (No such file or directory \
+         (os error 2)); a relative path starts at the home\n\
+         config.toml:17: providers.\"bad name\": the name cannot be used; a provider's name is 1 to 64 characters of \
+         A-Z a-z 0-9 _ -\n\
+         config.toml:20: agents.ada.models: found \"opnai/gpt-5-mini\"; no provider \"opnai\" is configured; did you \
+         mean \"openai\"?\n\
+         config.toml:20: agents.ada.models: found \"elsewhere/x\"; no provider \"elsewhere\" is configured; add the \
+         table [providers.elsewhere]\n\
+         config.toml:24: channels: found a table; channels are not in this build yet; remove the table\n\
+         MOSAIC__LOG__FORMAT: log.format: found \"jsn\"; did you mean \"json\"?"
+    );
+}
+
+#[test]
+fn several_agents_need_a_default() {
+    assert_eq!(
+        load("[agents.ada]\n[agents.bob]\n", &[]).expect_err("which one?"),
+        "config.toml: default_agent: not set; there are several agents; name one of \"ada\", \"bob\""
+    );
+    let config = load("default_agent = \"bob\"\n[agents.ada]\n[agents.bob]\n", &[]).expect("it is named");
+    assert_eq!(config.default_agent.as_str(), "bob");
+}
+
+#[test]
+fn a_key_is_trimmed_and_must_be_one() {
+    let text = "[providers.x]\napi_key_env = \"X_KEY\"\n";
+    let config = load(text, &[("X_KEY", " key \n")]).expect("a key");
+    let key = config.providers.values().next().and_then(|provider| provider.api_key.as_ref());
+    assert_eq!(key.map(|key| key.expose()), Some("key"));
+    for (bad, told) in [("", "is not set"), ("a\nb", "cannot have"), ("a b", "cannot have"), ("ключ", "cannot have")]
+    {
+        let error = load(text, &[("X_KEY", bad)]).expect_err("no key");
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[test]
+fn a_key_in_the_place_of_its_variables_name_is_not_repeated() {
+    let error = load("[providers.x]\napi_key_env = \"abcDEF123\"\n", &[]).expect_err("not a variable");
+    assert!(!error.contains("abcDEF123"), "{error}");
+    let error = load("[providers.x]\napi_key_file = \"abc/DEF123\"\n", &[]).expect_err("not a file");
+    assert!(!error.contains("DEF123"), "{error}");
+}
+
+#[test]
+fn what_is_in_force_shows_its_origin_and_loads_again() {
+    let config = load("[gateway]\nworkers = 2\n", &[("MOSAIC__DETECT", "false")]).expect("all is well");
+    let folder = config.file.as_deref().and_then(Path::parent).expect("a file was read").display().to_string();
+    let shown = config.to_toml().replace(&format!("{folder}/"), "");
+    let begin = "detect = false # MOSAIC__DETECT\ndefault_agent = \"assistant\" # default: the only agent there is\n\n\
+                 [gateway]\nbind = \"127.0.0.1:14242\" # default\nworkers = 2 # config.toml:2\n\n[store]\n";
+    assert!(shown.starts_with(begin), "{shown}");
+    let again = load(&config.to_toml(), &[]).expect("it is TOML");
+    assert_eq!((again.gateway, again.detect), (config.gateway, false));
+}

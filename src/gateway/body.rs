@@ -1,0 +1,49 @@
+//! Reads what a client sent, never more than the route's limit.
+
+use actix_web::HttpRequest;
+use actix_web::web::{BytesMut, Payload};
+use futures_util::StreamExt;
+use mosaic_types::{Code, Failure};
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+
+/// Bytes of a body under `/api`.
+pub(super) const API_BYTES: usize = 1 << 20;
+/// Bytes of a body under `/v1`, where whole dialogues are sent.
+pub(super) const V1_BYTES: usize = 32 << 20;
+
+/// The body as JSON of the wanted shape.
+pub(super) async fn json<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: Payload,
+    limit: usize,
+) -> Result<T, ApiError> {
+    let bytes = read(request, payload, limit).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let sentence = format!("The body is not the JSON that this route takes: {error}.");
+        Failure::new(Code::BadRequest, sentence).into()
+    })
+}
+
+async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<BytesMut, ApiError> {
+    let too_large = || {
+        let sentence = format!("The body is over this route's limit of {} MiB.", limit >> 20);
+        ApiError(Failure::new(Code::TooLarge, sentence))
+    };
+    let length = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut bytes = BytesMut::with_capacity(length.unwrap_or(1_024));
+    while let Some(piece) = payload.next().await {
+        let piece = piece.map_err(|error| {
+            ApiError(Failure::new(Code::BadRequest, format!("The body could not be read: {error}.")))
+        })?;
+        if bytes.len() + piece.len() > limit {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,137 @@
+//! Follows one turn from its acceptance to its end, for those who wait and those who stream.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::web::Bytes;
+use futures_util::stream;
+use mosaic_messages::{Accepted, SubmitTurn};
+use mosaic_runtime::events::Interest;
+use mosaic_runtime::{Doors, Reader};
+use mosaic_types::{Code, EventBody, Failure, SessionEvent, SessionId, TurnId};
+use serde_json::json;
+
+use super::error::{Answer, ApiError, ErrorBody};
+use super::server::Gate;
+
+/// A turn and its events to come.
+pub(super) struct Following {
+    pub(super) accepted: Accepted,
+    doors: Arc<Doors>,
+    reader: Reader,
+    /// The turn had ended before it was followed.
+    ended: Option<SessionEvent>,
+    over: bool,
+}
+
+impl Following {
+    /// Submits a turn and follows it; the reading begins first, so that nothing is missed between.
+    pub(super) async fn begin(gate: &Gate, ask: SubmitTurn, interest: Interest) -> Result<Self, ApiError> {
+        let reader = gate.doors.hub.subscribe(&ask.session, interest);
+        let accepted = gate.ask(ask).await?;
+        let mut following = Self { doors: gate.doors.clone(), reader, ended: None, over: false, accepted };
+        if following.accepted.attached {
+            following.ended = following.doors.store.turn(following.accepted.turn).await?.and_then(|turn| turn.end);
+        }
+        Ok(following)
+    }
+
+    /// The next event of the turn; `None` after its end.
+    pub(super) async fn next(&mut self) -> Result<Option<Arc<SessionEvent>>, ApiError> {
+        if self.over {
+            return Ok(None);
+        }
+        if let Some(end) = self.ended.take() {
+            self.over = true;
+            return Ok(Some(Arc::new(end)));
+        }
+        loop {
+            let Ok(event) = self.reader.next().await else {
+                // Cut off for being slow: the end, if it is there by now, is in the journal.
+                self.over = true;
+                let end = self.doors.store.turn(self.accepted.turn).await?.and_then(|turn| turn.end);
+                return match end {
+                    Some(end) => Ok(Some(Arc::new(end))),
+                    None => {
+                        let sentence =
+                            "You read too slowly and were cut off. Repeat the request with its key to go on.";
+                        Err(ApiError(Failure::new(Code::Unavailable, sentence)))
+                    }
+                };
+            };
+            if event.turn == Some(self.accepted.turn) {
+                self.over = event.body.is_end();
+                return Ok(Some(event));
+            }
+        }
+    }
+
+    /// Waits for the end.
+    pub(super) async fn end(&mut self) -> Result<Arc<SessionEvent>, ApiError> {
+        loop {
+            match self.next().await? {
+                Some(event) if event.body.is_end() => return Ok(event),
+                Some(_) => {}
+                None => return Err(ApiError(Failure::new(Code::Internal, "The turn ended without an event."))),
+            }
+        }
+    }
+}
+
+/// The whole answer to one who waited for a turn's end.
+pub(super) fn answer_end(session: &SessionId, turn: TurnId, end: EventBody) -> Answer {
+    match end {
+        EventBody::TurnFinished(finished) => Ok(HttpResponse::Ok().json(json!({
+            "session": session,
+            "turn": turn,
+            "state": "finished",
+            "text": finished.text,
+            "model": finished.model,
+            "provider": finished.provider,
+            "route_reason": finished.route_reason,
+            "stop_reason": finished.stop_reason,
+            "usage": finished.usage,
+            "cost_usd": finished.cost_usd,
+        }))),
+        EventBody::TurnFailed { code, message } => Err(ApiError(Failure::new(code, message))),
+        _ => Err(ApiError(Failure::new(Code::Cancelled, "The turn was cancelled."))),
+    }
+}
+
+/// The turn's events as they come.
+pub(super) fn stream(following: Following) -> HttpResponse {
+    let pieces = stream::unfold(following, |mut following| async move {
+        let bytes = match following.next().await {
+            Ok(Some(event)) => frame(&event),
+            Ok(None) => return None,
+            Err(error) => error_frame(&error.0),
+        };
+        Some((Ok::<_, Infallible>(bytes), following))
+    });
+    HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header(("cache-control", "no-store"))
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(pieces)
+}
+
+/// A failure to follow on; the turn itself is not concerned.
+fn error_frame(failure: &Failure) -> Bytes {
+    let text = serde_json::to_string(&ErrorBody::new(failure)).unwrap_or_default();
+    Bytes::from(format!("event: error\ndata: {text}\n\n"))
+}
+
+/// An event as a server-sent one; `id` is its seq, so that a client can say where it was.
+fn frame(event: &SessionEvent) -> Bytes {
+    let mut text = String::with_capacity(192);
+    if let Some(seq) = event.seq {
+        text.push_str("id: ");
+        text.push_str(&seq.to_string());
+        text.push('\n');
+    }
+    text.push_str("data: ");
+    text.push_str(&serde_json::to_string(event).unwrap_or_default());
+    text.push_str("\n\n");
+    Bytes::from(text)
+}

@@ -1,0 +1,21 @@
+//! The HTTP side of the daemon.
+//!
+//! Handlers translate: a request becomes a message to the router or a read of the store, and what comes back becomes
+//! JSON. Who may do what is decided in `auth`, before any handler runs.
+
+mod auth;
+mod body;
+pub mod config;
+mod error;
+mod events;
+mod health;
+mod info;
+mod messages;
+mod openai;
+mod principals;
+mod server;
+mod sessions;
+mod tokens;
+
+pub use principals::{Principals, hash_of};
+pub use server::{Gate, Server, serve};

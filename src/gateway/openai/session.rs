@@ -1,0 +1,127 @@
+//! A completion that is a durable turn of a session.
+
+use std::convert::Infallible;
+
+use actix_web::HttpRequest;
+use futures_util::stream;
+use mosaic_runtime::events::Interest;
+use mosaic_types::{Code, EventBody, Failure, FinishedTurn, Principal, Role, SessionId};
+
+use super::Target;
+use super::stateless::{Head, event_stream, failure_line};
+use super::wire::{Completion, Delta};
+use crate::gateway::error::{Answer, ApiError};
+use crate::gateway::events::Following;
+use crate::gateway::messages::{key_of, submission};
+use crate::gateway::server::Gate;
+
+/// Appends the last user message to the session and answers with the turn's final. What else the client sent of the
+/// dialogue is ignored: the session knows it.
+pub(super) async fn answer(
+    gate: &Gate,
+    who: Principal,
+    id: SessionId,
+    target: Target,
+    mut wish: Completion,
+    request: &HttpRequest,
+) -> Answer {
+    let Target::Agent(agent) = target else {
+        let sentence = "A session is answered by an agent: send an agent's name as the model, or leave the header out.";
+        return Err(ApiError(Failure::new(Code::BadRequest, sentence)));
+    };
+    let last = wish.messages()?.into_iter().rev().find(|message| message.role == Role::User).ok_or_else(|| {
+        ApiError(Failure::new(Code::BadRequest, "There is no user message to append to the session."))
+    })?;
+    let mut ask = submission(gate, id, who, last.text.to_string(), key_of(request))?;
+    ask.create = Some(agent);
+    // Official clients repeat without a key; the repeat says so in a header.
+    ask.repeats_last = request
+        .headers()
+        .get("x-stainless-retry-count")
+        .and_then(|count| count.to_str().ok()?.parse::<u32>().ok())
+        .is_some_and(|count| count > 0);
+    let usage_wanted = wish.wants_usage();
+    let head = Head::new(gate, wish.model);
+    if !wish.stream {
+        let mut following = Following::begin(gate, ask, Interest::Journaled).await?;
+        return match following.end().await?.body.clone() {
+            EventBody::TurnFinished(end) => Ok(head.completed(Some(&end.text), &[], &end.stop_reason, end.usage)),
+            EventBody::TurnFailed { code, message } => Err(ApiError(Failure::new(code, message))),
+            _ => Err(ApiError(Failure::new(Code::Cancelled, "The turn was cancelled."))),
+        };
+    }
+    let following = Following::begin(gate, ask, Interest::All).await?;
+    let speech = Speech { head, following, usage_wanted, said: 0, over: false };
+    let pieces = stream::unfold(speech, |mut speech| async move {
+        let bytes = speech.next().await?;
+        Some((Ok::<_, Infallible>(bytes), speech))
+    });
+    Ok(event_stream().streaming(pieces))
+}
+
+/// A turn on its way out as chunks.
+struct Speech {
+    head: Head,
+    following: Following,
+    usage_wanted: bool,
+    /// Characters sent.
+    said: usize,
+    over: bool,
+}
+
+impl Speech {
+    async fn next(&mut self) -> Option<actix_web::web::Bytes> {
+        if self.over {
+            return None;
+        }
+        loop {
+            let event = match self.following.next().await {
+                Ok(Some(event)) => event,
+                Ok(None) => return None,
+                Err(error) => return Some(self.fail(&error.0)),
+            };
+            match &event.body {
+                EventBody::TurnDelta { offset, text, .. } if *offset == self.said => {
+                    let role = (self.said == 0).then_some("assistant");
+                    self.said += text.chars().count();
+                    return Some(self.head.delta(Delta { role, content: Some(text), ..Delta::default() }, None));
+                }
+                // What was sent cannot be taken back on this wire.
+                EventBody::TurnDelta { .. } | EventBody::TurnRestarted { .. } if self.said > 0 => {
+                    let sentence = "The answer was cut off and begins again. Repeat the request to get it whole.";
+                    return Some(self.fail(&Failure::new(Code::Unavailable, sentence)));
+                }
+                EventBody::TurnFinished(end) => return Some(self.finish(end)),
+                EventBody::TurnFailed { code, message } => {
+                    return Some(self.fail(&Failure::new(*code, message.clone())));
+                }
+                EventBody::TurnCancelled {} => {
+                    return Some(self.fail(&Failure::new(Code::Cancelled, "The turn was cancelled.")));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn fail(&mut self, failure: &Failure) -> actix_web::web::Bytes {
+        self.over = true;
+        failure_line(failure)
+    }
+
+    /// What was not sent yet, the end, the usage where it was asked for, and the closing line, in one write.
+    fn finish(&mut self, end: &FinishedTurn) -> actix_web::web::Bytes {
+        self.over = true;
+        let mut bytes = Vec::new();
+        let rest: String = end.text.chars().skip(self.said).collect();
+        if !rest.is_empty() {
+            let role = (self.said == 0).then_some("assistant");
+            bytes.extend_from_slice(&self.head.delta(Delta { role, content: Some(&rest), ..Delta::default() }, None));
+        }
+        bytes.extend_from_slice(&self.head.delta(Delta::default(), Some(&end.stop_reason)));
+        if self.usage_wanted {
+            bytes.extend_from_slice(&self.head.chunk(Vec::new(), Some(end.usage)));
+        }
+        bytes.extend_from_slice(b"data: [DONE]\n\n");
+        bytes.into()
+    }
+}

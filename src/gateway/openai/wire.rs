@@ -1,0 +1,293 @@
+//! The request and response shapes of the OpenAI wire, as far as Mosaic speaks it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use mosaic_types::chat::{Sampling, ToolOffer};
+use mosaic_types::{ChatMessage, Code, Failure, Role, ToolCall, Usage};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::gateway::error::ApiError;
+
+/// A request for a completion. Fields that are not named here are accepted and ignored, as clients send many.
+#[derive(Debug, Deserialize)]
+pub(super) struct Completion {
+    pub(super) model: String,
+    messages: Vec<Message>,
+    #[serde(default)]
+    pub(super) stream: bool,
+    #[serde(default)]
+    stream_options: Option<StreamOptions>,
+    #[serde(default)]
+    temperature: Option<f64>,
+    #[serde(default)]
+    top_p: Option<f64>,
+    #[serde(default)]
+    max_tokens: Option<u64>,
+    #[serde(default)]
+    max_completion_tokens: Option<u64>,
+    #[serde(default)]
+    stop: Option<OneOrMany>,
+    #[serde(default)]
+    seed: Option<i64>,
+    #[serde(default)]
+    n: Option<u64>,
+    #[serde(default)]
+    tools: Option<Vec<Tool>>,
+    #[serde(default)]
+    tool_choice: Option<Value>,
+    #[serde(default)]
+    response_format: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Debug, Deserialize)]
+struct Message {
+    role: String,
+    #[serde(default)]
+    content: Option<Content>,
+    #[serde(default)]
+    tool_calls: Option<Vec<Call>>,
+    #[serde(default)]
+    tool_call_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    text: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Call {
+    id: String,
+    function: Function,
+}
+
+#[derive(Debug, Deserialize)]
+struct Function {
+    name: String,
+    #[serde(default)]
+    arguments: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tool {
+    function: ToolOffer,
+}
+
+fn bad(sentence: impl Into<Cow<'static, str>>) -> ApiError {
+    ApiError(Failure::new(Code::BadRequest, sentence))
+}
+
+impl Completion {
+    /// What cannot be done is said before anything is.
+    pub(super) fn check(&self) -> Result<(), ApiError> {
+        if self.messages.is_empty() {
+            return Err(bad("messages is empty: send at least one."));
+        }
+        if self.n.is_some_and(|n| n != 1) {
+            return Err(bad("n: one answer a request."));
+        }
+        Ok(())
+    }
+
+    /// Whether a stream is to end in a chunk that tells the usage.
+    pub(super) fn wants_usage(&self) -> bool {
+        self.stream_options.as_ref().is_some_and(|options| options.include_usage)
+    }
+
+    /// The dialogue.
+    pub(super) fn messages(&mut self) -> Result<Vec<ChatMessage>, ApiError> {
+        std::mem::take(&mut self.messages).into_iter().map(Message::read).collect()
+    }
+
+    /// The tools on offer.
+    pub(super) fn tools(&mut self) -> Arc<[ToolOffer]> {
+        self.tools.take().unwrap_or_default().into_iter().map(|tool| tool.function).collect()
+    }
+
+    /// How the answer should be made.
+    pub(super) fn sampling(&mut self) -> Sampling {
+        Sampling {
+            temperature: self.temperature,
+            top_p: self.top_p,
+            max_tokens: self.max_completion_tokens.or(self.max_tokens),
+            stop: match self.stop.take() {
+                None => Vec::new(),
+                Some(OneOrMany::One(stop)) => vec![stop],
+                Some(OneOrMany::Many(stops)) => stops,
+            },
+            seed: self.seed,
+            tool_choice: self.tool_choice.take(),
+            response_format: self.response_format.take(),
+        }
+    }
+}
+
+impl Message {
+    fn read(self) -> Result<ChatMessage, ApiError> {
+        let role = match self.role.as_str() {
+            "developer" => Role::System,
+            other => Role::parse(other).ok_or_else(|| bad(format!("There is no role {other:?}.")))?,
+        };
+        let text = match self.content {
+            None => String::new(),
+            Some(Content::Text(text)) => text,
+            Some(Content::Parts(parts)) => parts.into_iter().try_fold(String::new(), |text, part| {
+                if part.kind == "text" {
+                    Ok(text + &part.text)
+                } else {
+                    Err(bad(format!("A content part of type {:?} is not taken: this build reads text.", part.kind)))
+                }
+            })?,
+        };
+        let calls = self.tool_calls.unwrap_or_default().into_iter();
+        let call = |call: Call| ToolCall { id: call.id, name: call.function.name, arguments: call.function.arguments };
+        Ok(ChatMessage {
+            role,
+            text: text.into(),
+            tool_calls: calls.map(call).collect(),
+            tool_call_id: self.tool_call_id,
+        })
+    }
+}
+
+/// Tokens, as this wire counts them.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct WireUsage {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+}
+
+impl From<Usage> for WireUsage {
+    fn from(usage: Usage) -> Self {
+        Self {
+            prompt_tokens: usage.input_tokens,
+            completion_tokens: usage.output_tokens,
+            total_tokens: usage.input_tokens + usage.output_tokens,
+        }
+    }
+}
+
+/// A whole answer.
+#[derive(Debug, Serialize)]
+pub(super) struct Completed<'a> {
+    pub(super) id: &'a str,
+    pub(super) object: &'static str,
+    pub(super) created: i64,
+    pub(super) model: &'a str,
+    pub(super) choices: [Choice<'a>; 1],
+    pub(super) usage: WireUsage,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Choice<'a> {
+    pub(super) index: u32,
+    pub(super) message: Said<'a>,
+    pub(super) finish_reason: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Said<'a> {
+    pub(super) role: &'static str,
+    /// `null` where the model only called tools.
+    pub(super) content: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) tool_calls: &'a [SaidCall],
+}
+
+/// A tool call of a whole answer.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct SaidCall {
+    pub(super) id: String,
+    #[serde(rename = "type")]
+    pub(super) kind: CallKind,
+    pub(super) function: SaidFunction,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct SaidFunction {
+    pub(super) name: String,
+    pub(super) arguments: String,
+}
+
+/// The only kind of call this wire has.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum CallKind {
+    #[default]
+    Function,
+}
+
+/// A piece of a streamed answer.
+#[derive(Debug, Serialize)]
+pub(super) struct Chunk<'a> {
+    pub(super) id: &'a str,
+    pub(super) object: &'static str,
+    pub(super) created: i64,
+    pub(super) model: &'a str,
+    /// None in the chunk that tells the usage.
+    pub(super) choices: Vec<ChunkChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) usage: Option<WireUsage>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ChunkChoice<'a> {
+    pub(super) index: u32,
+    pub(super) delta: Delta<'a>,
+    pub(super) finish_reason: Option<&'a str>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Delta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tool_calls: Option<[CallPiece<'a>; 1]>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct CallPiece<'a> {
+    pub(super) index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<&'a str>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<CallKind>,
+    pub(super) function: FunctionPiece<'a>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct FunctionPiece<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<&'a str>,
+    pub(super) arguments: &'a str,
+}
