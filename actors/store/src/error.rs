@@ -48,18 +48,20 @@ impl StoreError {
     /// diesel passes on SQLite's message but not its code; the texts are those of `sqlite3ErrStr`, unchanged for a
     /// decade and part of what its tests compare.
     pub(crate) fn from_message(message: &str) -> Option<Self> {
-        let known: [(&str, fn(&str) -> Self); 9] = [
-            ("database is locked", |_| Self::Busy),
-            ("database table is locked", |_| Self::Busy),
-            ("database schema is locked", |_| Self::Busy),
-            ("database or disk is full", |_| Self::Full),
-            ("attempt to write a readonly database", |_| Self::ReadOnly),
-            ("disk I/O error", |text| Self::Io(text.to_owned())),
-            ("unable to open database file", |text| Self::Io(text.to_owned())),
-            ("database disk image is malformed", |text| Self::Corrupt(text.to_owned())),
-            ("file is not a database", |text| Self::Corrupt(text.to_owned())),
-        ];
-        known.into_iter().find(|(words, _)| message.contains(words)).map(|(_, error)| error(message))
+        let says = |words: &str| message.contains(words);
+        if says("database is locked") || says("database table is locked") || says("database schema is locked") {
+            Some(Self::Busy)
+        } else if says("database or disk is full") {
+            Some(Self::Full)
+        } else if says("attempt to write a readonly database") {
+            Some(Self::ReadOnly)
+        } else if says("disk I/O error") || says("unable to open database file") {
+            Some(Self::Io(message.to_owned()))
+        } else if says("database disk image is malformed") || says("file is not a database") {
+            Some(Self::Corrupt(message.to_owned()))
+        } else {
+            None
+        }
     }
 }
 

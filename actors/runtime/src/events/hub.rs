@@ -178,5 +178,4 @@ impl Reader {
         // The hub drops a reader's end only when it cuts the reader off.
         self.events.recv().await.ok_or(Lagged)
     }
-
 }

@@ -74,7 +74,10 @@ impl Way {
                     Outcome::Written(_) | Outcome::Exists => {}
                     other => {
                         tracing::error!(?other, "a session could not be made");
-                        return Err(Failure::new(Code::Internal, "The session could not be made. The log has the cause."));
+                        return Err(Failure::new(
+                            Code::Internal,
+                            "The session could not be made. The log has the cause.",
+                        ));
                     }
                 }
             }

@@ -175,7 +175,8 @@ impl SessionActor {
                 let answer = if same_body {
                     Ok(Accepted { turn: first, state: state.state_of(first), attached: true })
                 } else {
-                    let sentence = "This idempotency key was used for another message. Use a new key for a new message.";
+                    let sentence =
+                        "This idempotency key was used for another message. Use a new key for a new message.";
                     Err(Failure::new(Code::IdempotencyConflict, sentence))
                 };
                 let _ = reply.send(answer);
@@ -217,7 +218,12 @@ impl SessionActor {
         }
     }
 
-    fn write_end(&mut self, end: Box<EndTurn>, cancelled: Option<(TurnId, Reply<Option<TurnId>>)>, ctx: &mut Context<Self>) {
+    fn write_end(
+        &mut self,
+        end: Box<EndTurn>,
+        cancelled: Option<(TurnId, Reply<Option<TurnId>>)>,
+        ctx: &mut Context<Self>,
+    ) {
         self.running = None;
         self.doors.hub.hush(&self.id);
         let then = Then::Ended { end: end.end.clone(), next: end.next.as_ref().map(|next| next.turn), cancelled };

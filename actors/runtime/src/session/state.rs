@@ -12,9 +12,7 @@ use mosaic_types::journal::{
     AcceptTurn, ChangeSession, EndTurn, RestartTurn, SessionPhase, SessionRow, Snapshot, StartTurn, TurnEnd, TurnState,
     Write,
 };
-use mosaic_types::{
-    AgentName, ChatMessage, Code, Epoch, Failure, Principal, Role, Timestamp, TurnId, limits,
-};
+use mosaic_types::{AgentName, ChatMessage, Code, Epoch, Failure, Principal, Role, Timestamp, TurnId, limits};
 
 /// Deaths of its own run, or of its session while handling it, after which a turn is given up.
 const DEATHS: u32 = 3;

@@ -5,6 +5,7 @@
 
 mod migrate;
 mod place;
+mod probe;
 mod read;
 mod readers;
 mod write;
@@ -24,6 +25,7 @@ use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
 
 use crate::{Store, StoreError, Work};
 use place::{PATIENCE, Place};
+use probe::Probe;
 use readers::Readers;
 use writer::Writer;
 
@@ -32,6 +34,7 @@ pub(crate) struct SqliteStore {
     writer: Arc<Writer>,
     /// `None` in memory, where one connection is the database and must do everything.
     readers: Option<Readers>,
+    probe: Probe,
 }
 
 /// Opens the database at `url`, making and migrating it where needed.
@@ -58,10 +61,10 @@ impl SqliteStore {
             if !applied.is_empty() {
                 tracing::info!(store.migrations = ?applied, "database migrated");
             }
-            place.write_ahead(&mut conn, patience)?;
+            place.write_ahead(&mut conn)?;
             Ok::<_, StoreError>(conn)
         });
-        Ok(Self { writer: Arc::new(Writer::new(job.await??)), readers })
+        Ok(Self { writer: Arc::new(Writer::new(job.await??)), readers, probe: Probe::default() })
     }
 
     /// Runs `query` where it disturbs nobody.
@@ -123,6 +126,6 @@ impl Store for SqliteStore {
     }
 
     fn writable(&self) -> Work<'_, ()> {
-        Box::pin(self.writer.run(writer::probe))
+        Box::pin(self.probe.ask(&self.writer))
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -25,8 +25,8 @@ const LOG_BYTES: u32 = 2 * CHECKPOINT_PAGES * 4_096;
 /// KiB of pages that the writer keeps, and each reader.
 const CACHE_KIB: (u32, u32) = (8_192, 1_024);
 
-/// A pause before the switch to the log is tried again; it is made once in a database's life.
-const SWITCH_PAUSE: Duration = Duration::from_millis(10);
+/// How often the switch to the log is tried; it is made once in a database's life.
+const SWITCHES: u32 = 10;
 
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Place {
     }
 
     /// Switches a file to the write-ahead log. This is kept in the file, so it takes a lock only the first time.
-    pub(super) fn write_ahead(&self, conn: &mut SqliteConnection, patience: Duration) -> Result<(), StoreError> {
+    pub(super) fn write_ahead(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
         #[derive(QueryableByName)]
         struct Mode {
             #[diesel(sql_type = Text)]
@@ -94,16 +94,16 @@ impl Place {
         }
 
         let Self::File(_) = self else { return Ok(()) };
-        let begun = Instant::now();
-        loop {
-            // SQLite does not always wait by itself here, so two that open one new database may meet.
+        for _ in 0..SWITCHES {
             match sql_query("PRAGMA journal_mode = WAL").get_result::<Mode>(conn).map_err(StoreError::from) {
                 Ok(mode) if mode.journal_mode == "wal" => return Ok(()),
                 Ok(_) => return Err(StoreError::Io("its file system has no shared memory for a log".into())),
-                Err(StoreError::Busy) if begun.elapsed() < patience => std::thread::sleep(SWITCH_PAUSE),
+                // Here SQLite does not always wait by itself; for this lock it does, until all others are done.
+                Err(StoreError::Busy) => conn.batch_execute("BEGIN EXCLUSIVE; COMMIT")?,
                 Err(error) => return Err(error),
             }
         }
+        Err(StoreError::Busy)
     }
 }
 

@@ -94,13 +94,3 @@ fn undo(conn: &mut SqliteConnection) {
         tracing::debug!(%error, "nothing to roll back");
     }
 }
-
-/// Writes a row and takes it away again, in one commit that goes through to the disk.
-pub(super) fn probe(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    transaction(conn, "BEGIN IMMEDIATE", |conn| {
-        Ok(conn.batch_execute(
-            "INSERT INTO cursors (channel, scope, value, updated_at) VALUES ('', 'writable', '', 0);
-             DELETE FROM cursors WHERE channel = '' AND scope = 'writable';",
-        )?)
-    })
-}

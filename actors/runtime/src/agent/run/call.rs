@@ -50,7 +50,10 @@ pub struct RunOrder {
 /// How far one call came.
 enum CallFailure {
     /// The provider's fault; `shown`: part of the answer was passed on.
-    Provider { error: ProviderError, shown: bool },
+    Provider {
+        error: ProviderError,
+        shown: bool,
+    },
     /// Refused before it was sent.
     Refused(Failure),
     Left,
@@ -108,9 +111,8 @@ async fn call(
 ) -> Result<FinishedTurn, CallFailure> {
     let name = provider.resolve(model).await.map_err(|error| CallFailure::Provider { error, shown: false })?;
     let permit = provider.link.ask(AcquirePermit { model: name.clone() }).await;
-    let permit = permit.map_err(|error| {
-        CallFailure::Refused(unreached(&format!("The provider {}", model.provider), &error))
-    })?;
+    let permit =
+        permit.map_err(|error| CallFailure::Refused(unreached(&format!("The provider {}", model.provider), &error)))?;
     let permit = permit.map_err(CallFailure::Refused)?;
     let mut report = Report { provider, model: name.clone(), result: CallResult::Abandoned };
     let result = answer(profile, provider, model, name, order).await;
@@ -163,7 +165,8 @@ async fn answer(
         });
         match event {
             Ok(ChatEvent::Finished { stop_reason, usage, model: says }) => {
-                if matches!(order.sink, Sink::Session { .. }) && text.is_empty() && stop_reason == StopReason::ToolCalls {
+                if matches!(order.sink, Sink::Session { .. }) && text.is_empty() && stop_reason == StopReason::ToolCalls
+                {
                     let detail = "a call of a tool that was not offered".to_owned();
                     let error = ProviderError::Undecodable { provider: provider.adapter.name().clone(), detail };
                     return Err(CallFailure::Provider { error, shown });

@@ -65,7 +65,9 @@ impl Plan {
         let asked = match class {
             ErrorClass::Transient { retry_after } => retry_after.unwrap_or_default(),
             ErrorClass::Overloaded => Duration::ZERO,
-            ErrorClass::Denied | ErrorClass::NotFound | ErrorClass::Defect | ErrorClass::Invalid => return Next::GiveUp,
+            ErrorClass::Denied | ErrorClass::NotFound | ErrorClass::Defect | ErrorClass::Invalid => {
+                return Next::GiveUp;
+            }
         };
         if self.tries >= TRIES || asked > LONGEST_PAUSE {
             return Next::GiveUp;

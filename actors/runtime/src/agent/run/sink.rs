@@ -10,7 +10,9 @@ use crate::events::Hub;
 #[derive(Debug)]
 pub enum Piece {
     /// This model answers.
-    Began { model: ModelRef },
+    Began {
+        model: ModelRef,
+    },
     Event(ChatEvent),
     Failed(Failure),
 }
