@@ -9,7 +9,7 @@ use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
     AgentProfile, Agents, Arbiters, Doors, Hub, Providers, RouterActor, SessionActor, Sessions, Work, WriterActor,
 };
-use mosaic_store::StoreError;
+use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor};
 use mosaic_types::journal::{NewUser, Write};
 use mosaic_types::{Failure, ModelRef, Outside, Principal, UserId, UserRole};
@@ -52,9 +52,7 @@ impl App {
     /// # Errors
     /// The store cannot be opened, or a provider cannot be built.
     pub async fn start(config: &Config, env: &Env, outside: Outside) -> Result<Self, StartError> {
-        let url = format!("sqlite://{}", config.store.path.display());
-        let home = config.store.path.parent().unwrap_or(std::path::Path::new("."));
-        let store = mosaic_store::open(&url, home).await?;
+        let store = mosaic_store::open(&config.store.url(), config.store.folder()).await?;
         let (providers, found, first) = providers(config, env).await?;
 
         let seed = u64::from_le_bytes(outside.bytes());
@@ -81,7 +79,7 @@ impl App {
         let router = root.adopt(ChildSpec::new("router", Restart::Permanent, RouterActor::MAILBOX, move |birth| {
             RouterActor::new(routed.clone(), woken.clone(), birth.tether)
         }));
-        let owner = owner(&doors).await?;
+        let owner = owner(&*doors.store, &doors.outside).await?;
         let parents = vec![
             ("root", root),
             ("providers", provider_family),
@@ -143,10 +141,11 @@ impl App {
     }
 }
 
-type Built = Vec<(Arc<dyn mosaic_providers::Provider>, ProviderSettings)>;
+/// Providers, built and with what the config says of each.
+pub(crate) type Built = Vec<(Arc<dyn mosaic_providers::Provider>, ProviderSettings)>;
 
 /// The configured providers, or those that can be found. Answers also the models for agents that name none.
-async fn providers(config: &Config, env: &Env) -> Result<(Built, Vec<String>, Vec<ModelRef>), StartError> {
+pub(crate) async fn providers(config: &Config, env: &Env) -> Result<(Built, Vec<String>, Vec<ModelRef>), StartError> {
     let mut configured = config.providers.clone();
     let mut found = Vec::new();
     let mut first: Vec<ModelRef> = Vec::new();
@@ -178,7 +177,8 @@ async fn providers(config: &Config, env: &Env) -> Result<(Built, Vec<String>, Ve
     Ok((built, found, first))
 }
 
-fn profiles(config: &Config, first: &[ModelRef]) -> Vec<AgentProfile> {
+/// The configured agents; one that names no models has those of `first`.
+pub(crate) fn profiles(config: &Config, first: &[ModelRef]) -> Vec<AgentProfile> {
     let profile =
         |(name, agent): (&mosaic_types::AgentName, &mosaic_runtime::agent::config::AgentConfig)| AgentProfile {
             name: name.clone(),
@@ -203,12 +203,12 @@ fn sessions(parent: Parent, doors: &Arc<Doors>, arbiters: &Arc<Arbiters>, config
 }
 
 /// The owner, made at the first start.
-async fn owner(doors: &Doors) -> Result<UserId, StartError> {
-    if let Some(owner) = doors.store.owner().await? {
+pub(crate) async fn owner(store: &dyn Store, outside: &Outside) -> Result<UserId, StoreError> {
+    if let Some(owner) = store.owner().await? {
         return Ok(owner);
     }
-    let id = doors.outside.user_id();
-    let user = NewUser { id, name: "owner".to_owned(), role: UserRole::Owner, at: doors.outside.now() };
-    doors.commit(Write::CreateUser(user)).await?;
+    let id = outside.user_id();
+    let user = NewUser { id, name: "owner".to_owned(), role: UserRole::Owner, at: outside.now() };
+    store.commit(vec![Write::CreateUser(user)]).await?.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(id)
 }

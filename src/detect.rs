@@ -12,9 +12,7 @@ use mosaic_types::{ModelRef, ProviderName, Secret};
 
 use crate::config::{Env, clean_key};
 
-/// What to do next where there is no provider, in the same words on every surface.
-pub const NO_PROVIDER: &str = "No model provider is set up. Run `mosaic providers add openai`, or set OPENAI_API_KEY \
-     (or ANTHROPIC_API_KEY, GEMINI_API_KEY, OPENROUTER_API_KEY), or start Ollama; then start Mosaic again.";
+pub use mosaic_types::failure::NO_PROVIDER;
 
 /// A provider that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +102,11 @@ pub const LOCALS: &[LocalCandidate<'_>] = &[
 pub async fn detect(env: &Env, keys: &[KeyCandidate<'_>], locals: &[LocalCandidate<'_>]) -> Vec<Detected> {
     let by_key: Vec<Detected> = keys.iter().filter_map(|candidate| look_for_key(env, candidate)).collect();
     if by_key.is_empty() { look_for_server(locals).await.into_iter().collect() } else { by_key }
+}
+
+/// Whether a model can hold a conversation, as far as its name tells: servers list embedding models among the others.
+pub(crate) fn can_chat(model: &str) -> bool {
+    !model.to_lowercase().contains("embed")
 }
 
 fn look_for_key(env: &Env, candidate: &KeyCandidate<'_>) -> Option<Detected> {

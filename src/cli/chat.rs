@@ -3,7 +3,7 @@
 //! With a daemon in reach it is one of the daemon's clients; with none, it opens the house in this process for as long
 //! as the turn takes.
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use clap::Args;
 use futures_util::{StreamExt, stream};
 use mosaic_messages::{CancelTurn, SubmitTurn};
 use mosaic_runtime::doors::unreached;
-use mosaic_runtime::events::Interest;
+use mosaic_runtime::events::{Interest, Missed};
 use mosaic_types::journal::{API_CHANNEL, InboxKey, NewSession, Outcome, SessionRow, Write as Entry};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::{AgentName, EventBody, Failure, SessionEvent, SessionId, limits};
@@ -20,9 +20,12 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::client::{Client, Events};
+use super::output::{for_terminal, note, print};
+use super::reach::Reach;
 use super::{CliError, Common};
 use crate::app::App;
 use crate::detect::NO_PROVIDER;
+use crate::home::HomeLock;
 use crate::outside;
 
 /// After Ctrl-C, for so long the cancelled turn may take to say that it ended.
@@ -45,9 +48,9 @@ pub(super) struct Chat {
 
 pub(super) async fn run(common: Common, chat: Chat) -> Result<(), CliError> {
     let text = chat.text()?;
-    let place: Place = match Client::find(&common)? {
-        Some(client) => Place::Daemon(client),
-        None => Place::Here(Box::new(Here::open(&common).await?)),
+    let place = match Reach::find(&common).await? {
+        Reach::Daemon(client) => Place::Daemon(client),
+        Reach::Alone(lock) => Place::Here(Box::new(Here::open(&common, lock).await?)),
     };
     let session = place.session(&chat).await?;
     let events = place.submit(&session, &text).await?;
@@ -63,7 +66,7 @@ impl Chat {
         let text = match self.message.as_deref() {
             Some("-") | None => {
                 if std::io::stdin().is_terminal() {
-                    eprintln!("Write your message, then press Ctrl-D on an empty line.");
+                    note("Write your message, then press Ctrl-D on an empty line.");
                 }
                 let mut bytes = Vec::new();
                 // One byte more than can be allowed tells "too long" from "just fits".
@@ -94,15 +97,13 @@ enum Place {
 /// The house in this process, without a listener.
 struct Here {
     app: App,
-    _lock: crate::home::HomeLock,
+    _lock: HomeLock,
 }
 
 impl Here {
-    async fn open(common: &Common) -> Result<Self, CliError> {
-        let home = common.home()?;
-        let config = common.config(&home)?;
+    async fn open(common: &Common, lock: HomeLock) -> Result<Self, CliError> {
+        let config = common.config(lock.home())?;
         common.log(tracing::Level::WARN, config.log.format);
-        let lock = home.lock(Duration::from_secs(10)).await?;
         let app = App::start(&config, &common.env(), outside::system()).await?;
         if app.doors.providers.is_empty() {
             return Err(CliError::Failed(NO_PROVIDER.to_owned()));
@@ -164,15 +165,23 @@ impl Here {
             span: tracing::info_span!("turn", turn.id = %turn),
         };
         self.app.router.ask(ask).await.unwrap_or_else(|error| Err(unreached("The router", &error)))?;
-        Ok(Box::pin(stream::unfold(Some(reader), move |reader| async move {
-            let mut reader = reader?;
+        let start = Some((reader, doors.store.clone()));
+        Ok(Box::pin(stream::unfold(start, move |rest| async move {
+            let (mut reader, store) = rest?;
             loop {
                 match reader.next().await {
                     Ok(event) if event.turn != Some(turn) => {}
                     Ok(event) => {
-                        let rest = (!event.body.is_end()).then_some(reader);
+                        let rest = (!event.body.is_end()).then_some((reader, store));
                         return Some((Ok(SessionEvent::clone(&event)), rest));
                     }
+                    // An end that was stored and could not be announced is in the journal.
+                    Err(Missed::Unannounced) => match store.turn(turn).await.map(|turn| turn.and_then(|turn| turn.end))
+                    {
+                        Ok(None) => {}
+                        Ok(Some(end)) => return Some((Ok(end), None)),
+                        Err(error) => return Some((Err(error.into()), None)),
+                    },
                     Err(lagged) => return Some((Err(CliError::Failed(lagged.to_string())), None)),
                 }
             }
@@ -235,7 +244,7 @@ impl Place {
 
 /// Prints the turn until it ends; Ctrl-C cancels it.
 async fn tell(common: &Common, place: &Place, session: &SessionId, mut events: Events) -> Result<(), CliError> {
-    let mut voice = Voice { json: common.json, at_line_start: true };
+    let mut voice = Voice { json: common.json, at_line_start: true, deaf: false };
     let interrupt = tokio::signal::ctrl_c();
     let mut interrupt: Pin<Box<dyn Future<Output = _>>> = Box::pin(interrupt);
     loop {
@@ -244,6 +253,10 @@ async fn tell(common: &Common, place: &Place, session: &SessionId, mut events: E
                 Some(event) => {
                     if let Some(end) = voice.hear(&event?)? {
                         return end;
+                    }
+                    // A daemon ends the turn by itself; here it ends only if we stay.
+                    if voice.deaf && matches!(place, Place::Daemon(_)) {
+                        return Err(CliError::Enough);
                     }
                 }
                 None => return Err(CliError::Unavailable("the events ended before the turn did.".to_owned())),
@@ -264,6 +277,8 @@ async fn tell(common: &Common, place: &Place, session: &SessionId, mut events: E
 struct Voice {
     json: bool,
     at_line_start: bool,
+    /// Stdout was closed by whoever read it.
+    deaf: bool,
 }
 
 impl Voice {
@@ -281,7 +296,7 @@ impl Voice {
             }
             EventBody::TurnRestarted { .. } if !self.json => {
                 self.break_line()?;
-                eprintln!("The answer was cut off; it begins again.");
+                note("The answer was cut off; it begins again.");
             }
             EventBody::TurnFinished(_) => {
                 self.break_line()?;
@@ -294,7 +309,7 @@ impl Voice {
             }
             EventBody::TurnCancelled {} => {
                 self.break_line()?;
-                eprintln!("Cancelled.");
+                note("Cancelled.");
                 return Ok(Some(Err(CliError::Told)));
             }
             _ => {}
@@ -310,27 +325,16 @@ impl Voice {
         Ok(())
     }
 
-    fn print(&self, text: &str) -> Result<(), CliError> {
-        let mut out = std::io::stdout().lock();
-        let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        // A reader that went away (`| head`) wants no more; that is no failure of the turn.
-        printed.map_err(|error| match error.kind() {
-            std::io::ErrorKind::BrokenPipe => CliError::Told,
-            _ => CliError::Failed(format!("cannot write to stdout: {error}")),
-        })
+    fn print(&mut self, text: &str) -> Result<(), CliError> {
+        if self.deaf {
+            return Ok(());
+        }
+        match print(text) {
+            Err(CliError::Enough) => {
+                self.deaf = true;
+                Ok(())
+            }
+            done => done,
+        }
     }
-}
-
-/// Text that obeys no terminal: control characters of a model are shown, not carried out.
-pub(super) fn for_terminal(text: &str) -> String {
-    if !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-        return text.to_owned();
-    }
-    let visible = |c: char| match c {
-        '\n' | '\t' => c,
-        '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
-    text.chars().map(visible).collect()
 }

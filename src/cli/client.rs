@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
 use mosaic_types::{Code, Failure, Secret, SessionEvent};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -73,7 +73,9 @@ impl Client {
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, CliError> {
         let response = request.send().await.map_err(|error| {
-            let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            let layers = std::iter::successors(Some(&error as &dyn std::error::Error), |layer| layer.source());
+            // The layers above the last only repeat that it failed.
+            let cause = layers.last().map(ToString::to_string).unwrap_or_default();
             CliError::Unavailable(format!("cannot reach the daemon at {}: {cause}", self.base))
         })?;
         if response.status().is_success() {
@@ -99,10 +101,14 @@ impl Client {
         self.read(self.send(self.request(Method::POST, path).json(body)).await?).await
     }
 
-    /// DELETE; `false` where there was nothing.
-    pub(super) async fn delete(&self, path: &str) -> Result<bool, CliError> {
-        let response = self.send(self.request(Method::DELETE, path)).await?;
-        Ok(response.status() != StatusCode::NOT_FOUND)
+    /// DELETE, answered by nothing.
+    pub(super) async fn delete(&self, path: &str) -> Result<(), CliError> {
+        self.send(self.request(Method::DELETE, path)).await.map(drop)
+    }
+
+    /// Where the daemon answers, as in `http://127.0.0.1:14242`.
+    pub(super) fn base(&self) -> &str {
+        &self.base
     }
 
     async fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T, CliError> {

@@ -1,7 +1,8 @@
 //! How a command ends, in a number for programs and a sentence for people.
 
-use mosaic_types::{Code, Failure};
+use mosaic_types::{Classify, Code, ErrorClass, Failure};
 
+use super::output::note;
 use crate::app::StartError;
 use crate::config::ConfigError;
 use crate::config::edit::EditError;
@@ -28,12 +29,16 @@ pub enum CliError {
     /// Everything that had to be said was said: exit code 1.
     #[error("")]
     Told,
+    /// Whoever reads stdout wants no more of it: exit code 0.
+    #[error("")]
+    Enough,
 }
 
 impl CliError {
     /// The exit code.
     pub fn code(&self) -> u8 {
         match self {
+            Self::Enough => 0,
             Self::Failed(_) | Self::Told => 1,
             Self::Usage(_) => 2,
             Self::Config(_) => 64,
@@ -45,9 +50,9 @@ impl CliError {
     /// Tells the person, on stderr.
     pub(super) fn print(&self) {
         match self {
-            Self::Told => {}
-            Self::Config(ConfigError::Mistakes(mistakes)) => eprintln!("{mistakes}"),
-            other => eprintln!("mosaic: {other}"),
+            Self::Told | Self::Enough => {}
+            Self::Config(ConfigError::Mistakes(mistakes)) => note(&mistakes.to_string()),
+            other => note(&format!("mosaic: {other}")),
         }
     }
 }
@@ -63,7 +68,10 @@ impl From<HomeError> for CliError {
 
 impl From<StartError> for CliError {
     fn from(error: StartError) -> Self {
-        Self::Failed(error.to_string())
+        match error {
+            StartError::Store(error) => error.into(),
+            other => Self::Failed(other.to_string()),
+        }
     }
 }
 
@@ -75,6 +83,10 @@ impl From<EditError> for CliError {
 
 impl From<mosaic_store::StoreError> for CliError {
     fn from(error: mosaic_store::StoreError) -> Self {
+        // The sentence says what to do; what exactly was wrong is for the log.
+        if matches!(error.class(), ErrorClass::Defect) || matches!(error, mosaic_store::StoreError::Io(_)) {
+            tracing::warn!(%error, "the store failed");
+        }
         Self::Failed(Failure::from(error).message.into_owned())
     }
 }

@@ -1,9 +1,21 @@
 //! The command line: what a person types, and what it does.
 
+mod agents;
 mod chat;
 mod client;
+mod completions;
+mod config;
+mod doctor;
 mod exit;
+mod migrate;
+mod output;
+mod providers;
+mod reach;
+mod sessions;
+mod token;
+mod tree;
 mod up;
+mod whoami;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +42,7 @@ struct Cli {
 
 /// What every command understands.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Common {
     /// Folder of the database, keys and config [default: the platform's data folder]
     #[arg(long, global = true, env = "MOSAIC_HOME", value_name = "DIR")]
@@ -87,7 +100,51 @@ enum Command {
     /// Run the daemon in the foreground
     Up(up::Up),
     /// Say something to an agent and print its answer as it comes
+    #[command(after_help = "mosaic chat \"What is a monad?\"\n\
+                            git diff | mosaic chat -\n\
+                            mosaic chat --continue \"and shorter?\"")]
     Chat(chat::Chat),
+    Sessions(sessions::Sessions),
+    Agents(agents::Agents),
+    Providers(providers::Providers),
+    Token(token::Token),
+    Config(config::Settings),
+    /// Look at everything a turn needs, and say what to do where something is missing
+    Doctor(doctor::Doctor),
+    /// Show the supervisors of a running daemon and how their children are
+    Tree(tree::Tree),
+    /// Say whom the daemon takes this token for
+    Whoami(whoami::Whoami),
+    /// Bring the database up to date without starting anything
+    Migrate(migrate::Migrate),
+    /// Print the script that completes commands in a shell
+    Completions(completions::Completions),
+}
+
+impl Command {
+    fn run(self, common: Common) -> Result<(), CliError> {
+        match self {
+            Self::Up(up) => actix::System::new().block_on(up::run(common, up)),
+            Self::Chat(chat) => actix::System::new().block_on(chat::run(common, chat)),
+            Self::Sessions(sessions) => here(&common.clone(), sessions::run(common, sessions)),
+            Self::Agents(agents) => here(&common.clone(), agents::run(common, agents)),
+            Self::Providers(providers) => here(&common.clone(), providers::run(common, providers)),
+            Self::Token(token) => here(&common.clone(), token::run(common, token)),
+            Self::Config(config) => config::run(&common, config),
+            Self::Doctor(doctor) => here(&common.clone(), doctor::run(common, doctor)),
+            Self::Tree(tree) => here(&common.clone(), tree::run(common, tree)),
+            Self::Whoami(whoami) => here(&common.clone(), whoami::run(common, whoami)),
+            Self::Migrate(migrate) => here(&common.clone(), migrate::run(common, migrate)),
+            Self::Completions(completions) => completions::run(completions),
+        }
+    }
+}
+
+/// Runs a command that needs no actors, on this thread.
+fn here(common: &Common, work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+    common.log(Level::WARN, LogFormat::Text);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| CliError::Failed(format!("cannot begin to work: {error}")))?.block_on(work)
 }
 
 /// Runs the command line to its end.
@@ -95,11 +152,7 @@ pub fn main() -> ExitCode {
     // A second provider of cryptography would make every TLS connection panic; this is the only one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Cli { common, command } = Cli::parse();
-    let done = match command {
-        Command::Up(up) => actix::System::new().block_on(up::run(common, up)),
-        Command::Chat(chat) => actix::System::new().block_on(chat::run(common, chat)),
-    };
-    match done {
+    match command.run(common) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error.print();

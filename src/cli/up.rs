@@ -1,12 +1,12 @@
 //! `mosaic up`: the daemon in the foreground.
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use clap::Args;
 use mosaic_types::UserRole;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::output::{note, print};
 use super::{CliError, Common};
 use crate::app::App;
 use crate::detect::NO_PROVIDER;
@@ -50,14 +50,14 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
     // From here on no client is sent to this daemon any more.
     lock.retire();
     if ended.is_ok() {
-        eprintln!("Stopping; a second signal stops at once.");
+        note("Stopping; a second signal stops at once.");
         tokio::select! {
             left = app.drain(config.shutdown.grace) => {
                 if left > 0 {
-                    eprintln!("{left} turns go on after the next start.");
+                    note(&format!("{left} turns go on after the next start."));
                 }
             }
-            () = stops.next() => eprintln!("Stopping at once; what was running goes on after the next start."),
+            () = stops.next() => note("Stopping at once; what was running goes on after the next start."),
         }
         app.stop().await;
     }
@@ -99,8 +99,8 @@ fn say(
     } else {
         "\nTry it in another terminal:  mosaic chat \"hello\"\n".to_owned()
     };
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    // A daemon runs on where nobody reads what it says.
+    let _ = print(&text);
 }
 
 /// SIGINT and SIGTERM, from the first moment on.

@@ -76,6 +76,30 @@ pub fn add_provider(home: &Path, new: &NewProvider<'_>, replace: bool) -> Result
     Ok(Added { config, key: key.map(|(path, _)| path), replaced })
 }
 
+/// Writes `[providers.NAME.models."MODEL"]` to the file that [`add_provider`] wrote, so that agents that name no models
+/// use this one. A model that is there already is left as it is.
+pub fn add_model(config: &Path, provider: &ProviderName, model: &str) -> Result<(), EditError> {
+    let text =
+        fs::read_to_string(config).map_err(|source| EditError::Io { what: "read", path: config.to_owned(), source })?;
+    let mut document: DocumentMut = text.parse().map_err(|_| EditError::Syntax { path: config.to_owned() })?;
+    let (table, _) = provider_table(&mut document, provider, config)?;
+    let mut implicit = Table::new();
+    implicit.set_implicit(true);
+    let models =
+        table.entry("models").or_insert(Item::Table(implicit)).as_table_like_mut().ok_or_else(|| {
+            EditError::NotATable { key: format!("providers.{provider}.models"), path: config.to_owned() }
+        })?;
+    if models.contains_key(model) {
+        return Ok(());
+    }
+    models.insert(model, toml_edit::table());
+    write_private(config, document.to_string().as_bytes()).map_err(|source| EditError::Io {
+        what: "write",
+        path: config.to_owned(),
+        source,
+    })
+}
+
 /// The table to write to, made if it is not there, and whether it was.
 fn provider_table<'d>(
     document: &'d mut DocumentMut,
@@ -137,6 +161,21 @@ mod tests {
         for (path, mode) in [(key_path.as_path(), 0o600), (key_path.parent().expect("keys"), 0o700)] {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(path).expect("it exists").permissions().mode() & 0o777, mode);
+        }
+    }
+
+    #[test]
+    fn a_model_is_added_once_below_its_provider() {
+        let home = tempfile::tempdir().expect("a folder");
+        let name = openai();
+        let new = NewProvider { name: &name, kind: "openai", base_url: None, key: None };
+        let added = add_provider(home.path(), &new, false).expect("added");
+        for _ in 0..2 {
+            add_model(&added.config, &name, "gpt-5-mini").expect("added");
+            assert_eq!(
+                fs::read_to_string(&added.config).expect("written"),
+                "[providers.openai]\nkind = \"openai\"\n\n[providers.openai.models.gpt-5-mini]\n"
+            );
         }
     }
 

@@ -37,6 +37,16 @@ impl StoreConfig {
         }
         Self { path: home.join(file.unwrap_or("mosaic.db")) }
     }
+
+    /// As the store wants to be told.
+    pub fn url(&self) -> String {
+        format!("sqlite://{}", self.path.display())
+    }
+
+    /// The folder that holds the database.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
 }
 
 /// `[bus]`: what joins several daemons into one; in this build, nothing.

@@ -51,7 +51,7 @@ fn pick(body: &[u8]) -> Option<String> {
     let fit = |id: &str| !id.is_empty() && id.len() <= NAME_CHARS && !id.contains(char::is_control);
     let mut ids = list.data.into_iter().map(|model| model.id).filter(|id| fit(id)).peekable();
     let first = ids.peek().cloned();
-    ids.find(|id| !id.to_lowercase().contains("embed")).or(first)
+    ids.find(|id| super::can_chat(id)).or(first)
 }
 
 #[cfg(test)]

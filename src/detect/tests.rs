@@ -19,7 +19,7 @@ async fn server(does: Does) -> u16 {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("it is bound").port();
-    tokio::spawn(async move {
+    actix::spawn(async move {
         let mut kept = Vec::new();
         while let Ok((mut socket, _)) = listener.accept().await {
             let Does::Answer(status, body) = does else {
@@ -46,7 +46,7 @@ fn local(name: &str, port: u16) -> LocalCandidate<'_> {
     LocalCandidate { product: "Fake", name, port }
 }
 
-#[tokio::test]
+#[actix::test]
 async fn every_key_in_the_environment_is_found_in_order_and_no_server_is_asked() {
     let env: Env = [
         ("GEMINI_API_KEY", " g-key\n"),
@@ -66,7 +66,7 @@ async fn every_key_in_the_environment_is_found_in_order_and_no_server_is_asked()
     assert_eq!(found[1].provider().api_key, found[1].api_key);
 }
 
-#[tokio::test]
+#[actix::test]
 async fn the_first_local_server_in_order_wins_over_what_does_not_answer_well() {
     let locals = [
         local("closed", closed().await),
@@ -90,7 +90,7 @@ async fn the_first_local_server_in_order_wins_over_what_does_not_answer_well() {
     assert_eq!(found, [near]);
 }
 
-#[tokio::test]
+#[actix::test]
 async fn nothing_is_found_where_there_is_nothing() {
     let locals = [local("closed", closed().await), local("stalls", server(Does::Stall).await)];
     assert_eq!(detect(&Env::default(), KEYS, &locals).await, []);

@@ -7,7 +7,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Bytes;
 use futures_util::stream;
 use mosaic_messages::{Accepted, SubmitTurn};
-use mosaic_runtime::events::Interest;
+use mosaic_runtime::events::{Interest, Missed};
 use mosaic_runtime::{Doors, Reader};
 use mosaic_types::{Code, EventBody, Failure, SessionEvent, SessionId, TurnId};
 use serde_json::json;
@@ -47,22 +47,35 @@ impl Following {
             return Ok(Some(Arc::new(end)));
         }
         loop {
-            let Ok(event) = self.reader.next().await else {
-                // Cut off for being slow: the end, if it is there by now, is in the journal.
-                self.over = true;
-                let end = self.doors.store.turn(self.accepted.turn).await?.and_then(|turn| turn.end);
-                return match end {
-                    Some(end) => Ok(Some(Arc::new(end))),
-                    None => {
-                        let sentence =
-                            "You read too slowly and were cut off. Repeat the request with its key to go on.";
-                        Err(ApiError(Failure::new(Code::Unavailable, sentence)))
+            match self.reader.next().await {
+                Ok(event) if event.turn != Some(self.accepted.turn) => {}
+                Ok(event) => {
+                    self.over = event.body.is_end();
+                    return Ok(Some(event));
+                }
+                Err(missed) => {
+                    if let Some(end) = self.look_up(missed).await? {
+                        self.over = true;
+                        return Ok(Some(Arc::new(end)));
                     }
-                };
-            };
-            if event.turn == Some(self.accepted.turn) {
-                self.over = event.body.is_end();
-                return Ok(Some(event));
+                }
+            }
+        }
+    }
+
+    /// The turn's end, if it is in the journal by now; an error where none will be heard.
+    async fn look_up(&mut self, missed: Missed) -> Result<Option<SessionEvent>, ApiError> {
+        self.over = missed == Missed::Lagged;
+        match self.doors.store.turn(self.accepted.turn).await?.map(|turn| turn.end) {
+            Some(None) if missed == Missed::Lagged => {
+                let sentence = "You read too slowly and were cut off. Repeat the request with its key to go on.";
+                Err(ApiError(Failure::new(Code::Unavailable, sentence)))
+            }
+            Some(end) => Ok(end),
+            // Removed, and the session with it.
+            None => {
+                self.over = true;
+                Err(ApiError(Failure::not_found("session")))
             }
         }
     }

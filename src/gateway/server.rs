@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpServer};
 use mosaic_messages::Accepted;
@@ -71,6 +72,12 @@ impl Server {
 pub fn serve(gate: Gate, config: &GatewayConfig) -> std::io::Result<Server> {
     let gate = Data::new(gate);
     let server = HttpServer::new(move || App::new().app_data(gate.clone()).configure(routes))
+        .on_connect(|socket, _| {
+            // Pieces of a stream go out as they come, not when the other side has confirmed the last one.
+            if let Some(socket) = socket.downcast_ref::<TcpStream>() {
+                let _ = socket.set_nodelay(true);
+            }
+        })
         .workers(config.workers)
         .disable_signals()
         .client_request_timeout(Duration::from_secs(10))

@@ -164,6 +164,8 @@ pub(super) async fn delete(gate: Data<Gate>, Asker(who): Asker, id: Path<String>
     if let Some(live) = gate.sessions.find(&id) {
         let _ = live.control(Control::Stop);
     }
+    // Whoever waits for a turn that was queued would wait in vain.
+    gate.doors.hub.close(&id);
     match outcome {
         Outcome::Missing => Err(ApiError(Failure::not_found("session"))),
         _ => Ok(HttpResponse::NoContent().finish()),

@@ -1,7 +1,9 @@
 //! Counts work under way, and closes the door to more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use mosaic_types::{Code, Failure};
 use tokio::sync::watch;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,6 +27,26 @@ impl Work {
     pub fn begin(&self) -> Busy {
         self.count.send_modify(|count| count.running += 1);
         Busy(self.count.clone())
+    }
+
+    /// Begins a piece of new work.
+    ///
+    /// # Errors
+    /// `draining` where new work is refused.
+    pub fn admit(&self) -> Result<Busy, Failure> {
+        self.refuse_new().map(|()| self.begin())
+    }
+
+    /// Says that new work comes too late, where it does.
+    ///
+    /// # Errors
+    /// `draining` where new work is refused.
+    pub fn refuse_new(&self) -> Result<(), Failure> {
+        if !self.is_draining() {
+            return Ok(());
+        }
+        let sentence = "Mosaic is stopping. Send this again when it is back.";
+        Err(Failure::new(Code::Draining, sentence).after(Duration::from_secs(5)))
     }
 
     /// Pieces under way.

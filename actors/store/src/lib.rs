@@ -29,10 +29,12 @@ pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send
 /// A database that holds what was accepted.
 pub trait Store: Send + Sync {
     /// Carries out `batch` in order, in one transaction with one sync at its end, as one job that is never cancelled:
-    /// dropping the future does not stop it. Answers one result per write. Where the transaction as a whole fails,
-    /// each write is tried in a transaction of its own, so that one bad write costs only itself.
+    /// it starts with the call, and dropping the future does not stop it. Answers one result per write. Where the
+    /// transaction as a whole fails, each write is tried in a transaction of its own, so that one bad write costs only
+    /// itself; a lock held elsewhere is waited for once and answers them all. Call it within a tokio runtime.
     fn commit(&self, batch: Vec<Write>) -> Work<'static, Vec<Result<Outcome, StoreError>>>;
 
+    /// A session as lists show it.
     fn session(&self, id: &SessionId) -> Work<'_, Option<SessionRow>>;
 
     /// Newest change first. `user`: only theirs; `None`: all.
@@ -44,9 +46,10 @@ pub trait Store: Send + Sync {
     /// Journaled events with a seq above `after`, oldest first, `limit` at the most.
     fn events(&self, id: &SessionId, after: Seq, limit: Limit) -> Work<'_, Vec<SessionEvent>>;
 
+    /// A turn, with the event that ended it.
     fn turn(&self, id: TurnId) -> Work<'_, Option<TurnRow>>;
 
-    /// What a session actor needs to live again. `context_bytes`: how much text of ended turns to bring, newest
+    /// What a session actor needs to live again. `context_bytes`: how much text of finished turns to bring, newest
     /// first, never a part of a turn; the cost does not grow with the age of the session.
     fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Work<'_, Option<Snapshot>>;
 
@@ -59,7 +62,7 @@ pub trait Store: Send + Sync {
     /// The first owner, if there is one.
     fn owner(&self) -> Work<'_, Option<UserId>>;
 
-    /// A write and its undoing went through: the disk takes writes.
+    /// A write and its undoing went through: the disk takes writes. Callers at the same time share one probe.
     fn writable(&self) -> Work<'_, ()>;
 }
 

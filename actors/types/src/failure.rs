@@ -114,6 +114,10 @@ codes! {
     Internal = "internal", 500;
 }
 
+/// What to do next where there is no provider, in the same words on every surface.
+pub const NO_PROVIDER: &str = "No model provider is set up. Run `mosaic providers add openai`, or set OPENAI_API_KEY \
+     (or ANTHROPIC_API_KEY, GEMINI_API_KEY, OPENROUTER_API_KEY), or start Ollama; then start Mosaic again.";
+
 /// A failure that a person or a program is told: a code, and a whole sentence with what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]

@@ -182,7 +182,7 @@ pub struct NewSession {
     pub at: Timestamp,
 }
 
-/// Another agent or title for a session; `None` leaves it as it is.
+/// The agent and title a session has from now on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangeSession {
     pub session: SessionId,

@@ -6,6 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Bytes;
 use futures_util::stream;
 use mosaic_runtime::agent::run::{Piece, RunInput, RunOrder, Sink, died};
+use mosaic_runtime::drain::Busy;
 use mosaic_types::{ChatEvent, ChatMessage, Failure, Role, Usage};
 use tokio::sync::mpsc;
 
@@ -85,6 +86,8 @@ pub(super) fn failure_line(failure: &Failure) -> Bytes {
 }
 
 pub(super) async fn answer(gate: &Gate, target: Target, mut wish: Completion) -> Answer {
+    // Held to the last piece, so that a daemon that stops lets it finish.
+    let busy = gate.doors.work.admit()?;
     let mut messages = wish.messages()?;
     let mut sampling = wish.sampling();
     let agents = &gate.doors.agents;
@@ -124,7 +127,7 @@ pub(super) async fn answer(gate: &Gate, target: Target, mut wish: Completion) ->
     }
     let usage_wanted = wish.wants_usage();
     let head = Head::new(gate, wish.model);
-    if wish.stream { Ok(stream_pieces(head, heard, usage_wanted)) } else { whole(&head, heard).await }
+    if wish.stream { Ok(stream_pieces(head, heard, usage_wanted, busy)) } else { whole(&head, heard).await }
 }
 
 async fn whole(head: &Head, mut heard: mpsc::Receiver<Piece>) -> Answer {
@@ -166,8 +169,9 @@ enum Stage {
     Over,
 }
 
-fn stream_pieces(head: Head, heard: mpsc::Receiver<Piece>, usage_wanted: bool) -> HttpResponse {
-    let pieces = stream::unfold((head, heard, Stage::Role), move |(head, mut heard, stage)| async move {
+fn stream_pieces(head: Head, heard: mpsc::Receiver<Piece>, usage_wanted: bool, busy: Busy) -> HttpResponse {
+    let start = (head, heard, Stage::Role, busy);
+    let pieces = stream::unfold(start, move |(head, mut heard, stage, busy)| async move {
         let (bytes, stage) = match stage {
             Stage::Role => {
                 let delta = Delta { role: Some("assistant"), content: Some(""), ..Delta::default() };
@@ -178,7 +182,7 @@ fn stream_pieces(head: Head, heard: mpsc::Receiver<Piece>, usage_wanted: bool) -
             Stage::Closing(None) => (Bytes::from_static(b"data: [DONE]\n\n"), Stage::Over),
             Stage::Over => return None,
         };
-        Some((Ok::<_, Infallible>(bytes), (head, heard, stage)))
+        Some((Ok::<_, Infallible>(bytes), (head, heard, stage, busy)))
     });
     event_stream().streaming(pieces)
 }

@@ -20,14 +20,23 @@ pub enum Interest {
     Journaled,
 }
 
-/// The reader was too slow and missed events: it must read on from the journal.
+/// Why a reader must look into the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the reader was too slow and was cut off")]
-pub struct Lagged;
+pub enum Missed {
+    /// It was too slow, or its session was removed: nothing more comes.
+    #[error("the reader was too slow and was cut off")]
+    Lagged,
+    /// The session was read anew: something may have been journaled and not announced. What comes next follows it.
+    #[error("the session was read anew")]
+    Unannounced,
+}
+
+/// What a reader is told: an event, or that the session was read anew.
+type Told = Option<Arc<SessionEvent>>;
 
 struct Ear {
     interest: Interest,
-    events: mpsc::Sender<Arc<SessionEvent>>,
+    events: mpsc::Sender<Told>,
 }
 
 /// The step that runs now, with its text so far.
@@ -53,7 +62,7 @@ pub struct Hub {
 
 /// One who reads along.
 pub struct Reader {
-    events: mpsc::Receiver<Arc<SessionEvent>>,
+    events: mpsc::Receiver<Told>,
 }
 
 impl Hub {
@@ -69,7 +78,7 @@ impl Hub {
             let body =
                 EventBody::TurnDelta { attempt: live.attempt, step: live.step, offset: 0, text: live.text.clone() };
             let so_far = SessionEvent { body, session: session.clone(), turn: Some(live.turn), seq: None };
-            let _ = events.try_send(Arc::new(so_far));
+            let _ = events.try_send(Some(Arc::new(so_far)));
         }
         entry.ears.push(Ear { interest, events });
         Reader { events: reader }
@@ -83,7 +92,7 @@ impl Hub {
             if event.body.is_end() {
                 entry.live = None;
             }
-            entry.tell(Arc::new(event), true);
+            entry.tell(&Some(Arc::new(event)), true);
         }
         if entry.is_idle() {
             shard.remove(session);
@@ -110,7 +119,8 @@ impl Hub {
         live.chars += text.chars().count();
         if entry.ears.iter().any(|ear| ear.interest == Interest::All) {
             let body = EventBody::TurnDelta { attempt, step, offset, text };
-            entry.tell(Arc::new(SessionEvent { body, session: session.clone(), turn: Some(turn), seq: None }), false);
+            let event = SessionEvent { body, session: session.clone(), turn: Some(turn), seq: None };
+            entry.tell(&Some(Arc::new(event)), false);
         }
     }
 
@@ -119,7 +129,8 @@ impl Hub {
         let mut shard = self.shard(session);
         let Some(entry) = shard.get_mut(session) else { return };
         if entry.ears.iter().any(|ear| ear.interest == Interest::All) {
-            entry.tell(Arc::new(SessionEvent { body, session: session.clone(), turn: Some(turn), seq: None }), false);
+            let event = SessionEvent { body, session: session.clone(), turn: Some(turn), seq: None };
+            entry.tell(&Some(Arc::new(event)), false);
         }
     }
 
@@ -132,6 +143,18 @@ impl Hub {
                 shard.remove(session);
             }
         }
+    }
+
+    /// The session was read anew: its readers are told to look into the journal once.
+    pub fn resync(&self, session: &SessionId) {
+        if let Some(entry) = self.shard(session).get_mut(session) {
+            entry.tell(&None, true);
+        }
+    }
+
+    /// The session is no more: its readers come to an end after what was buffered for them.
+    pub fn close(&self, session: &SessionId) {
+        self.shard(session).remove(session);
     }
 
     /// Sessions that someone reads or that are speaking.
@@ -153,13 +176,13 @@ impl Hub {
 }
 
 impl Entry {
-    fn tell(&mut self, event: Arc<SessionEvent>, journaled: bool) {
+    fn tell(&mut self, told: &Told, journaled: bool) {
         self.ears.retain(|ear| {
             if !journaled && ear.interest == Interest::Journaled {
                 return !ear.events.is_closed();
             }
             // Full or closed: the ear is dropped, and its reader sees the end after what was buffered.
-            ear.events.try_send(event.clone()).is_ok()
+            ear.events.try_send(told.clone()).is_ok()
         });
     }
 
@@ -173,9 +196,12 @@ impl Reader {
     /// The next event, in order.
     ///
     /// # Errors
-    /// [`Lagged`] once what had been buffered is read, where the reader was too slow.
-    pub async fn next(&mut self) -> Result<Arc<SessionEvent>, Lagged> {
-        // The hub drops a reader's end only when it cuts the reader off.
-        self.events.recv().await.ok_or(Lagged)
+    /// What came before it may have been missed, see [`Missed`].
+    pub async fn next(&mut self) -> Result<Arc<SessionEvent>, Missed> {
+        match self.events.recv().await {
+            Some(told) => told.ok_or(Missed::Unannounced),
+            // The hub drops a reader's end only when it cuts the reader off.
+            None => Err(Missed::Lagged),
+        }
     }
 }

@@ -4,4 +4,4 @@ mod hub;
 #[cfg(test)]
 mod tests;
 
-pub use hub::{Hub, Interest, Lagged, Reader};
+pub use hub::{Hub, Interest, Missed, Reader};

@@ -1,6 +1,6 @@
 use mosaic_types::{EventBody, SessionEvent, SessionId, TurnId};
 
-use super::{Hub, Interest, Lagged};
+use super::{Hub, Interest, Missed};
 
 fn session() -> SessionId {
     "s".parse().expect("valid")
@@ -51,7 +51,7 @@ async fn a_slow_reader_is_cut_and_the_hub_forgets_it() {
     while slow.next().await.is_ok() {
         heard += 1;
     }
-    assert_eq!(slow.next().await, Err(Lagged));
+    assert_eq!(slow.next().await, Err(Missed::Lagged));
     assert_eq!(heard, 1_024);
     assert!(hub.is_empty());
 }
@@ -62,5 +62,19 @@ async fn nothing_is_kept_for_sessions_that_nobody_reads() {
     hub.begin_step(&session(), turn(), 1, 1);
     drop(hub.subscribe(&session(), Interest::All));
     hub.publish(&session(), [end(1)]);
+    assert!(hub.is_empty());
+}
+
+#[actix::test]
+async fn readers_of_a_session_that_was_read_anew_are_told_once_and_read_on() {
+    let hub = Hub::default();
+    let mut reader = hub.subscribe(&session(), Interest::Journaled);
+    hub.resync(&session());
+    hub.publish(&session(), [end(1)]);
+    assert_eq!(reader.next().await, Err(Missed::Unannounced));
+    assert_eq!(reader.next().await.expect("an event").seq, Some(1));
+    hub.close(&session());
+    assert_eq!(reader.next().await, Err(Missed::Lagged));
+    hub.resync(&session());
     assert!(hub.is_empty());
 }

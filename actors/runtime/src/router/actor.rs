@@ -115,9 +115,7 @@ impl RouterActor {
 impl Handler<SubmitTurn> for RouterActor {
     type Result = ResponseFuture<Result<Accepted, Failure>>;
     fn handle(&mut self, ask: SubmitTurn, _: &mut Self::Context) -> Self::Result {
-        if self.doors.work.is_draining() {
-            let sentence = "Mosaic is stopping. Send the message again when it is back.";
-            let failure = Failure::new(Code::Draining, sentence).after(Duration::from_secs(5));
+        if let Err(failure) = self.doors.work.refuse_new() {
             return Box::pin(std::future::ready(Err(failure)));
         }
         let way = self.way();

@@ -1,5 +1,6 @@
 //! The shell: carries out what the state decides.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,13 @@ enum Then {
     Changed { change: ChangeSession, reply: Reply<SessionRow> },
 }
 
+/// A request that came while the session was being loaded.
+enum Held {
+    Submit(SubmitTurn, Reply<Accepted>),
+    Cancel(CancelTurn, Reply<Option<TurnId>>),
+    Change(Change, Reply<SessionRow>),
+}
+
 /// The run of the active turn; dropping it, by will or by death, ends the run.
 struct Running {
     run: RunId,
@@ -50,13 +58,15 @@ pub struct SessionActor {
     /// `None` while it is being loaded.
     state: Option<SessionState>,
     /// What came while loading.
-    held: Vec<(SubmitTurn, Reply<Accepted>)>,
+    held: Vec<Held>,
     running: Option<Running>,
     /// Held from a turn's begin until its end is stored.
     busy: Option<Busy>,
-    /// Span of the turn that was last submitted: the run of a turn hangs under it.
-    span: Span,
+    /// Spans of the turns that wait or run: the run of a turn hangs under its own. A resumed turn has none.
+    spans: HashMap<TurnId, Span>,
     crashed: bool,
+    /// It was loaded before, in this life or an earlier one.
+    loaded: bool,
     used: Instant,
     _tether: Tether,
 }
@@ -75,8 +85,9 @@ impl SessionActor {
             held: Vec::new(),
             running: None,
             busy: None,
-            span: Span::none(),
+            spans: HashMap::new(),
             crashed: birth.last_exit == Some(Exit::Panicked),
+            loaded: birth.incarnation > 1,
             used: Instant::now(),
             _tether: birth.tether,
         }
@@ -87,17 +98,26 @@ impl SessionActor {
         self.state = None;
         self.running = None;
         self.busy = None;
+        self.spans.clear();
         self.doors.hub.hush(&self.id);
         let (doors, id) = (self.doors.clone(), self.id.clone());
         ctx.spawn(async move { load(&doors, &id).await }.into_actor(self).map(|loaded, actor, ctx| match loaded {
             Ok(Some((snapshot, epoch, keep_bytes))) => {
+                if std::mem::replace(&mut actor.loaded, true) {
+                    // The writer may have carried out what it could not answer, and never will from here on.
+                    actor.doors.hub.resync(&actor.id);
+                }
                 let crashed = std::mem::take(&mut actor.crashed);
                 let mut state = SessionState::new(snapshot, epoch, keep_bytes, crashed);
                 let resumed = state.resume(actor.doors.outside.now());
                 actor.state = Some(state);
                 actor.follow(Follow { begin: None, write: resumed }, ctx);
-                for (ask, reply) in std::mem::take(&mut actor.held) {
-                    actor.submit(ask, reply, ctx);
+                for held in std::mem::take(&mut actor.held) {
+                    match held {
+                        Held::Submit(ask, reply) => actor.submit(ask, reply, ctx),
+                        Held::Cancel(ask, reply) => actor.cancel(ask, reply, ctx),
+                        Held::Change(ask, reply) => actor.change(ask, reply, ctx),
+                    }
                 }
             }
             Ok(None) => {
@@ -113,26 +133,57 @@ impl SessionActor {
     }
 
     fn refuse_held(&mut self, failure: &Failure) {
-        for (_, reply) in self.held.drain(..) {
-            let _ = reply.send(Err(failure.clone()));
+        for held in self.held.drain(..) {
+            let failure = failure.clone();
+            match held {
+                Held::Submit(_, reply) => drop(reply.send(Err(failure))),
+                Held::Cancel(_, reply) => drop(reply.send(Err(failure))),
+                Held::Change(_, reply) => drop(reply.send(Err(failure))),
+            }
         }
     }
 
     fn submit(&mut self, ask: SubmitTurn, reply: Reply<Accepted>, ctx: &mut Context<Self>) {
         self.used = Instant::now();
         let Some(state) = &mut self.state else {
-            self.held.push((ask, reply));
+            self.held.push(Held::Submit(ask, reply));
             return;
         };
         match state.submit(&ask, self.doors.outside.now()) {
             Err(failure) => drop(reply.send(Err(failure))),
             Ok(Submission::Attach(accepted)) => drop(reply.send(Ok(accepted))),
             Ok(Submission::Write(accept)) => {
-                self.span = ask.span;
+                self.spans.insert(accept.turn, ask.span);
                 let then = Then::Accepted { turn: accept.turn, title: accept.title.clone(), reply };
                 self.write(Write::Accept(accept), then, ctx);
             }
         }
+    }
+
+    fn cancel(&mut self, ask: CancelTurn, reply: Reply<Option<TurnId>>, ctx: &mut Context<Self>) {
+        let Some(state) = &mut self.state else {
+            self.held.push(Held::Cancel(ask, reply));
+            return;
+        };
+        if let Err(failure) = state.admit(ask.from) {
+            return drop(reply.send(Err(failure)));
+        }
+        match state.cancel(self.doors.outside.now()) {
+            Some((turn, Write::End(end))) => self.write_end(end, Some((turn, reply)), ctx),
+            _ => drop(reply.send(Ok(None))),
+        }
+    }
+
+    fn change(&mut self, ask: Change, reply: Reply<SessionRow>, ctx: &mut Context<Self>) {
+        let Some(state) = &self.state else {
+            self.held.push(Held::Change(ask, reply));
+            return;
+        };
+        if let Err(failure) = state.admit(ask.from) {
+            return drop(reply.send(Err(failure)));
+        }
+        let change = state.change(ask.agent, ask.title, self.doors.outside.now());
+        self.write(Write::Change(change.clone()), Then::Changed { change, reply }, ctx);
     }
 
     fn write(&mut self, write: Write, then: Then, ctx: &mut Context<Self>) {
@@ -181,6 +232,7 @@ impl SessionActor {
                 };
                 let _ = reply.send(answer);
                 let follow = state.not_accepted(turn, at);
+                self.spans.remove(&turn);
                 self.follow(follow, ctx);
             }
             // The store refused, or the writer was too busy to take it: nothing was changed.
@@ -189,6 +241,7 @@ impl SessionActor {
             {
                 let _ = reply.send(Err(failure));
                 let follow = state.not_accepted(turn, at);
+                self.spans.remove(&turn);
                 self.follow(follow, ctx);
             }
             // Somebody else took the session over, it was deleted, or it is not known what was written: start afresh.
@@ -226,6 +279,7 @@ impl SessionActor {
     ) {
         self.running = None;
         self.doors.hub.hush(&self.id);
+        self.spans.remove(&end.turn);
         let then = Then::Ended { end: end.end.clone(), next: end.next.as_ref().map(|next| next.turn), cancelled };
         self.write(Write::End(end), then, ctx);
     }
@@ -255,7 +309,7 @@ impl SessionActor {
             sink: Sink::Session { hub: self.doors.hub.clone(), session: self.id.clone(), turn, attempt },
             outside: self.doors.outside.clone(),
             keeper: Some(keeper),
-            span: self.span.clone(),
+            span: self.spans.get(&turn).cloned().unwrap_or_else(Span::none),
         };
         self.running = Some(Running { run, turn, attempt, _lease: lease.drop_guard() });
         self.busy.get_or_insert_with(|| self.doors.work.begin());
@@ -343,20 +397,8 @@ impl Handler<SubmitTurn> for SessionActor {
 impl Handler<CancelTurn> for SessionActor {
     type Result = ResponseFuture<Result<Option<TurnId>, Failure>>;
     fn handle(&mut self, ask: CancelTurn, ctx: &mut Self::Context) -> Self::Result {
-        let at = self.doors.outside.now();
-        let Some(state) = &mut self.state else {
-            let sentence = "The session is being loaded. Try again in a moment.";
-            let failure = Failure::new(Code::Unavailable, sentence).after(LOAD_AGAIN);
-            return Box::pin(std::future::ready(Err(failure)));
-        };
-        if let Err(failure) = state.admit(ask.from) {
-            return Box::pin(std::future::ready(Err(failure)));
-        }
-        let Some((turn, Write::End(end))) = state.cancel(at) else {
-            return Box::pin(std::future::ready(Ok(None)));
-        };
         let (reply, answered) = oneshot::channel();
-        self.write_end(end, Some((turn, reply)), ctx);
+        self.cancel(ask, reply, ctx);
         Box::pin(answer(answered))
     }
 }
@@ -365,16 +407,7 @@ impl Handler<Change> for SessionActor {
     type Result = ResponseFuture<Result<SessionRow, Failure>>;
     fn handle(&mut self, ask: Change, ctx: &mut Self::Context) -> Self::Result {
         let (reply, answered) = oneshot::channel();
-        match &self.state {
-            None => drop(reply.send(Err(Failure::new(Code::Unavailable, "The session is being loaded. Try again.")))),
-            Some(state) => match state.admit(ask.from) {
-                Err(failure) => drop(reply.send(Err(failure))),
-                Ok(()) => {
-                    let change = state.change(ask.agent, ask.title, self.doors.outside.now());
-                    self.write(Write::Change(change.clone()), Then::Changed { change, reply }, ctx);
-                }
-            },
-        }
+        self.change(ask, reply, ctx);
         Box::pin(answer(answered))
     }
 }

@@ -64,7 +64,7 @@ impl Hand {
     /// Makes a session and claims it.
     pub async fn make(&self, id: &SessionId, at: Timestamp) {
         assert_eq!(self.write(self.new_session(id, at)).await, Outcome::Written(vec![]));
-        assert_eq!(self.write(Write::Claim { session: id.clone() }).await, Outcome::Claimed(1));
+        assert_eq!(self.write(Write::Claim { session: id.clone() }).await, Outcome::Claimed(at.0 + 1));
     }
 
     /// The write that makes a session.

@@ -112,7 +112,13 @@ pub async fn a_removed_session_frees_its_keys(store: Arc<dyn Store>) {
     assert_eq!(hand.store.turn(turn(1)).await.expect("reads"), None);
     assert!(hand.store.messages(&hand.session, None, Limit::default()).await.expect("reads").items.is_empty());
     hand.make(&hand.session, Timestamp(9)).await;
-    let events = hand.ask(1, true).await;
+    let mut accept = hand.accept(1, true);
+    let theirs = Write::Accept(Box::new(accept.clone()));
+    assert_eq!(hand.write(theirs).await, Outcome::Stale, "who held the one before does not hold this one");
+    accept.epoch = 10;
+    let Outcome::Written(events) = hand.write(Write::Accept(Box::new(accept))).await else {
+        panic!("its new owner writes")
+    };
     assert_eq!(events.first().and_then(|event| event.seq), Some(1), "the input is new, and so is the count");
 }
 

@@ -8,6 +8,7 @@ use mosaic_messages::{AcquirePermit, CallEnded, CallResult, RunId};
 use mosaic_providers::ProviderError;
 use mosaic_types::chat::{Sampling, ToolOffer};
 use mosaic_types::event::FinishedTurn;
+use mosaic_types::failure::NO_PROVIDER;
 use mosaic_types::{
     ChatEvent, ChatMessage, ChatRequest, Classify, Code, Failure, ModelRef, Outside, StopReason, Usage,
 };
@@ -75,8 +76,7 @@ pub(super) async fn run(
     let mut plan = Plan::new(models);
     loop {
         let Some(model) = plan.model().cloned() else {
-            let sentence = format!("The agent {} has no model. Run `mosaic providers add openai`.", profile.name);
-            return Some(Err(Failure::new(Code::NoProvider, sentence)));
+            return Some(Err(Failure::new(Code::NoProvider, NO_PROVIDER)));
         };
         let Some(provider) = providers.get(&model.provider) else {
             let sentence = format!("There is no provider {}. `mosaic providers list` shows them.", model.provider);
@@ -184,10 +184,8 @@ async fn answer(
                 });
             }
             Ok(event) => {
-                if let ChatEvent::Text(piece) = &event {
-                    if matches!(order.sink, Sink::Session { .. }) {
-                        text.push_str(piece);
-                    }
+                if let (ChatEvent::Text(piece), Sink::Session { .. }) = (&event, &order.sink) {
+                    text.push_str(piece);
                 }
                 shown = true;
                 order.sink.event(event, STEP).await?;

@@ -20,7 +20,8 @@ pub(super) fn create(conn: &mut SqliteConnection, new: &NewSession) -> Result<Ou
             sessions::agent.eq(new.agent.as_str()),
             sessions::title.eq(&new.title),
             sessions::state.eq(SessionPhase::Idle.as_str()),
-            sessions::epoch.eq(0),
+            // From the clock on: one who held a deleted session of this id must not fit the new one.
+            sessions::epoch.eq(new.at.0),
             sessions::last_seq.eq(0),
             sessions::created_at.eq(at),
             sessions::updated_at.eq(at),

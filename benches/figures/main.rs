@@ -1,0 +1,32 @@
+//! The figures that Mosaic is judged by, each beside a baseline of the same run. One command prints the table:
+//!
+//! `cargo bench --bench figures` (about two minutes), or `cargo bench --bench figures -- turns` for one part.
+
+#![allow(clippy::disallowed_methods)] // a bench reads the real clock
+
+mod bed;
+mod calls;
+mod hop;
+mod report;
+mod start;
+mod turns;
+
+use report::Report;
+
+type Part = (&'static str, fn(&mut Report));
+
+const PARTS: [Part; 4] =
+    [("calls", calls::measure), ("turns", turns::measure), ("hop", hop::measure), ("start", start::measure)];
+
+fn main() {
+    // Cargo passes `--bench`; whatever else is there names the parts that are wanted.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let mut report = Report::default();
+    for (name, measure) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|wish| wish == name) {
+            eprintln!("measuring: {name}");
+            measure(&mut report);
+        }
+    }
+    report.print();
+}

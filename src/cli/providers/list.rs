@@ -1,0 +1,63 @@
+//! Which providers there are.
+
+use mosaic_types::ProviderName;
+use serde::{Deserialize, Serialize};
+
+use crate::app;
+use crate::cli::client::Client;
+use crate::cli::output::{Out, note, one_line};
+use crate::cli::{CliError, Common};
+use crate::detect::NO_PROVIDER;
+
+/// A provider as lists show it.
+#[derive(Serialize, Deserialize)]
+struct Shown {
+    name: ProviderName,
+    /// Those that the config names; others work too.
+    models: Vec<String>,
+    max_in_flight: usize,
+    state: String,
+}
+
+#[derive(Deserialize)]
+struct List {
+    items: Vec<Shown>,
+}
+
+pub(super) async fn run(common: Common) -> Result<(), CliError> {
+    let providers = match Client::find(&common)? {
+        Some(client) => client.get::<List>("/api/v1/providers").await?.items,
+        None => configured(&common).await?,
+    };
+    let mut out = Out::new();
+    if common.json {
+        providers.iter().try_for_each(|provider| out.json(provider))?;
+    } else if providers.is_empty() {
+        note(NO_PROVIDER);
+    } else {
+        let cells = |provider: &Shown| {
+            let models: Vec<_> = provider.models.iter().map(|model| one_line(model)).collect();
+            let models = if models.is_empty() { "whatever it lists".to_owned() } else { models.join(", ") };
+            vec![provider.name.to_string(), provider.state.clone(), models]
+        };
+        let rows: Vec<_> = providers.iter().map(cells).collect();
+        out.table(&["NAME", "STATE", "MODELS"], &rows)?;
+    }
+    out.end()
+}
+
+/// The providers that a daemon would have if it started now.
+async fn configured(common: &Common) -> Result<Vec<Shown>, CliError> {
+    let config = common.config(&common.home()?)?;
+    let (built, found, _) = app::providers(&config, &common.env()).await?;
+    if !common.json {
+        found.iter().for_each(|sentence| note(sentence));
+    }
+    let state = if config.providers.is_empty() { "found" } else { "configured" };
+    let shown = built.into_iter().map(|(adapter, settings)| {
+        let mut models: Vec<_> = settings.models.keys().map(ToString::to_string).collect();
+        models.sort();
+        Shown { name: adapter.name().clone(), models, max_in_flight: settings.max_in_flight, state: state.to_owned() }
+    });
+    Ok(shown.collect())
+}

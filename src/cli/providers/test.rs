@@ -1,0 +1,101 @@
+//! Whether a provider answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use mosaic_providers::{Provider, ProviderError};
+use mosaic_types::Failure;
+use mosaic_types::settings::nearest;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::app;
+use crate::cli::output::{Out, count, one_line, print};
+use crate::cli::{CliError, Common};
+use crate::detect::NO_PROVIDER;
+
+/// For so long a provider may take to list its models. It is a short list, asked for while somebody waits.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A provider that answered.
+pub(in crate::cli) struct Reached {
+    /// In its own order.
+    pub(in crate::cli) models: Vec<String>,
+    pub(in crate::cli) took: Duration,
+}
+
+impl Reached {
+    /// `3 models in 40 ms`
+    pub(in crate::cli) fn describe(&self) -> String {
+        format!("{} in {} ms", count(self.models.len(), "model"), self.took.as_millis())
+    }
+}
+
+/// Asks a provider for its models: costs nothing there and needs its key.
+pub(in crate::cli) async fn ask(provider: &Arc<dyn Provider>) -> Result<Reached, Failure> {
+    let begun = Instant::now();
+    let stalled = || ProviderError::Stalled { provider: provider.name().clone(), idle: PATIENCE };
+    let answer = tokio::time::timeout(PATIENCE, provider.models()).await.unwrap_or_else(|_| Err(stalled()));
+    let models = answer.map_err(|error| error.failure())?;
+    Ok(Reached { models: models.into_iter().map(|model| model.id).collect(), took: begun.elapsed() })
+}
+
+/// Says on stderr that something is waited for; seen on a terminal only, and gone with its drop.
+pub(in crate::cli) struct Spinner(ProgressBar);
+
+impl Spinner {
+    pub(in crate::cli) fn new(common: &Common, what: String) -> Self {
+        let bar = if common.quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+        bar.set_message(what);
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+pub(super) async fn run(common: Common, name: String) -> Result<(), CliError> {
+    let config = common.config(&common.home()?)?;
+    let (built, ..) = app::providers(&config, &common.env()).await?;
+    let known: Vec<_> = built.iter().map(|(provider, _)| provider.name().to_string()).collect();
+    let Some((provider, _)) = built.iter().find(|(provider, _)| provider.name().as_str() == name) else {
+        return Err(CliError::Failed(unknown(&name, &known)));
+    };
+    let spinner = Spinner::new(&common, format!("asking {name}"));
+    let answer = ask(provider).await;
+    drop(spinner);
+    if common.json {
+        let mut out = Out::new();
+        match &answer {
+            Ok(reached) => {
+                let ms = u64::try_from(reached.took.as_millis()).unwrap_or(u64::MAX);
+                out.json(&json!({"name": name, "ok": true, "ms": ms, "models": reached.models}))?;
+            }
+            Err(failure) => out.json(&json!({"name": name, "ok": false, "error": failure}))?,
+        }
+        out.end()?;
+        return answer.map(drop).map_err(|_| CliError::Told);
+    }
+    // Whatever a provider did wrong, the test failed: never "unavailable", which is for the daemon.
+    let reached = answer.map_err(|failure| CliError::Failed(failure.message.into_owned()))?;
+    let first = match reached.models.first() {
+        Some(first) => format!("; the first is {}", one_line(first)),
+        None => String::new(),
+    };
+    print(&format!("{name} answers: {}{first}\n", reached.describe()))
+}
+
+fn unknown(name: &str, known: &[String]) -> String {
+    if known.is_empty() {
+        return NO_PROVIDER.to_owned();
+    }
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("There is no provider {name}. Did you mean {near}?"),
+        None => format!("There is no provider {name}. Those there are: {}.", known.join(", ")),
+    }
+}

@@ -1,0 +1,226 @@
+//! `mosaic sessions`: what was said, listed, shown, exported and removed.
+
+use std::io::IsTerminal;
+
+use clap::{Args, Subcommand};
+use mosaic_store::StoreError;
+use mosaic_types::journal::{MessageRow, Outcome, SessionRow, Write};
+use mosaic_types::page::{Limit, Page};
+use mosaic_types::{Failure, Role, SessionId, limits};
+
+use super::output::{Out, ago, ask, for_terminal, moment, note, one_line, print};
+use super::reach::{Books, Held};
+use super::{CliError, Common};
+use crate::outside;
+
+/// Work with what was said; without a daemon, straight from the home
+#[derive(Debug, Args)]
+pub(super) struct Sessions {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List sessions, the one used last first
+    #[command(after_help = "The id goes on with a session:  mosaic chat --session ID \"and then?\"")]
+    List {
+        /// Rows of a page
+        #[arg(long, value_name = "N", default_value_t = limits::PAGE.0,
+              value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::PAGE.1)))]
+        limit: u32,
+        /// Read on from here; the page before names it
+        #[arg(long, value_name = "C")]
+        cursor: Option<String>,
+    },
+    /// Print a session's transcript
+    Show { id: String },
+    /// Print all messages of a session, one JSON object a line
+    #[command(after_help = "Example:  mosaic sessions export ID > session.jsonl")]
+    Export { id: String },
+    /// Remove a session with all that was said in it, for good
+    Delete {
+        id: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+pub(super) async fn run(common: Common, Sessions { command }: Sessions) -> Result<(), CliError> {
+    let id = match &command {
+        Command::List { .. } => None,
+        Command::Show { id } | Command::Export { id } | Command::Delete { id, .. } => Some(named(id)?),
+    };
+    let books = Books::open(&common).await?;
+    match (command, id) {
+        (Command::List { limit, cursor }, _) => list(&common, &books, limit, cursor).await,
+        (Command::Show { .. }, Some(id)) if !common.json => show(&books, &id).await,
+        (Command::Show { .. } | Command::Export { .. }, Some(id)) => export(&books, &id).await,
+        (Command::Delete { yes, .. }, Some(id)) => delete(&books, &id, yes).await,
+        (_, None) => Err(no_session().into()),
+    }
+}
+
+/// A text that can be no id names no session.
+fn named(id: &str) -> Result<SessionId, CliError> {
+    id.parse().map_err(|_| no_session().into())
+}
+
+fn no_session() -> Failure {
+    Failure::not_found("session")
+}
+
+async fn list(common: &Common, books: &Books, limit: u32, cursor: Option<String>) -> Result<(), CliError> {
+    let page = books.sessions(limit, cursor).await?;
+    let mut out = Out::new();
+    if common.json {
+        page.items.iter().try_for_each(|row| out.json(row))?;
+    } else if page.items.is_empty() {
+        note("There are no sessions yet. `mosaic chat \"hello\"` begins one.");
+    } else {
+        let now = outside::system().now();
+        let cells = |row: &SessionRow| {
+            vec![
+                row.id.to_string(),
+                row.state.as_str().to_owned(),
+                row.agent.to_string(),
+                ago(row.updated_at, now),
+                one_line(&row.title),
+            ]
+        };
+        let rows: Vec<_> = page.items.iter().map(cells).collect();
+        out.table(&["ID", "STATE", "AGENT", "UPDATED", "TITLE"], &rows)?;
+    }
+    out.end()?;
+    if let Some(next) = page.next {
+        note(&format!("There are more:  mosaic sessions list --limit {limit} --cursor {next}"));
+    }
+    Ok(())
+}
+
+async fn show(books: &Books, id: &SessionId) -> Result<(), CliError> {
+    let row = books.session(id).await?;
+    let mut out = Out::new();
+    let title = one_line(&row.title);
+    out.line(if title.is_empty() { "(no title)" } else { &title })?;
+    let (agent, state, begun) = (&row.agent, row.state.as_str(), moment(row.created_at));
+    out.line(&format!("session {id}, agent {agent}, {state}, begun {begun}"))?;
+    let mut cursor = None;
+    loop {
+        let page = books.messages(id, cursor).await?;
+        for message in &page.items {
+            out.line("")?;
+            out.line(&format!("{}  {}", speaker(message), moment(message.created_at)))?;
+            // Set in, so that no text can pass for the line that says who speaks.
+            for line in message.text.lines() {
+                out.line(format!("  {}", for_terminal(line)).trim_end())?;
+            }
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            return out.end();
+        }
+    }
+}
+
+fn speaker(message: &MessageRow) -> String {
+    match (message.role, &message.agent) {
+        (Role::Assistant, Some(agent)) => agent.to_string(),
+        (role, _) => role.as_str().to_owned(),
+    }
+}
+
+async fn export(books: &Books, id: &SessionId) -> Result<(), CliError> {
+    let mut out = Out::new();
+    let mut cursor = None;
+    loop {
+        let page = books.messages(id, cursor).await?;
+        page.items.iter().try_for_each(|message| out.json(message))?;
+        cursor = page.next;
+        if cursor.is_none() {
+            return out.end();
+        }
+    }
+}
+
+async fn delete(books: &Books, id: &SessionId, yes: bool) -> Result<(), CliError> {
+    let row = books.session(id).await?;
+    if !yes {
+        if !std::io::stdin().is_terminal() {
+            let sentence = "there is nobody to ask here whether the session may go: pass --yes if it may.";
+            return Err(CliError::Usage(sentence.to_owned()));
+        }
+        let title = one_line(&row.title);
+        let answer = ask(&format!("Remove session {id} (\"{title}\") with all that was said in it? [y/N] "))?;
+        if !["y", "yes"].contains(&answer.to_lowercase().as_str()) {
+            note("It stays.");
+            return Err(CliError::Told);
+        }
+    }
+    books.delete(id).await?;
+    print(&format!("Removed session {id}.\n"))
+}
+
+/// The part of a path that reads on from a cursor. One that cannot stand in a path is none of ours.
+fn reading(limit: u32, cursor: Option<&str>) -> Result<String, CliError> {
+    let Some(cursor) = cursor else { return Ok(format!("?limit={limit}")) };
+    if !cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte)) {
+        return Err(StoreError::BadCursor.into());
+    }
+    Ok(format!("?limit={limit}&cursor={cursor}"))
+}
+
+impl Books {
+    async fn sessions(&self, limit: u32, cursor: Option<String>) -> Result<Page<SessionRow>, CliError> {
+        match self {
+            Self::Daemon(client) => {
+                client.get(&format!("/api/v1/sessions{}", reading(limit, cursor.as_deref())?)).await
+            }
+            Self::Here(held) => {
+                let limit = Limit::new(Some(limit)).unwrap_or_default();
+                Ok(held.store.sessions(Some(held.owner), cursor, limit).await?)
+            }
+        }
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<SessionRow, CliError> {
+        match self {
+            Self::Daemon(client) => client.get(&format!("/api/v1/sessions/{id}")).await,
+            Self::Here(held) => held.visible(id).await,
+        }
+    }
+
+    /// As many as fit a page, oldest first.
+    async fn messages(&self, id: &SessionId, cursor: Option<String>) -> Result<Page<MessageRow>, CliError> {
+        let most = limits::PAGE.1;
+        match self {
+            Self::Daemon(client) => {
+                let path = format!("/api/v1/sessions/{id}/messages{}", reading(most, cursor.as_deref())?);
+                client.get(&path).await
+            }
+            Self::Here(held) => {
+                held.visible(id).await?;
+                Ok(held.store.messages(id, cursor, Limit::new(Some(most)).unwrap_or_default()).await?)
+            }
+        }
+    }
+
+    async fn delete(&self, id: &SessionId) -> Result<(), CliError> {
+        match self {
+            Self::Daemon(client) => client.delete(&format!("/api/v1/sessions/{id}")).await,
+            Self::Here(held) => match held.commit(Write::Delete { session: id.clone() }).await? {
+                Outcome::Missing => Err(no_session().into()),
+                _ => Ok(()),
+            },
+        }
+    }
+}
+
+impl Held {
+    async fn visible(&self, id: &SessionId) -> Result<SessionRow, CliError> {
+        let row = self.store.session(id).await?;
+        let row = row.filter(|row| self.principal().may_see(row.user, &row.channel));
+        row.ok_or_else(|| no_session().into())
+    }
+}

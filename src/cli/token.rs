@@ -1,0 +1,169 @@
+//! `mosaic token`: keys to the API, made, listed and revoked.
+
+use std::io::IsTerminal;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
+use mosaic_types::journal::{Outcome, Write};
+use mosaic_types::{Failure, Timestamp, TokenId, UserRole};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::output::{Out, ago, note, one_line, print};
+use super::reach::Books;
+use super::{CliError, Common};
+use crate::outside;
+use crate::token::Minted;
+
+/// Make, list and revoke tokens of the API; without a daemon, straight in the home
+#[derive(Debug, Args)]
+pub(super) struct Token {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a token and print it; it is shown this once
+    #[command(after_help = "Example:  export MOSAIC_TOKEN=$(mosaic token create --name laptop)")]
+    Create {
+        /// What it is for, to tell it from others later
+        #[arg(long, default_value = "", hide_default_value = true)]
+        name: String,
+        /// What it may do: everything, their own sessions, or read those [default: the caller's]
+        #[arg(long, value_parser = roles())]
+        role: Option<UserRole>,
+    },
+    /// List the tokens that are good
+    List,
+    /// Make a token worthless, at once
+    Revoke {
+        /// Its id, as `mosaic token list` shows it
+        id: String,
+    },
+}
+
+fn roles() -> impl TypedValueParser<Value = UserRole> {
+    PossibleValuesParser::new(UserRole::ALL.iter().rev().map(|role| role.as_str()))
+        .try_map(|role| role.parse::<UserRole>())
+}
+
+pub(super) async fn run(common: Common, Token { command }: Token) -> Result<(), CliError> {
+    let books = Books::open(&common).await?;
+    match command {
+        Command::Create { name, role } => create(&common, &books, name, role).await,
+        Command::List => list(&common, &books).await,
+        Command::Revoke { id } => {
+            let unknown = || CliError::from(Failure::not_found("token"));
+            books.revoke(id.parse().map_err(|_| unknown())?).await?;
+            print(&format!("Revoked token {id}.\n"))
+        }
+    }
+}
+
+/// A token at its making: the one time its text is told.
+#[derive(Serialize, Deserialize)]
+struct New {
+    id: TokenId,
+    name: String,
+    role: UserRole,
+    token: String,
+}
+
+/// A token as lists show it.
+#[derive(Serialize, Deserialize)]
+struct Shown {
+    id: TokenId,
+    name: String,
+    role: UserRole,
+    user: String,
+    created_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct List {
+    items: Vec<Shown>,
+}
+
+async fn create(common: &Common, books: &Books, name: String, role: Option<UserRole>) -> Result<(), CliError> {
+    let new = books.create(name, role).await?;
+    if common.json {
+        let mut out = Out::new();
+        out.json(&new)?;
+        return out.end();
+    }
+    print(&format!("{}\n", new.token))?;
+    if std::io::stdout().is_terminal() {
+        note("Keep it safe: it is not shown again. `mosaic token revoke` with its id makes it worthless:");
+        note(&format!("  {}", new.id));
+    }
+    Ok(())
+}
+
+async fn list(common: &Common, books: &Books) -> Result<(), CliError> {
+    let tokens = books.tokens().await?;
+    let mut out = Out::new();
+    if common.json {
+        tokens.iter().try_for_each(|token| out.json(token))?;
+    } else if tokens.is_empty() {
+        note("There are no tokens but the home's own. `mosaic token create` makes one.");
+    } else {
+        let now = outside::system().now();
+        let cells = |token: &Shown| {
+            vec![
+                token.id.to_string(),
+                token.role.to_string(),
+                one_line(&token.user),
+                ago(token.created_at, now),
+                one_line(&token.name),
+            ]
+        };
+        let rows: Vec<_> = tokens.iter().map(cells).collect();
+        out.table(&["ID", "ROLE", "USER", "MADE", "NAME"], &rows)?;
+    }
+    out.end()
+}
+
+impl Books {
+    async fn create(&self, name: String, role: Option<UserRole>) -> Result<New, CliError> {
+        match self {
+            Self::Daemon(client) => client.post("/api/v1/tokens", &json!({"name": name, "role": role})).await,
+            Self::Here(held) => {
+                let Minted { text, row } =
+                    Minted::new(&held.outside, held.owner, name, role.unwrap_or(UserRole::Owner));
+                let new = New { id: row.id, name: row.name.clone(), role: row.role, token: text.expose().to_owned() };
+                match held.commit(Write::CreateToken(row)).await? {
+                    Outcome::Written(_) => Ok(new),
+                    other => Err(CliError::Failed(format!("the token could not be made: {other:?}"))),
+                }
+            }
+        }
+    }
+
+    async fn tokens(&self) -> Result<Vec<Shown>, CliError> {
+        match self {
+            Self::Daemon(client) => Ok(client.get::<List>("/api/v1/tokens").await?.items),
+            Self::Here(held) => {
+                let good = held.store.tokens().await?.into_iter().filter(|token| !token.revoked);
+                let shown = good.map(|token| Shown {
+                    id: token.id,
+                    name: token.name,
+                    role: token.role,
+                    user: token.user_name,
+                    created_at: token.created_at,
+                });
+                Ok(shown.collect())
+            }
+        }
+    }
+
+    async fn revoke(&self, id: TokenId) -> Result<(), CliError> {
+        match self {
+            Self::Daemon(client) => client.delete(&format!("/api/v1/tokens/{id}")).await,
+            Self::Here(held) => match held.commit(Write::RevokeToken { token: id, at: held.outside.now() }).await? {
+                Outcome::Missing => Err(Failure::not_found("token").into()),
+                _ => Ok(()),
+            },
+        }
+    }
+}
