@@ -160,6 +160,7 @@ impl Here {
             },
             body_hash: Sha256::digest(text.as_bytes()).into(),
             text: text.into(),
+            model: None,
             create: None,
             repeats_last: false,
             span: tracing::info_span!("turn", turn.id = %turn),

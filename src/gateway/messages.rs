@@ -105,6 +105,7 @@ pub(super) fn submission(
         turn,
         body_hash: Sha256::digest(text.as_bytes()).into(),
         text: text.into(),
+        model: None,
         create: None,
         repeats_last: false,
         span: tracing::info_span!("turn", turn.id = %turn),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::Message;
 use mosaic_types::event::FinishedTurn;
 use mosaic_types::journal::{InboxKey, SessionRow, TurnState};
-use mosaic_types::{AgentName, Failure, Principal, SessionId, TurnId};
+use mosaic_types::{AgentName, Failure, ModelRef, Principal, SessionId, TurnId};
 use tracing::Span;
 
 /// Asks a session to take one turn. Sent by channels and the gateway; handled by the router, which finds the session,
@@ -24,6 +24,8 @@ pub struct SubmitTurn {
     /// SHA-256 of what was asked; a repeat of the key with another hash is refused.
     pub body_hash: [u8; 32],
     pub text: Arc<str>,
+    /// In place of the agent's own models, for this turn.
+    pub model: Option<ModelRef>,
     /// Makes the session, for this agent, where its id is free; `None`: an unknown session is refused.
     pub create: Option<AgentName>,
     /// The sender says it repeats the last input (it has no key to show): attach if that is so.

@@ -4,7 +4,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use mosaic_types::journal::{MessageRow, OpenTurn, SessionPhase, SessionRow, TokenRow, TurnState};
-use mosaic_types::{AgentName, EventBody, Role, SessionEvent, SessionId, UserRole};
+use mosaic_types::{AgentName, EventBody, ModelRef, Role, SessionEvent, SessionId, UserRole};
 
 use crate::StoreError;
 use crate::schema::{events, inbox, messages, sessions, tokens, turns, usage};
@@ -17,6 +17,10 @@ fn corrupt(what: &str, text: &str) -> StoreError {
 
 fn agent(name: &str) -> Result<AgentName, StoreError> {
     name.parse().map_err(|_| corrupt("agent's name", name))
+}
+
+fn model(name: &str) -> Result<ModelRef, StoreError> {
+    name.parse().map_err(|_| corrupt("model", name))
 }
 
 pub(crate) fn session_id(id: &str) -> Result<SessionId, StoreError> {
@@ -137,6 +141,7 @@ pub(crate) struct OpenTurnRecord {
     id: Id,
     state: String,
     agent: String,
+    model: Option<String>,
     attempt: i64,
     charged: i64,
     body_hash: Digest,
@@ -150,6 +155,7 @@ impl OpenTurnRecord {
             attempt: count(self.attempt)?,
             charged: count(self.charged)?,
             agent: agent(&self.agent)?,
+            model: self.model.as_deref().map(model).transpose()?,
             text: text.into(),
             body_hash: self.body_hash.0,
         })
@@ -192,6 +198,7 @@ pub(crate) struct NewTurn<'a> {
     pub session_id: &'a str,
     pub state: &'a str,
     pub agent: &'a str,
+    pub model: Option<String>,
     pub attempt: i64,
     pub charged: i64,
     pub accepted_seq: i64,

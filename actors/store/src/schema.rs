@@ -59,6 +59,7 @@ tables! {
         session_id -> Text,
         state -> Text,
         agent -> Text,
+        model -> Nullable<Text>,
         attempt -> BigInt,
         charged -> BigInt,
         accepted_seq -> BigInt,

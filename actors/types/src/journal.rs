@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chat::{ChatMessage, Role};
 use crate::event::{EventBody, FinishedTurn, SessionEvent};
-use crate::ids::{AgentName, Epoch, Seq, SessionId, TokenId, TurnId, UserId};
+use crate::ids::{AgentName, Epoch, ModelRef, Seq, SessionId, TokenId, TurnId, UserId};
 use crate::outside::Timestamp;
 use crate::principal::UserRole;
 
@@ -102,6 +102,8 @@ pub struct AcceptTurn {
     pub body_hash: [u8; 32],
     pub text: Arc<str>,
     pub agent: AgentName,
+    /// In place of the agent's own models, for this turn.
+    pub model: Option<ModelRef>,
     /// `true`: nothing runs, so the turn is written as running, with `turn.started`.
     pub start: bool,
     /// Written where the session has no title yet.
@@ -307,6 +309,7 @@ pub struct OpenTurn {
     pub attempt: u32,
     pub charged: u32,
     pub agent: AgentName,
+    pub model: Option<ModelRef>,
     pub text: Arc<str>,
     pub body_hash: [u8; 32],
 }

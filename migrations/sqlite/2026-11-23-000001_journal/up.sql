@@ -41,6 +41,8 @@ CREATE TABLE turns (
     session_id   TEXT    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     state        TEXT    NOT NULL CHECK (state IN ('queued', 'running', 'finished', 'failed', 'cancelled')),
     agent        TEXT    NOT NULL,
+    -- Asked for by its input, in place of the agent's own models.
+    model        TEXT,
     attempt      INTEGER NOT NULL,
     charged      INTEGER NOT NULL,
     -- Seq of `turn.accepted` and of the user's message.

@@ -25,15 +25,16 @@ pub(super) async fn answer(
     mut wish: Completion,
     request: &HttpRequest,
 ) -> Answer {
-    let Target::Agent(agent) = target else {
-        let sentence = "A session is answered by an agent: send an agent's name as the model, or leave the header out.";
-        return Err(ApiError(Failure::new(Code::BadRequest, sentence)));
+    // A model asked for by its own name answers in place of the agent's models, for this turn.
+    let (agent, model) = match target {
+        Target::Agent(agent) => (agent, None),
+        Target::Model(model) => (crate::gateway::sessions::agent(gate, None)?, Some(model)),
     };
     let last = wish.messages()?.into_iter().rev().find(|message| message.role == Role::User).ok_or_else(|| {
         ApiError(Failure::new(Code::BadRequest, "There is no user message to append to the session."))
     })?;
     let mut ask = submission(gate, id, who, last.text.to_string(), key_of(request))?;
-    ask.create = Some(agent);
+    (ask.create, ask.model) = (Some(agent), model);
     // Official clients repeat without a key; the repeat says so in a header.
     ask.repeats_last = request
         .headers()

@@ -285,7 +285,7 @@ impl SessionActor {
     }
 
     fn begin(&mut self, begin: Begin, ctx: &mut Context<Self>) {
-        let Begin { turn, attempt, agent, dialogue } = begin;
+        let Begin { turn, attempt, agent, model, dialogue } = begin;
         let (run, lease) = (self.doors.agents.next_run(), CancellationToken::new());
         let keeper = Keeper {
             turn,
@@ -298,7 +298,7 @@ impl SessionActor {
         let order = RunOrder {
             run,
             input: RunInput::Dialogue(dialogue),
-            model: None,
+            model,
             tools: Arc::default(),
             sampling: Sampling {
                 temperature: profile.as_ref().and_then(|profile| profile.temperature),

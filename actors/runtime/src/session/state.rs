@@ -12,7 +12,9 @@ use mosaic_types::journal::{
     AcceptTurn, ChangeSession, EndTurn, RestartTurn, SessionPhase, SessionRow, Snapshot, StartTurn, TurnEnd, TurnState,
     Write,
 };
-use mosaic_types::{AgentName, ChatMessage, Code, Epoch, Failure, Principal, Role, Timestamp, TurnId, limits};
+use mosaic_types::{
+    AgentName, ChatMessage, Code, Epoch, Failure, ModelRef, Principal, Role, Timestamp, TurnId, limits,
+};
 
 /// Deaths of its own run, or of its session while handling it, after which a turn is given up.
 const DEATHS: u32 = 3;
@@ -21,6 +23,7 @@ const DEATHS: u32 = 3;
 #[derive(Debug, Clone, PartialEq)]
 struct Input {
     turn: TurnId,
+    model: Option<ModelRef>,
     text: Arc<str>,
     hash: [u8; 32],
 }
@@ -49,6 +52,8 @@ pub(super) struct Begin {
     pub(super) turn: TurnId,
     pub(super) attempt: u32,
     pub(super) agent: AgentName,
+    /// In place of the agent's own models.
+    pub(super) model: Option<ModelRef>,
     /// Ends in the input to answer.
     pub(super) dialogue: Vec<ChatMessage>,
 }
@@ -100,7 +105,7 @@ impl SessionState {
         };
         snapshot.context.into_iter().for_each(|message| state.remember(message));
         for open in snapshot.open {
-            let input = Input { turn: open.id, text: open.text, hash: open.body_hash };
+            let input = Input { turn: open.id, model: open.model, text: open.text, hash: open.body_hash };
             if open.state == TurnState::Running && state.active.is_none() {
                 let charged = open.charged + u32::from(crashed);
                 state.active = Some(Active { input, attempt: open.attempt, charged, phase: Phase::Starting });
@@ -141,7 +146,7 @@ impl SessionState {
             );
             return Err(Failure::new(Code::Busy, sentence).after(std::time::Duration::from_secs(5)));
         }
-        let input = Input { turn: ask.turn, text: ask.text.clone(), hash: ask.body_hash };
+        let input = Input { turn: ask.turn, model: ask.model.clone(), text: ask.text.clone(), hash: ask.body_hash };
         let start = self.active.is_none() && self.queue.is_empty() && self.accepting.is_empty();
         let title = self.row.title.is_empty().then(|| title_of(&ask.text));
         if start {
@@ -157,6 +162,7 @@ impl SessionState {
             body_hash: ask.body_hash,
             text: ask.text.clone(),
             agent: self.row.agent.clone(),
+            model: ask.model.clone(),
             start,
             title,
             at,
@@ -305,6 +311,7 @@ impl SessionState {
             turn: active.input.turn,
             attempt: active.attempt,
             agent: self.row.agent.clone(),
+            model: active.input.model.clone(),
             dialogue: self.history.iter().cloned().chain([input]).collect(),
         })
     }

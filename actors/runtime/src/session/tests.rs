@@ -47,7 +47,7 @@ fn snapshot(open: Vec<OpenTurn>) -> Snapshot {
 
 fn open(n: u128, state: TurnState, charged: u32) -> OpenTurn {
     let agent = "assistant".parse().expect("valid");
-    OpenTurn { id: turn(n), state, attempt: 1, charged, agent, text: "hi".into(), body_hash: [0; 32] }
+    OpenTurn { id: turn(n), state, attempt: 1, charged, agent, model: None, text: "hi".into(), body_hash: [0; 32] }
 }
 
 fn ask(n: u128) -> SubmitTurn {
@@ -63,6 +63,7 @@ fn ask(n: u128) -> SubmitTurn {
         },
         body_hash: [u8::try_from(n % 251).expect("small"); 32],
         text: format!("message {n}").into(),
+        model: None,
         create: None,
         repeats_last: false,
         span: tracing::Span::none(),

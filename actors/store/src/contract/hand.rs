@@ -115,6 +115,8 @@ impl Hand {
             body_hash: [number; 32],
             text: format!("question {number}").into(),
             agent: self.agent.clone(),
+            // A number that is even names a model of its own, so that both kinds are stored and read back.
+            model: (number % 2 == 0).then(|| "openai/gpt-5-mini".parse().expect("a valid model")),
             start,
             title: None,
             at: Timestamp(i64::from(number)),

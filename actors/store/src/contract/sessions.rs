@@ -38,6 +38,8 @@ pub async fn a_snapshot_holds_what_is_open_and_what_was_said(store: Arc<dyn Stor
     let expected =
         [(turn(5), TurnState::Running, "question 5", [5; 32]), (turn(6), TurnState::Queued, "question 6", [6; 32])];
     assert_eq!(open, expected);
+    let models: Vec<_> = snapshot.open.iter().map(|open| open.model.as_ref().map(ToString::to_string)).collect();
+    assert_eq!(models, [None, Some("openai/gpt-5-mini".to_owned())]);
     assert!(snapshot.open.iter().all(|open| (open.attempt, open.charged, &open.agent) == (1, 0, &hand.agent)));
     assert_eq!(snapshot.last_input, Some((turn(6), [6; 32])));
     // Each answer after its own question, though all questions were stored first; what has no answer is left out.

@@ -46,6 +46,7 @@ pub(super) fn accept(conn: &mut SqliteConnection, accept: &AcceptTurn) -> Result
         session_id: accept.session.as_str(),
         state: turn_state.as_str(),
         agent: accept.agent.as_str(),
+        model: accept.model.as_ref().map(ToString::to_string),
         attempt: 1,
         charged: 0,
         accepted_seq: seq,

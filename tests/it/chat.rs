@@ -1,0 +1,221 @@
+//! `mosaic chat`: with a daemon in reach and without one, the same.
+
+use std::time::Duration;
+
+use mosaic::detect::NO_PROVIDER;
+use mosaic_testkit::provider::Gate;
+use mosaic_testkit::{StandIn, Step};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::testbed::{Ended, Talk, Testbed, run, soon};
+
+/// Where a chat finds its turn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Place {
+    InProcess,
+    Daemon,
+}
+
+const PLACES: [Place; 2] = [Place::InProcess, Place::Daemon];
+
+async fn bed(place: Place, steps: impl IntoIterator<Item = Step>) -> Testbed {
+    let mut bed = Testbed::asleep(StandIn::builder().script(steps));
+    if place == Place::Daemon {
+        bed.restart().await;
+    }
+    bed
+}
+
+async fn chat(bed: &Testbed, args: &[&str], input: &str) -> Ended {
+    run(bed.command(&[&["chat"], args].concat()), input).await
+}
+
+/// The events of `--json`, one a line; the last is the only end.
+fn events(stdout: &str) -> Vec<Value> {
+    let events: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).expect("one event a line")).collect();
+    let is_end = |event: &Value| {
+        ["turn.finished", "turn.failed", "turn.cancelled"].contains(&event["type"].as_str().unwrap_or_default())
+    };
+    let ends: Vec<usize> = (0..events.len()).filter(|index| is_end(&events[*index])).collect();
+    assert_eq!(ends, [events.len() - 1], "exactly one end, and it is the last: {stdout}");
+    events
+}
+
+#[tokio::test]
+async fn a_piped_message_is_answered_with_and_without_a_daemon() {
+    for place in PLACES {
+        let bed = bed(place, []).await;
+        assert_eq!(chat(&bed, &[], "hello\n").await.good(), "You said: hello\n", "{place:?}");
+        assert_eq!(bed.model.progress().calls, 1);
+        if place == Place::Daemon {
+            let sessions = bed.api().get("/api/v1/sessions").await;
+            assert_eq!(sessions["items"][0]["title"], "hello", "the daemon took the turn");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_message_is_the_argument_or_stdin() {
+    let bed = bed(Place::InProcess, []).await;
+    assert_eq!(chat(&bed, &["as an argument"], "not this").await.good(), "You said: as an argument\n");
+    assert_eq!(chat(&bed, &["-"], "from stdin").await.good(), "You said: from stdin\n");
+    let nothing = chat(&bed, &[], " \n").await;
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (Some(2), ""));
+    let endless = chat(&bed, &["-"], &"x".repeat(100_001)).await;
+    assert_eq!(endless.code, Some(2));
+    assert!(endless.stderr.contains("100000"), "{}", endless.stderr);
+    assert_eq!(bed.model.progress().calls, 2);
+}
+
+#[tokio::test]
+async fn the_answer_is_printed_as_it_comes() {
+    for place in PLACES {
+        let gate = Gate::new();
+        let bed = bed(place, [Step::hold_after(&gate, "one two three", 2)]).await;
+        let mut talk = Talk::start(bed.command(&["chat", "count"]));
+        talk.until("one two").await;
+        assert!(!talk.so_far().contains("three"));
+        gate.open();
+        assert_eq!(talk.ended().await.good(), "one two three\n", "{place:?}");
+    }
+}
+
+#[tokio::test]
+async fn json_is_one_event_a_line_and_ends_in_the_final() {
+    for place in PLACES {
+        let bed = bed(place, [Step::say("one two")]).await;
+        let events = events(&chat(&bed, &["--json", "count"], "").await.good());
+        let end = events.last().expect("there is an end");
+        assert_eq!((&end["type"], &end["text"]), (&"turn.finished".into(), &"one two".into()));
+        assert_eq!(crate::testbed::heard(&events), "one two", "{place:?}");
+        let seqs: Vec<i64> = events.iter().filter_map(|event| event["seq"].as_i64()).collect();
+        assert!(seqs.is_sorted_by(|one, next| one < next), "{seqs:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_fails_says_why_and_exits_with_1() {
+    for place in PLACES {
+        let refusal = || Step::status(400, "invalid_request", "The stand-in will not");
+        let bed = bed(place, [refusal(), refusal()]).await;
+        let failed = chat(&bed, &["--json", "hello"], "").await;
+        assert_eq!((failed.code, failed.stderr.as_str()), (Some(1), ""));
+        let events = events(&failed.stdout);
+        let end = events.last().expect("there is an end");
+        assert_eq!((&end["type"], &end["code"]), (&"turn.failed".into(), &"provider_rejected".into()), "{place:?}");
+        let told = chat(&bed, &["hello"], "").await;
+        assert_eq!((told.code, told.stdout.as_str()), (Some(1), ""));
+        assert!(told.stderr.contains("The stand-in will not"), "{}", told.stderr);
+    }
+}
+
+#[tokio::test]
+async fn an_interrupt_cancels_within_a_second_and_says_so() {
+    for place in PLACES {
+        for json in [false, true] {
+            let gate = Gate::new();
+            let bed = bed(place, [Step::hold_after(&gate, "one two three", 1)]).await;
+            let args: &[&str] = if json { &["chat", "--json", "count"] } else { &["chat", "count"] };
+            let mut talk = Talk::start(bed.command(args));
+            talk.until("one ").await;
+            let asked = Instant::now();
+            talk.signal("INT");
+            let ended = talk.ended().await;
+            let took = asked.elapsed();
+            assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), "Cancelled.\n"), "{place:?}");
+            assert!(took < Duration::from_secs(1), "{took:?}");
+            if json {
+                assert_eq!(events(&ended.stdout).last().expect("an end")["type"], "turn.cancelled");
+            } else {
+                assert_eq!(ended.stdout, "one \n");
+            }
+            soon("the model sees the caller leave", bed.model.wait_for_hangup()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_continued_by_its_id_or_as_the_last_one() {
+    for place in PLACES {
+        let bed = bed(place, []).await;
+        let none_yet = chat(&bed, &["--continue", "and?"], "").await;
+        assert_eq!(none_yet.code, Some(1));
+        assert!(none_yet.stderr.contains("no session to continue"), "{}", none_yet.stderr);
+        let first = events(&chat(&bed, &["--json", "first"], "").await.good());
+        let session = first[0]["session"].as_str().expect("an id").to_owned();
+        chat(&bed, &["--session", &session, "second"], "").await.good();
+        chat(&bed, &["elsewhere"], "").await.good();
+        chat(&bed, &["--session", &session, "third"], "").await.good();
+        chat(&bed, &["--continue", "fourth"], "").await.good();
+        let sent: Vec<String> = bed
+            .model
+            .last_call()
+            .messages()
+            .iter()
+            .map(|message| format!("{}: {}", message["role"], message["content"]).replace('"', ""))
+            .collect();
+        let expected = [
+            "system: You are a helpful assistant.",
+            "user: first",
+            "assistant: You said: first",
+            "user: second",
+            "assistant: You said: second",
+            "user: third",
+            "assistant: You said: third",
+            "user: fourth",
+        ];
+        assert_eq!(sent, expected, "{place:?}");
+        let unknown = chat(&bed, &["--session", "nowhere", "hello"], "").await;
+        assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), ""));
+        assert!(unknown.stderr.contains("no session"), "{}", unknown.stderr);
+    }
+}
+
+#[tokio::test]
+async fn another_agent_answers_where_it_is_named() {
+    for place in PLACES {
+        let bed = bed(place, []).await;
+        chat(&bed, &["--agent", "poet", "hello"], "").await.good();
+        let call = bed.model.last_call();
+        assert_eq!(call.body["model"], "m-2");
+        assert_eq!(call.messages()[0]["content"], "You answer in verse.");
+        let unknown = chat(&bed, &["--agent", "pirate", "hello"], "").await;
+        assert_eq!(unknown.code, Some(1), "{place:?}");
+        assert!(unknown.stderr.contains("assistant, poet"), "those there are: {}", unknown.stderr);
+    }
+}
+
+#[tokio::test]
+async fn without_a_provider_it_says_what_to_do_next() {
+    let mut bed = Testbed::asleep(StandIn::builder());
+    bed.write_config("detect = false\n[gateway]\nbind = \"127.0.0.1:0\"\n");
+    let here = chat(&bed, &["hello"], "").await;
+    assert_eq!((here.code, here.stdout.as_str(), here.stderr), (Some(1), "", format!("mosaic: {NO_PROVIDER}\n")));
+    bed.restart().await;
+    assert!(bed.greeting().contains(NO_PROVIDER), "{}", bed.greeting());
+    let ready: Value = bed.api().get("/readyz").await;
+    assert_eq!(ready["hint"], NO_PROVIDER);
+    let there = chat(&bed, &["hello"], "").await;
+    assert_eq!((there.code, there.stdout.as_str(), there.stderr), (Some(1), "", format!("mosaic: {NO_PROVIDER}\n")));
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_is_no_reason_to_panic() {
+    for place in PLACES {
+        let gate = Gate::new();
+        let bed = bed(place, [Step::hold_after(&gate, "one two three", 1)]).await;
+        let mut talk = Talk::start(bed.command(&["chat", "count"]));
+        talk.until("o").await;
+        talk.close_stdout();
+        gate.open();
+        let ended = talk.ended().await;
+        assert!(!ended.panicked() && ended.code.is_some(), "{place:?}: {ended:?}");
+        assert_eq!(ended.stderr, "");
+        // The turn itself is not lost: whoever comes next finds it answered, or it is answered now.
+        let next = chat(&bed, &["--continue", "go on"], "").await.good();
+        assert_eq!(next, "You said: go on\n", "{place:?}");
+        let sent = bed.model.last_call();
+        assert_eq!(sent.messages().len(), 4, "{place:?}: the first exchange is part of the dialogue: {sent:?}");
+    }
+}

@@ -1,0 +1,16 @@
+//! The whole daemon, as strangers meet it: the real binary on a home of its own, over real sockets, with a stand-in for
+//! the model.
+//!
+//! Nothing here sleeps to let something happen: each wait is for an event, or asks again and again up to a limit.
+
+mod testbed;
+
+mod api;
+mod chat;
+mod house;
+mod messages;
+mod openai;
+mod panics;
+mod restart;
+mod store;
+mod tokens;
