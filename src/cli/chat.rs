@@ -295,6 +295,10 @@ impl Voice {
                 self.at_line_start = text.ends_with('\n');
                 self.print(&text)?;
             }
+            EventBody::StepFinished { name, ok: false, .. } if !self.json => {
+                self.break_line()?;
+                note(&format!("{} did not answer.", for_terminal(name)));
+            }
             EventBody::TurnRestarted { .. } if !self.json => {
                 self.break_line()?;
                 note("The answer was cut off; it begins again.");

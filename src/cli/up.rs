@@ -97,10 +97,21 @@ fn say(
     text += &if providers.is_empty() {
         format!("\n{NO_PROVIDER}\n")
     } else {
-        "\nTry it in another terminal:  mosaic chat \"hello\"\n".to_owned()
+        format!("\nTry it in another terminal:  {} chat \"hello\"\n", own_name())
     };
     // A daemon runs on where nobody reads what it says.
     let _ = print(&text);
+}
+
+/// What a person types to run this very program: `mosaic` where the shell finds it, otherwise its path.
+fn own_name() -> String {
+    let Ok(own) = std::env::current_exe() else { return "mosaic".to_owned() };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|folder| folder.join("mosaic") == own) {
+        return "mosaic".to_owned();
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    own.strip_prefix(here).unwrap_or(&own).display().to_string()
 }
 
 /// SIGINT and SIGTERM, from the first moment on.

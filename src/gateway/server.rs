@@ -143,7 +143,7 @@ fn route(path: &str) -> actix_web::Resource {
 }
 
 async fn nothing_here() -> Answer {
-    Err(ApiError(Failure::new(Code::NotFound, "There is no such route. ARCHITECTURE.md lists those there are.")))
+    Err(ApiError(Failure::new(Code::NotFound, "There is no such route.")))
 }
 
 async fn wrong_method(request: HttpRequest) -> Answer {

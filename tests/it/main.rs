@@ -6,6 +6,7 @@
 mod testbed;
 
 mod api;
+mod cancel;
 mod chat;
 mod house;
 mod messages;

@@ -112,9 +112,12 @@ async fn tools_pass_through_both_ways() {
 async fn a_session_named_in_a_header_is_durable_and_to_be_seen() {
     let mut bed = Testbed::start().await;
     play(&bed, "session").await;
-    let last = bed.model.last_call();
-    let texts: Vec<&str> = last.messages().iter().filter_map(|message| message["content"].as_str()).collect();
-    let expected = ["You answer in verse.", "hello", "You said: hello", "and again"];
+    let calls = bed.model.calls();
+    let models: Vec<&Value> = calls.iter().map(|call| &call.body["model"]).collect();
+    assert_eq!(models, ["m-2", "m-2", "m-7"], "a model by its own name answers that one turn");
+    let texts: Vec<&str> = calls[2].messages().iter().filter_map(|message| message["content"].as_str()).collect();
+    let expected =
+        ["You answer in verse.", "hello", "You said: hello", "and again", "You said: and again", "you there"];
     assert_eq!(texts, expected, "the session knows its dialogue; what the client sent of one is ignored");
     bed.kill9().await;
     bed.restart().await;
@@ -122,7 +125,29 @@ async fn a_session_named_in_a_header_is_durable_and_to_be_seen() {
     let row = &listed["items"][0];
     assert_eq!((&row["id"], &row["agent"], &row["title"]), (&json!("talk-1"), &json!("poet"), &json!("hello")));
     let said: Vec<String> = bed.api().transcript("talk-1").await.into_iter().map(|(_, text)| text).collect();
-    assert_eq!(said, ["hello", "You said: hello", "and again", "You said: and again"]);
+    assert_eq!(said[..4], ["hello", "You said: hello", "and again", "You said: and again"]);
+    assert_eq!(said[4..], ["you there", "You said: you there"]);
+}
+
+#[tokio::test]
+async fn a_model_named_for_one_turn_answers_it_after_a_kill_too() {
+    let gate = Gate::new();
+    let mut bed = Testbed::with(StandIn::builder().script([Step::hold_after(&gate, "never heard", 1)])).await;
+    let wire = json!({"model": "lab/m-9", "messages": [{"role": "user", "content": "hello"}]}).to_string();
+    let (api, header) = (bed.api(), [("x-mosaic-session", "talk-1")]);
+    let cut_off = api.request("POST", "/v1/chat/completions", &header, wire.as_bytes());
+    tokio::select! {
+        answer = cut_off => panic!("{}", answer.text()),
+        () = soon("the call", gate.arrived(1)) => {}
+    }
+    bed.kill9().await;
+    bed.restart().await;
+    let api = bed.api();
+    api.settled("talk-1").await;
+    assert_eq!(api.transcript("talk-1").await[1].1, "You said: hello");
+    api.ask("talk-1", "and you?").await;
+    let models: Vec<Value> = bed.model.calls().iter().map(|call| call.body["model"].clone()).collect();
+    assert_eq!(models, ["m-9", "m-9", "m-1"]);
 }
 
 #[tokio::test]

@@ -111,7 +111,9 @@ def session():
     said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert said == "You said: and again", said
     assert chunks[-1].usage.completion_tokens > 0
-    refused(openai.BadRequestError, 400, "bad_request", lambda: create(model="lab/m-1", messages=HELLO))
+    other = create(model="lab/m-7", messages=[{"role": "user", "content": "you there"}])
+    assert other.choices[0].message.content == "You said: you there" and other.model == "lab/m-7"
+    refused(openai.NotFoundError, 404, "model_not_found", lambda: create(model="nobody", messages=HELLO))
 
 
 def retries():

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use actix_web::HttpRequest;
+use actix_web::web::Bytes;
 use futures_util::stream;
 use mosaic_runtime::events::Interest;
 use mosaic_types::{Code, EventBody, Failure, FinishedTurn, Principal, Role, SessionId};
@@ -71,7 +72,7 @@ struct Speech {
 }
 
 impl Speech {
-    async fn next(&mut self) -> Option<actix_web::web::Bytes> {
+    async fn next(&mut self) -> Option<Bytes> {
         if self.over {
             return None;
         }
@@ -83,9 +84,9 @@ impl Speech {
             };
             match &event.body {
                 EventBody::TurnDelta { offset, text, .. } if *offset == self.said => {
-                    let role = (self.said == 0).then_some("assistant");
-                    self.said += text.chars().count();
-                    return Some(self.head.delta(Delta { role, content: Some(text), ..Delta::default() }, None));
+                    let mut out = Vec::with_capacity(512);
+                    self.say(&mut out, text);
+                    return Some(out.into());
                 }
                 // What was sent cannot be taken back on this wire.
                 EventBody::TurnDelta { .. } | EventBody::TurnRestarted { .. } if self.said > 0 => {
@@ -104,25 +105,28 @@ impl Speech {
         }
     }
 
-    fn fail(&mut self, failure: &Failure) -> actix_web::web::Bytes {
-        self.over = true;
-        failure_line(failure)
+    fn say(&mut self, out: &mut Vec<u8>, text: &str) {
+        let role = (self.said == 0).then_some("assistant");
+        self.said += text.chars().count();
+        self.head.delta(out, Delta { role, content: Some(text), ..Delta::default() }, None);
     }
 
-    /// What was not sent yet, the end, the usage where it was asked for, and the closing line, in one write.
-    fn finish(&mut self, end: &FinishedTurn) -> actix_web::web::Bytes {
+    fn fail(&mut self, failure: &Failure) -> Bytes {
         self.over = true;
-        let mut bytes = Vec::new();
+        let mut out = Vec::new();
+        failure_line(&mut out, failure);
+        out.into()
+    }
+
+    /// What was not sent yet and the end, in one write.
+    fn finish(&mut self, end: &FinishedTurn) -> Bytes {
+        self.over = true;
+        let mut out = Vec::new();
         let rest: String = end.text.chars().skip(self.said).collect();
         if !rest.is_empty() {
-            let role = (self.said == 0).then_some("assistant");
-            bytes.extend_from_slice(&self.head.delta(Delta { role, content: Some(&rest), ..Delta::default() }, None));
+            self.say(&mut out, &rest);
         }
-        bytes.extend_from_slice(&self.head.delta(Delta::default(), Some(&end.stop_reason)));
-        if self.usage_wanted {
-            bytes.extend_from_slice(&self.head.chunk(Vec::new(), Some(end.usage)));
-        }
-        bytes.extend_from_slice(b"data: [DONE]\n\n");
-        bytes.into()
+        self.head.finish(&mut out, &end.stop_reason, self.usage_wanted.then_some(end.usage));
+        out.into()
     }
 }

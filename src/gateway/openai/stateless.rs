@@ -9,6 +9,7 @@ use mosaic_runtime::agent::run::{Piece, RunInput, RunOrder, Sink, died};
 use mosaic_runtime::drain::Busy;
 use mosaic_types::{ChatEvent, ChatMessage, Failure, Role, Usage};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 
 use super::Target;
 use super::wire::{
@@ -33,7 +34,7 @@ impl Head {
         Self { id: format!("chatcmpl-{}", outside.uuid().simple()), created: outside.now().unix_seconds(), model }
     }
 
-    pub(super) fn chunk(&self, choices: Vec<ChunkChoice<'_>>, usage: Option<Usage>) -> Bytes {
+    fn chunk(&self, out: &mut Vec<u8>, choices: Vec<ChunkChoice<'_>>, usage: Option<Usage>) {
         let chunk = Chunk {
             id: &self.id,
             object: "chat.completion.chunk",
@@ -42,11 +43,21 @@ impl Head {
             choices,
             usage: usage.map(Into::into),
         };
-        line(&chunk)
+        line(out, &chunk);
     }
 
-    pub(super) fn delta(&self, delta: Delta<'_>, finish_reason: Option<&str>) -> Bytes {
-        self.chunk(vec![ChunkChoice { index: 0, delta, finish_reason }], None)
+    /// A piece of the answer.
+    pub(super) fn delta(&self, out: &mut Vec<u8>, delta: Delta<'_>, finish_reason: Option<&str>) {
+        self.chunk(out, vec![ChunkChoice { index: 0, delta, finish_reason }], None);
+    }
+
+    /// The end of a stream: why it stopped, the usage where it was asked for, and the closing line.
+    pub(super) fn finish(&self, out: &mut Vec<u8>, stop_reason: &str, usage: Option<Usage>) {
+        self.delta(out, Delta::default(), Some(stop_reason));
+        if usage.is_some() {
+            self.chunk(out, Vec::new(), usage);
+        }
+        out.extend_from_slice(b"data: [DONE]\n\n");
     }
 
     /// A whole answer.
@@ -70,19 +81,16 @@ impl Head {
 }
 
 /// A value as one server-sent event.
-pub(super) fn line(value: &impl serde::Serialize) -> Bytes {
-    let mut bytes = Vec::with_capacity(256);
-    bytes.extend_from_slice(b"data: ");
-    if serde_json::to_writer(&mut bytes, value).is_err() {
-        bytes.extend_from_slice(b"{}");
-    }
-    bytes.extend_from_slice(b"\n\n");
-    Bytes::from(bytes)
+fn line(out: &mut Vec<u8>, value: &impl serde::Serialize) {
+    out.extend_from_slice(b"data: ");
+    // Our own shapes always serialise: no map with odd keys, no number out of range.
+    let _ = serde_json::to_writer(&mut *out, value);
+    out.extend_from_slice(b"\n\n");
 }
 
 /// A failure in the middle of a stream, as a server-sent event.
-pub(super) fn failure_line(failure: &Failure) -> Bytes {
-    line(&ErrorBody::new(failure))
+pub(super) fn failure_line(out: &mut Vec<u8>, failure: &Failure) {
+    line(out, &ErrorBody::new(failure));
 }
 
 pub(super) async fn answer(gate: &Gate, target: Target, mut wish: Completion) -> Answer {
@@ -141,12 +149,12 @@ async fn whole(head: &Head, mut heard: mpsc::Receiver<Piece>) -> Answer {
                 None => text = Some(piece),
             },
             Some(Piece::Event(ChatEvent::ToolCall { index, id, name, arguments })) => {
-                let index = index as usize;
-                if index >= calls.len() {
-                    // A gap in the numbering would be the provider's mistake; it is closed, not kept.
+                if index as usize >= calls.len() {
                     calls.push(SaidCall::default());
                 }
-                let Some(call) = calls.get_mut(index).or(None) else { continue };
+                // A gap in the numbering would be the provider's mistake; it is closed, not kept.
+                let last = calls.len() - 1;
+                let call = &mut calls[last.min(index as usize)];
                 id.into_iter().for_each(|id| call.id = id);
                 name.into_iter().for_each(|name| call.function.name = name);
                 call.function.arguments.push_str(&arguments);
@@ -161,28 +169,14 @@ async fn whole(head: &Head, mut heard: mpsc::Receiver<Piece>) -> Answer {
     }
 }
 
-/// How far a stream came.
-enum Stage {
-    Role,
-    Pieces,
-    Closing(Option<Usage>),
-    Over,
-}
+/// Bytes that one write brings at the most, so that a flood is still a stream.
+const WRITE_BYTES: usize = 16 << 10;
 
 fn stream_pieces(head: Head, heard: mpsc::Receiver<Piece>, usage_wanted: bool, busy: Busy) -> HttpResponse {
-    let start = (head, heard, Stage::Role, busy);
-    let pieces = stream::unfold(start, move |(head, mut heard, stage, busy)| async move {
-        let (bytes, stage) = match stage {
-            Stage::Role => {
-                let delta = Delta { role: Some("assistant"), content: Some(""), ..Delta::default() };
-                (head.delta(delta, None), Stage::Pieces)
-            }
-            Stage::Pieces => next_piece(&head, &mut heard, usage_wanted).await,
-            Stage::Closing(Some(usage)) => (head.chunk(Vec::new(), Some(usage)), Stage::Closing(None)),
-            Stage::Closing(None) => (Bytes::from_static(b"data: [DONE]\n\n"), Stage::Over),
-            Stage::Over => return None,
-        };
-        Some((Ok::<_, Infallible>(bytes), (head, heard, stage, busy)))
+    let speech = Speech { head, heard, usage_wanted, begun: false, over: false, _busy: busy };
+    let pieces = stream::unfold(speech, |mut speech| async move {
+        let bytes = speech.next().await?;
+        Some((Ok::<_, Infallible>(bytes), speech))
     });
     event_stream().streaming(pieces)
 }
@@ -194,29 +188,69 @@ pub(super) fn event_stream() -> actix_web::HttpResponseBuilder {
     response
 }
 
-async fn next_piece(head: &Head, heard: &mut mpsc::Receiver<Piece>, usage_wanted: bool) -> (Bytes, Stage) {
-    loop {
-        let delta = match heard.recv().await {
-            Some(Piece::Began { .. }) => continue,
+/// An answer on its way out as chunks.
+struct Speech {
+    head: Head,
+    heard: mpsc::Receiver<Piece>,
+    usage_wanted: bool,
+    begun: bool,
+    over: bool,
+    _busy: Busy,
+}
+
+impl Speech {
+    /// All that is there to be said now, in one write; waits where there is nothing.
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.over {
+            return None;
+        }
+        let mut out = Vec::with_capacity(512);
+        if self.begun {
+            let piece = self.heard.recv().await;
+            self.say(piece, &mut out);
+        } else {
+            self.begun = true;
+            let delta = Delta { role: Some("assistant"), content: Some(""), ..Delta::default() };
+            self.head.delta(&mut out, delta, None);
+        }
+        while !self.over && out.len() < WRITE_BYTES {
+            match self.heard.try_recv() {
+                Ok(piece) => self.say(Some(piece), &mut out),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => self.say(None, &mut out),
+            }
+        }
+        Some(out.into())
+    }
+
+    fn say(&mut self, piece: Option<Piece>, out: &mut Vec<u8>) {
+        let head = &self.head;
+        match piece {
+            Some(Piece::Began { .. }) => {}
             Some(Piece::Event(ChatEvent::Text(text))) => {
-                head.delta(Delta { content: Some(&text), ..Delta::default() }, None)
+                head.delta(out, Delta { content: Some(&text), ..Delta::default() }, None);
             }
             Some(Piece::Event(ChatEvent::Thinking(text))) => {
-                head.delta(Delta { reasoning_content: Some(&text), ..Delta::default() }, None)
+                head.delta(out, Delta { reasoning_content: Some(&text), ..Delta::default() }, None);
             }
             Some(Piece::Event(ChatEvent::ToolCall { index, id, name, arguments })) => {
                 let function = FunctionPiece { name: name.as_deref(), arguments: &arguments };
                 let kind = id.is_some().then_some(CallKind::Function);
                 let piece = CallPiece { index, id: id.as_deref(), kind, function };
-                head.delta(Delta { tool_calls: Some([piece]), ..Delta::default() }, None)
+                head.delta(out, Delta { tool_calls: Some([piece]), ..Delta::default() }, None);
             }
             Some(Piece::Event(ChatEvent::Finished { stop_reason, usage, .. })) => {
-                let usage = usage_wanted.then(|| usage.unwrap_or_default());
-                return (head.delta(Delta::default(), Some(stop_reason.as_str())), Stage::Closing(usage));
+                let usage = self.usage_wanted.then(|| usage.unwrap_or_default());
+                head.finish(out, stop_reason.as_str(), usage);
+                self.over = true;
             }
-            Some(Piece::Failed(failure)) => return (failure_line(&failure), Stage::Over),
-            None => return (failure_line(&died()), Stage::Over),
-        };
-        return (delta, Stage::Pieces);
+            Some(Piece::Failed(failure)) => self.fail(&failure, out),
+            None => self.fail(&died(), out),
+        }
+    }
+
+    fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
+        failure_line(out, failure);
+        self.over = true;
     }
 }

@@ -59,7 +59,7 @@ impl SqliteStore {
             let mut conn = place.writer(patience)?;
             let applied = migrate::run(&mut conn)?;
             if !applied.is_empty() {
-                tracing::info!(store.migrations = ?applied, "database migrated");
+                tracing::debug!(store.migrations = ?applied, "database migrated");
             }
             place.write_ahead(&mut conn)?;
             Ok::<_, StoreError>(conn)

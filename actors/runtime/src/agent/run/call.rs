@@ -93,7 +93,7 @@ pub(super) async fn run(
         };
         order.sink.call_failed(&model);
         let roll = f64::from(order.outside.bytes::<1>()[0]) / 255.0;
-        let next = plan.failed(failure.class(), failure.code.as_str(), shown, roll);
+        let next = plan.failed(failure.class(), failure.code, shown, roll);
         tracing::info!(provider.name = %model.provider, model = %model.model, code = failure.code.as_str(), ?next, "call failed");
         match next {
             Next::GiveUp => return Some(Err(failure)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mosaic_types::{ErrorClass, ModelRef};
+use mosaic_types::{Code, ErrorClass, ModelRef};
 
 /// Tries of the last model that is left.
 const TRIES: u32 = 3;
@@ -52,12 +52,13 @@ impl Plan {
 
     /// Decides after a failure. `shown`: part of the answer was seen already, so nothing else may follow it; `roll`
     /// is a draw from 0 to 1.
-    pub(super) fn failed(&mut self, class: ErrorClass, cause: &str, shown: bool, roll: f64) -> Next {
-        if shown || matches!(class, ErrorClass::Invalid) {
+    pub(super) fn failed(&mut self, class: ErrorClass, cause: Code, shown: bool, roll: f64) -> Next {
+        // What overflows one model may fit the next; any other wrong request is wrong everywhere.
+        if shown || (class == ErrorClass::Invalid && cause != Code::ContextOverflow) {
             return Next::GiveUp;
         }
         if self.at + 1 < self.models.len() {
-            self.why.push(format!("{} failed: {cause}", self.models[self.at]));
+            self.why.push(format!("{} failed: {}", self.models[self.at], cause.as_str()));
             self.at += 1;
             self.tries = 1;
             return Next::Switch;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mosaic_types::{ChatMessage, ErrorClass, ModelRef, Role};
+use mosaic_types::{ChatMessage, Code, ErrorClass, ModelRef, Role};
 
 use super::plan::{Next, Plan};
 use super::prompt;
@@ -15,16 +15,22 @@ const TRANSIENT: ErrorClass = ErrorClass::Transient { retry_after: None };
 #[test]
 fn the_only_model_is_tried_three_times_with_growing_pauses() {
     let mut plan = Plan::new(models(&["a/one"]));
-    assert_eq!(plan.failed(TRANSIENT, "x", false, 0.5), Next::Again { after: Duration::from_secs(2) });
-    assert_eq!(plan.failed(TRANSIENT, "x", false, 0.5), Next::Again { after: Duration::from_secs(4) });
-    assert_eq!(plan.failed(TRANSIENT, "x", false, 0.5), Next::GiveUp);
+    assert_eq!(
+        plan.failed(TRANSIENT, Code::ProviderOverloaded, false, 0.5),
+        Next::Again { after: Duration::from_secs(2) }
+    );
+    assert_eq!(
+        plan.failed(TRANSIENT, Code::ProviderOverloaded, false, 0.5),
+        Next::Again { after: Duration::from_secs(4) }
+    );
+    assert_eq!(plan.failed(TRANSIENT, Code::ProviderOverloaded, false, 0.5), Next::GiveUp);
 }
 
 #[test]
 fn another_model_is_tried_at_once_and_the_reason_is_told() {
     let mut plan = Plan::new(models(&["a/one", "b/two"]));
     assert_eq!(plan.reason(), "first choice");
-    assert_eq!(plan.failed(ErrorClass::Denied, "provider_auth", false, 0.5), Next::Switch);
+    assert_eq!(plan.failed(ErrorClass::Denied, Code::ProviderAuth, false, 0.5), Next::Switch);
     assert_eq!(plan.model().map(ToString::to_string).as_deref(), Some("b/two"));
     assert_eq!(plan.reason(), "a/one failed: provider_auth");
 }
@@ -32,22 +38,35 @@ fn another_model_is_tried_at_once_and_the_reason_is_told() {
 #[test]
 fn nothing_follows_an_answer_that_was_partly_shown() {
     let mut plan = Plan::new(models(&["a/one", "b/two"]));
-    assert_eq!(plan.failed(TRANSIENT, "x", true, 0.5), Next::GiveUp);
+    assert_eq!(plan.failed(TRANSIENT, Code::ProviderOverloaded, true, 0.5), Next::GiveUp);
 }
 
 #[test]
 fn a_wish_for_a_pause_is_obeyed_up_to_a_minute() {
     let asked = |secs| ErrorClass::Transient { retry_after: Some(Duration::from_secs(secs)) };
     let mut plan = Plan::new(models(&["a/one"]));
-    assert_eq!(plan.failed(asked(60), "x", false, 0.5), Next::Again { after: Duration::from_secs(60) });
-    assert_eq!(plan.failed(asked(61), "x", false, 0.5), Next::GiveUp);
+    assert_eq!(
+        plan.failed(asked(60), Code::ProviderOverloaded, false, 0.5),
+        Next::Again { after: Duration::from_secs(60) }
+    );
+    assert_eq!(plan.failed(asked(61), Code::ProviderOverloaded, false, 0.5), Next::GiveUp);
 }
 
 #[test]
 fn a_wrong_request_is_not_sent_again() {
     let mut plan = Plan::new(models(&["a/one", "b/two"]));
-    assert_eq!(plan.failed(ErrorClass::Invalid, "x", false, 0.5), Next::GiveUp);
-    assert_eq!(Plan::new(models(&["a/one"])).failed(ErrorClass::Denied, "x", false, 0.5), Next::GiveUp);
+    assert_eq!(plan.failed(ErrorClass::Invalid, Code::ProviderOverloaded, false, 0.5), Next::GiveUp);
+    assert_eq!(
+        Plan::new(models(&["a/one"])).failed(ErrorClass::Denied, Code::ProviderOverloaded, false, 0.5),
+        Next::GiveUp
+    );
+}
+
+#[test]
+fn what_overflows_one_model_is_tried_with_the_next() {
+    let mut plan = Plan::new(models(&["a/small", "b/large"]));
+    assert_eq!(plan.failed(ErrorClass::Invalid, Code::ContextOverflow, false, 0.5), Next::Switch);
+    assert_eq!(plan.failed(ErrorClass::Invalid, Code::ContextOverflow, false, 0.5), Next::GiveUp);
 }
 
 fn dialogue(lengths: &[usize]) -> Vec<ChatMessage> {
