@@ -9,5 +9,6 @@ pub mod detect;
 pub mod gateway;
 pub mod home;
 pub mod outside;
+pub mod submission;
 pub mod telemetry;
 pub mod token;

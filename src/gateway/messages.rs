@@ -1,18 +1,16 @@
 //! A session's messages: read, and taken in.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use mosaic_messages::{Accepted, CancelTurn, SubmitTurn};
+use mosaic_messages::{Accepted, CancelTurn};
 use mosaic_runtime::events::Interest;
-use mosaic_types::journal::{API_CHANNEL, InboxKey, TurnState};
+use mosaic_types::journal::TurnState;
 use mosaic_types::page::Limit;
-use mosaic_types::{Code, Failure, Principal, SessionId, limits};
+use mosaic_types::{Code, Failure, SessionId};
 use serde::Deserialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::auth::Asker;
 use super::body;
@@ -20,6 +18,7 @@ use super::error::{Answer, ApiError};
 use super::events::{Following, answer_end, stream};
 use super::server::Gate;
 use super::sessions::{Reading, named, visible};
+use crate::submission::submission;
 
 /// For so long `?wait=true` waits; then it answers as if it had not been asked to.
 const WAIT: Duration = Duration::from_secs(600);
@@ -70,48 +69,6 @@ pub(super) struct Waiting {
     wait: Option<String>,
 }
 
-/// Checks a text and makes the message to its session.
-///
-/// `key`: the client's idempotency key; without one the input is new, unless `repeats_last`.
-pub(super) fn submission(
-    gate: &Gate,
-    session: SessionId,
-    from: Principal,
-    text: String,
-    key: Option<&str>,
-) -> Result<SubmitTurn, ApiError> {
-    if text.trim().is_empty() {
-        return Err(ApiError(Failure::new(Code::BadRequest, "The message is empty.")));
-    }
-    if text.len() > limits::TEXT_CHARS && text.chars().count() > limits::TEXT_CHARS {
-        let sentence = format!("A message has at most {} characters.", limits::TEXT_CHARS);
-        return Err(ApiError(Failure::new(Code::TextTooLong, sentence)));
-    }
-    if key.is_some_and(|key| key.is_empty() || key.len() > 255) {
-        let sentence = "An Idempotency-Key has 1 to 255 characters.";
-        return Err(ApiError(Failure::new(Code::BadRequest, sentence)));
-    }
-    let turn = gate.doors.outside.turn_id();
-    let event: Arc<str> = key.map_or_else(|| format!("turn:{turn}").into(), |key| format!("key:{key}").into());
-    Ok(SubmitTurn {
-        inbox: InboxKey {
-            channel: API_CHANNEL.into(),
-            account: from.user.to_string().into(),
-            conversation: session.as_str().into(),
-            event,
-        },
-        session,
-        from,
-        turn,
-        body_hash: Sha256::digest(text.as_bytes()).into(),
-        text: text.into(),
-        model: None,
-        create: None,
-        repeats_last: false,
-        span: tracing::info_span!("turn", turn.id = %turn),
-    })
-}
-
 /// The idempotency key of a request.
 pub(super) fn key_of(request: &HttpRequest) -> Option<&str> {
     request.headers().get("idempotency-key").and_then(|value| value.to_str().ok())
@@ -135,7 +92,7 @@ pub(super) async fn submit(
     if !input.attachments.is_empty() {
         return Err(ApiError(Failure::new(Code::BadRequest, "attachments: this build takes text only.")));
     }
-    let ask = submission(&gate, session.clone(), who, input.text, key_of(&request))?;
+    let ask = submission(&gate.doors.outside, session.clone(), who, input.text, None, key_of(&request))?;
     let accepts = request.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/event-stream") {
         let following = Following::begin(&gate, ask, Interest::All).await?;

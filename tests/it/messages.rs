@@ -181,6 +181,10 @@ async fn what_comes_during_a_turn_waits_and_the_22nd_is_refused() {
         assert_eq!(refusal(&busy), (429, "busy".to_owned()));
         assert!(busy.header("retry-after").is_some_and(|wait| wait.parse::<u32>().is_ok()));
     }
+    let repeat = api.submit(&session, "", &[("idempotency-key", "k-7")], "m7").await;
+    assert_eq!((repeat.status(), &repeat.json::<Value>()["state"]), (202, &json!("queued")), "a repeat needs no room");
+    let other_body = api.submit(&session, "", &[("idempotency-key", "k-7")], "another").await;
+    assert_eq!(refusal(&other_body), (422, "idempotency_conflict".to_owned()));
     let other = api.session().await;
     assert_eq!(api.ask(&other, "elsewhere").await["text"], "You said: elsewhere", "only this session is full");
     gate.open();

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use mosaic_types::journal::{MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
+use mosaic_types::journal::{InboxKey, MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
 
@@ -47,6 +47,9 @@ pub trait Store: Send + Sync {
     fn events(&self, id: &SessionId, after: Seq, limit: Limit) -> Work<'_, Vec<SessionEvent>>;
 
     /// A turn, with the event that ended it.
+    /// The turn that an input's key names already, with the hash of its body.
+    fn known(&self, key: &InboxKey) -> Work<'_, Option<(TurnId, [u8; 32])>>;
+
     fn turn(&self, id: TurnId) -> Work<'_, Option<TurnRow>>;
 
     /// What a session actor needs to live again. `context_bytes`: how much text of finished turns to bring, newest

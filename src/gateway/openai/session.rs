@@ -13,8 +13,9 @@ use super::stateless::{Head, event_stream, failure_line};
 use super::wire::{Completion, Delta};
 use crate::gateway::error::{Answer, ApiError};
 use crate::gateway::events::Following;
-use crate::gateway::messages::{key_of, submission};
+use crate::gateway::messages::key_of;
 use crate::gateway::server::Gate;
+use crate::submission::submission;
 
 /// Appends the last user message to the session and answers with the turn's final. What else the client sent of the
 /// dialogue is ignored: the session knows it.
@@ -34,8 +35,8 @@ pub(super) async fn answer(
     let last = wish.messages()?.into_iter().rev().find(|message| message.role == Role::User).ok_or_else(|| {
         ApiError(Failure::new(Code::BadRequest, "There is no user message to append to the session."))
     })?;
-    let mut ask = submission(gate, id, who, last.text.to_string(), key_of(request))?;
-    (ask.create, ask.model) = (Some(agent), model);
+    let mut ask = submission(&gate.doors.outside, id, who, last.text.to_string(), model, key_of(request))?;
+    ask.create = Some(agent);
     // Official clients repeat without a key; the repeat says so in a header.
     ask.repeats_last = request
         .headers()

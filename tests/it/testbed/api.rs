@@ -127,7 +127,7 @@ impl Api {
         .await;
     }
 
-    /// Waits until a turn of the session has ended in `state`.
+    /// Cancels what runs in the session; answers what was cancelled.
     pub(crate) async fn cancel(&self, session: &str) -> Value {
         let response = self.send("POST", &format!("/api/v1/sessions/{session}/cancel"), json!({})).await;
         assert_eq!(response.status(), 200, "{}", response.text());

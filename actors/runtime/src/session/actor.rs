@@ -1,39 +1,29 @@
-//! The shell: carries out what the state decides.
+//! The shell: a session's life, and what it is asked.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use mosaic_messages::{Accepted, CancelTurn, Change, RunEnded, RunId, SubmitTurn};
+use mosaic_messages::{Accepted, CancelTurn, Change, RunEnded, SubmitTurn};
 use mosaic_supervise::{Birth, ChildExited, Exit, Mailbox, Tether, supervised};
-use mosaic_types::chat::Sampling;
-use mosaic_types::journal::{ChangeSession, EndTurn, Outcome, SessionRow, TurnEnd, Write};
+use mosaic_types::journal::{SessionRow, Write};
 use mosaic_types::{Code, Failure, SessionId, TurnId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Span;
 
+use super::carry::{Running, Then};
 use super::config::SessionConfig;
 use super::load::load;
-use super::state::{Begin, Follow, SessionState, Submission};
-use crate::agent::run::{Keeper, RunInput, RunOrder, Sink};
+use super::state::{Cancel, Follow, SessionState, Submission};
 use crate::doors::Doors;
 use crate::drain::Busy;
 
-type Reply<T> = oneshot::Sender<Result<T, Failure>>;
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Failure>>;
 
 /// After a load that failed, the next one waits this long.
-const LOAD_AGAIN: Duration = Duration::from_secs(1);
-
-/// What to do when a write is answered.
-enum Then {
-    Accepted { turn: TurnId, title: Option<String>, reply: Reply<Accepted> },
-    Started { turn: TurnId },
-    Ended { end: TurnEnd, next: Option<TurnId>, cancelled: Option<(TurnId, Reply<Option<TurnId>>)> },
-    Changed { change: ChangeSession, reply: Reply<SessionRow> },
-}
+pub(super) const LOAD_AGAIN: Duration = Duration::from_secs(1);
 
 /// A request that came while the session was being loaded.
 enum Held {
@@ -42,28 +32,22 @@ enum Held {
     Change(Change, Reply<SessionRow>),
 }
 
-/// The run of the active turn; dropping it, by will or by death, ends the run.
-struct Running {
-    run: RunId,
-    turn: TurnId,
-    attempt: u32,
-    _lease: DropGuard,
-}
-
 /// A live session.
 pub struct SessionActor {
-    id: SessionId,
-    doors: Arc<Doors>,
+    pub(super) id: SessionId,
+    pub(super) doors: Arc<Doors>,
     idle: Duration,
     /// `None` while it is being loaded.
-    state: Option<SessionState>,
+    pub(super) state: Option<SessionState>,
     /// What came while loading.
     held: Vec<Held>,
-    running: Option<Running>,
+    pub(super) running: Option<Running>,
+    /// Who waits for the end of the turn that was cancelled.
+    pub(super) cancelling: Vec<Reply<Option<TurnId>>>,
     /// Held from a turn's begin until its end is stored.
-    busy: Option<Busy>,
+    pub(super) busy: Option<Busy>,
     /// Spans of the turns that wait or run: the run of a turn hangs under its own. A resumed turn has none.
-    spans: HashMap<TurnId, Span>,
+    pub(super) spans: HashMap<TurnId, Span>,
     crashed: bool,
     /// It was loaded before, in this life or an earlier one.
     loaded: bool,
@@ -84,6 +68,7 @@ impl SessionActor {
             state: None,
             held: Vec::new(),
             running: None,
+            cancelling: Vec::new(),
             busy: None,
             spans: HashMap::new(),
             crashed: birth.last_exit == Some(Exit::Panicked),
@@ -94,10 +79,11 @@ impl SessionActor {
     }
 
     /// Drops what is remembered and reads it back from the store.
-    fn reload(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn reload(&mut self, ctx: &mut Context<Self>) {
         self.state = None;
         self.running = None;
         self.busy = None;
+        self.cancelling.clear();
         self.spans.clear();
         self.doors.hub.hush(&self.id);
         let (doors, id) = (self.doors.clone(), self.id.clone());
@@ -150,6 +136,7 @@ impl SessionActor {
             return;
         };
         match state.submit(&ask, self.doors.outside.now()) {
+            Err(failure) if failure.code == Code::Busy => self.attach_or(failure, ask, reply, ctx),
             Err(failure) => drop(reply.send(Err(failure))),
             Ok(Submission::Attach(accepted)) => drop(reply.send(Ok(accepted))),
             Ok(Submission::Write(accept)) => {
@@ -158,6 +145,20 @@ impl SessionActor {
                 self.write(Write::Accept(accept), then, ctx);
             }
         }
+    }
+
+    /// There is no room for a new input, but a repeat of one that is stored needs none.
+    fn attach_or(&self, refusal: Failure, ask: SubmitTurn, reply: Reply<Accepted>, ctx: &mut Context<Self>) {
+        let doors = self.doors.clone();
+        let work = async move { (doors.store.known(&ask.inbox).await, ask) };
+        ctx.spawn(work.into_actor(self).map(|(known, ask), actor, _| {
+            let answer = match (known, &actor.state) {
+                (Ok(Some((turn, hash))), Some(state)) => state.repeat(turn, hash == ask.body_hash),
+                (Err(error), _) => Err(error.into()),
+                _ => Err(refusal),
+            };
+            let _ = reply.send(answer);
+        }));
     }
 
     fn cancel(&mut self, ask: CancelTurn, reply: Reply<Option<TurnId>>, ctx: &mut Context<Self>) {
@@ -169,8 +170,12 @@ impl SessionActor {
             return drop(reply.send(Err(failure)));
         }
         match state.cancel(self.doors.outside.now()) {
-            Some((turn, Write::End(end))) => self.write_end(end, Some((turn, reply)), ctx),
-            _ => drop(reply.send(Ok(None))),
+            Cancel::Now(end) => {
+                self.cancelling.push(reply);
+                self.write_end(end, ctx);
+            }
+            Cancel::Soon => self.cancelling.push(reply),
+            Cancel::Nothing => drop(reply.send(Ok(None))),
         }
     }
 
@@ -186,143 +191,7 @@ impl SessionActor {
         self.write(Write::Change(change.clone()), Then::Changed { change, reply }, ctx);
     }
 
-    fn write(&mut self, write: Write, then: Then, ctx: &mut Context<Self>) {
-        let doors = self.doors.clone();
-        let work = async move { doors.commit(write).await };
-        ctx.spawn(work.into_actor(self).map(move |outcome, actor, ctx| actor.written(outcome, then, ctx)));
-    }
-
-    fn written(&mut self, outcome: Result<Outcome, Failure>, then: Then, ctx: &mut Context<Self>) {
-        let at = self.doors.outside.now();
-        // A write that was sent before a reload is answered after it: its outcome is in what was loaded.
-        let Some(state) = &mut self.state else { return then.refuse(&outcome) };
-        match (outcome, then) {
-            (Ok(Outcome::Written(events)), then) => {
-                self.doors.hub.publish(&self.id, events);
-                let follow = match then {
-                    Then::Accepted { turn, title, reply } => {
-                        let (accepted, follow) = state.accepted(turn, title, at);
-                        let _ = reply.send(Ok(accepted));
-                        follow
-                    }
-                    Then::Started { turn } => state.started(turn),
-                    Then::Ended { end, next, cancelled } => {
-                        if let Some((turn, reply)) = cancelled {
-                            let _ = reply.send(Ok(Some(turn)));
-                        }
-                        state.ended(&end, next, at)
-                    }
-                    Then::Changed { change, reply } => {
-                        let _ = reply.send(Ok(state.changed(&change)));
-                        Follow::default()
-                    }
-                };
-                self.follow(follow, ctx);
-                if self.state.as_ref().is_some_and(SessionState::is_idle) {
-                    self.busy = None;
-                }
-            }
-            (Ok(Outcome::Duplicate { turn: first, same_body }), Then::Accepted { turn, reply, .. }) => {
-                let answer = if same_body {
-                    Ok(Accepted { turn: first, state: state.state_of(first), attached: true })
-                } else {
-                    let sentence =
-                        "This idempotency key was used for another message. Use a new key for a new message.";
-                    Err(Failure::new(Code::IdempotencyConflict, sentence))
-                };
-                let _ = reply.send(answer);
-                let follow = state.not_accepted(turn, at);
-                self.spans.remove(&turn);
-                self.follow(follow, ctx);
-            }
-            // The store refused, or the writer was too busy to take it: nothing was changed.
-            (Err(failure), Then::Accepted { turn, reply, .. })
-                if matches!(failure.code, Code::Storage | Code::Busy) =>
-            {
-                let _ = reply.send(Err(failure));
-                let follow = state.not_accepted(turn, at);
-                self.spans.remove(&turn);
-                self.follow(follow, ctx);
-            }
-            // Somebody else took the session over, it was deleted, or it is not known what was written: start afresh.
-            (outcome, then) => {
-                tracing::warn!(session.id = %self.id, ?outcome, "a write was not carried out; the session is read anew");
-                then.refuse(&outcome);
-                self.reload(ctx);
-            }
-        }
-    }
-
-    fn follow(&mut self, follow: Follow, ctx: &mut Context<Self>) {
-        if let Some(begin) = follow.begin {
-            self.begin(begin, ctx);
-        }
-        match follow.write {
-            Some(Write::Start { session, epoch, next, at }) => {
-                let then = Then::Started { turn: next.turn };
-                self.write(Write::Start { session, epoch, next, at }, then, ctx);
-            }
-            Some(Write::Restart(restart)) => {
-                let then = Then::Started { turn: restart.turn };
-                self.write(Write::Restart(restart), then, ctx);
-            }
-            Some(Write::End(end)) => self.write_end(end, None, ctx),
-            Some(_) | None => {}
-        }
-    }
-
-    fn write_end(
-        &mut self,
-        end: Box<EndTurn>,
-        cancelled: Option<(TurnId, Reply<Option<TurnId>>)>,
-        ctx: &mut Context<Self>,
-    ) {
-        self.running = None;
-        self.doors.hub.hush(&self.id);
-        self.spans.remove(&end.turn);
-        let then = Then::Ended { end: end.end.clone(), next: end.next.as_ref().map(|next| next.turn), cancelled };
-        self.write(Write::End(end), then, ctx);
-    }
-
-    fn begin(&mut self, begin: Begin, ctx: &mut Context<Self>) {
-        let Begin { turn, attempt, agent, model, dialogue } = begin;
-        let (run, lease) = (self.doors.agents.next_run(), CancellationToken::new());
-        let keeper = Keeper {
-            turn,
-            attempt,
-            told: ctx.address().recipient(),
-            watcher: ctx.address().recipient::<ChildExited>(),
-            lease: lease.clone(),
-        };
-        let profile = self.doors.agents.profile(&agent);
-        let order = RunOrder {
-            run,
-            input: RunInput::Dialogue(dialogue),
-            model,
-            tools: Arc::default(),
-            sampling: Sampling {
-                temperature: profile.as_ref().and_then(|profile| profile.temperature),
-                max_tokens: profile.as_ref().and_then(|profile| profile.max_output_tokens),
-                ..Sampling::default()
-            },
-            stream: true,
-            sink: Sink::Session { hub: self.doors.hub.clone(), session: self.id.clone(), turn, attempt },
-            outside: self.doors.outside.clone(),
-            keeper: Some(keeper),
-            span: self.spans.get(&turn).cloned().unwrap_or_else(Span::none),
-        };
-        self.running = Some(Running { run, turn, attempt, _lease: lease.drop_guard() });
-        self.busy.get_or_insert_with(|| self.doors.work.begin());
-        let (agents, providers) = (self.doors.agents.clone(), self.doors.providers.clone());
-        let work = async move { agents.run(&agent, providers, order).await };
-        ctx.spawn(work.into_actor(self).map(move |started, actor, ctx| {
-            if let Err(failure) = started {
-                actor.run_ended(turn, attempt, Err(failure), ctx);
-            }
-        }));
-    }
-
-    fn run_ended(
+    pub(super) fn run_ended(
         &mut self,
         turn: TurnId,
         attempt: u32,
@@ -345,25 +214,6 @@ impl SessionActor {
                 (_, left) => actor.watch_idle(left.unwrap_or(actor.idle).max(Duration::from_millis(1)), ctx),
             }
         });
-    }
-}
-
-impl Then {
-    /// Tells whoever waits that it is not known, or not so.
-    fn refuse(self, outcome: &Result<Outcome, Failure>) {
-        let failure = match outcome {
-            Err(failure) => failure.clone(),
-            Ok(_) => {
-                let sentence = "The session was taken over or deleted meanwhile. Send the same request again.";
-                Failure::new(Code::Unavailable, sentence).after(LOAD_AGAIN)
-            }
-        };
-        match self {
-            Self::Accepted { reply, .. } => drop(reply.send(Err(failure))),
-            Self::Ended { cancelled: Some((_, reply)), .. } => drop(reply.send(Err(failure))),
-            Self::Changed { reply, .. } => drop(reply.send(Err(failure))),
-            Self::Started { .. } | Self::Ended { cancelled: None, .. } => {}
-        }
     }
 }
 

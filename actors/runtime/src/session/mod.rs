@@ -1,11 +1,13 @@
 //! One actor per live session: its queue, its running turn, its part of the journal.
 
 mod actor;
+mod carry;
 pub mod config;
 mod load;
 mod state;
 #[cfg(test)]
 mod tests;
+mod title;
 
 use mosaic_supervise::Family;
 use mosaic_types::SessionId;

@@ -16,6 +16,8 @@ use mosaic_types::{
     AgentName, ChatMessage, Code, Epoch, Failure, ModelRef, Principal, Role, Timestamp, TurnId, limits,
 };
 
+use super::title;
+
 /// Deaths of its own run, or of its session while handling it, after which a turn is given up.
 const DEATHS: u32 = 3;
 
@@ -44,6 +46,14 @@ struct Active {
     attempt: u32,
     charged: u32,
     phase: Phase,
+    /// A person wants it to end, and its start is still being written.
+    unwanted: bool,
+}
+
+impl Active {
+    fn new(input: Input) -> Self {
+        Self { input, attempt: 1, charged: 0, phase: Phase::Starting, unwanted: false }
+    }
 }
 
 /// A run to be started.
@@ -64,6 +74,17 @@ pub(super) enum Submission {
     /// It is here already.
     Attach(Accepted),
     Write(Box<AcceptTurn>),
+}
+
+/// What follows from a wish to cancel.
+#[derive(Debug, PartialEq)]
+pub(super) enum Cancel {
+    /// Its end is to be written.
+    Now(Box<EndTurn>),
+    /// Its start is being written; its end follows as soon as that is done.
+    Soon,
+    /// Nothing runs.
+    Nothing,
 }
 
 /// What follows when something was written.
@@ -108,7 +129,7 @@ impl SessionState {
             let input = Input { turn: open.id, model: open.model, text: open.text, hash: open.body_hash };
             if open.state == TurnState::Running && state.active.is_none() {
                 let charged = open.charged + u32::from(crashed);
-                state.active = Some(Active { input, attempt: open.attempt, charged, phase: Phase::Starting });
+                state.active = Some(Active { attempt: open.attempt, charged, ..Active::new(input) });
             } else {
                 state.queue.push_back(input);
             }
@@ -137,7 +158,7 @@ impl SessionState {
             && let Some((turn, hash)) = self.last_input
             && hash == ask.body_hash
         {
-            return Ok(Submission::Attach(Accepted { turn, state: self.state_of(turn), attached: true }));
+            return self.repeat(turn, true).map(Submission::Attach);
         }
         if self.queue.len() + self.accepting.len() >= limits::QUEUED_TURNS + usize::from(self.active.is_none()) {
             let sentence = format!(
@@ -148,9 +169,9 @@ impl SessionState {
         }
         let input = Input { turn: ask.turn, model: ask.model.clone(), text: ask.text.clone(), hash: ask.body_hash };
         let start = self.active.is_none() && self.queue.is_empty() && self.accepting.is_empty();
-        let title = self.row.title.is_empty().then(|| title_of(&ask.text));
+        let title = self.row.title.is_empty().then(|| title::of(&ask.text));
         if start {
-            self.active = Some(Active { input: input.clone(), attempt: 1, charged: 0, phase: Phase::Starting });
+            self.active = Some(Active::new(input.clone()));
         } else {
             self.accepting.push_back(input);
         }
@@ -178,7 +199,7 @@ impl SessionState {
         let accepted = |state| Accepted { turn, state, attached: false };
         if self.active.as_ref().is_some_and(|active| active.input.turn == turn) {
             self.note_last(turn);
-            return (accepted(TurnState::Running), Follow { begin: self.begin(), write: None });
+            return (accepted(TurnState::Running), self.go(at));
         }
         if let Some(index) = self.accepting.iter().position(|input| input.turn == turn)
             && let Some(input) = self.accepting.remove(index)
@@ -199,9 +220,9 @@ impl SessionState {
     }
 
     /// The start or restart of the active turn is stored.
-    pub(super) fn started(&mut self, turn: TurnId) -> Follow {
+    pub(super) fn started(&mut self, turn: TurnId, at: Timestamp) -> Follow {
         let ours = self.active.as_ref().is_some_and(|active| active.input.turn == turn);
-        Follow { begin: if ours { self.begin() } else { None }, write: None }
+        if ours { self.go(at) } else { Follow::default() }
     }
 
     /// The run reported its end; `None` where that run is no longer wanted.
@@ -226,7 +247,7 @@ impl SessionState {
                 (TurnEnd::Failed { code: failure.code, message }, Vec::new())
             }
         };
-        self.end(end, steps, at)
+        self.end(end, steps, at).map(Write::End)
     }
 
     /// The run died: its turn begins again, or is given up. `None` where that run is no longer wanted.
@@ -239,10 +260,18 @@ impl SessionState {
         if active.charged >= DEATHS { Some(self.give_up(at)) } else { Some(self.restart(at)) }
     }
 
-    /// Cancels the running turn; `None` where nothing runs that could still be cancelled.
-    pub(super) fn cancel(&mut self, at: Timestamp) -> Option<(TurnId, Write)> {
-        let turn = self.active.as_ref().filter(|active| active.phase == Phase::Running)?.input.turn;
-        Some((turn, self.end(TurnEnd::Cancelled, Vec::new(), at)?))
+    /// Cancels the active turn.
+    pub(super) fn cancel(&mut self, at: Timestamp) -> Cancel {
+        match &mut self.active {
+            Some(active) if active.phase == Phase::Starting => {
+                active.unwanted = true;
+                Cancel::Soon
+            }
+            Some(active) if active.phase == Phase::Running => {
+                self.end(TurnEnd::Cancelled, Vec::new(), at).map_or(Cancel::Nothing, Cancel::Now)
+            }
+            _ => Cancel::Nothing,
+        }
     }
 
     /// The end of the active turn is stored, and with it the start of `next`.
@@ -255,8 +284,8 @@ impl SessionState {
         if let Some(next) = next {
             let position = self.queue.iter().position(|input| input.turn == next);
             if let Some(input) = position.and_then(|index| self.queue.remove(index)) {
-                self.active = Some(Active { input, attempt: 1, charged: 0, phase: Phase::Starting });
-                return Follow { begin: self.begin(), write: None };
+                self.active = Some(Active::new(input));
+                return self.go(at);
             }
         }
         Follow { begin: None, write: self.start_next(at) }
@@ -288,8 +317,17 @@ impl SessionState {
         self.active.is_none() && self.queue.is_empty() && self.accepting.is_empty()
     }
 
+    /// The answer to an input whose key names a turn already.
+    pub(super) fn repeat(&self, turn: TurnId, same_body: bool) -> Result<Accepted, Failure> {
+        if same_body {
+            return Ok(Accepted { turn, state: self.state_of(turn), attached: true });
+        }
+        let sentence = "This idempotency key was used for another message. Use a new key for a new message.";
+        Err(Failure::new(Code::IdempotencyConflict, sentence))
+    }
+
     /// Where a turn of this session stands, as far as is remembered: one that is not here has ended.
-    pub(super) fn state_of(&self, turn: TurnId) -> TurnState {
+    fn state_of(&self, turn: TurnId) -> TurnState {
         match &self.active {
             Some(active) if active.input.turn == turn => TurnState::Running,
             _ if self.queue.iter().chain(&self.accepting).any(|input| input.turn == turn) => TurnState::Queued,
@@ -301,6 +339,14 @@ impl SessionState {
         self.active.as_ref().is_some_and(|active| {
             active.input.turn == turn && active.attempt == attempt && active.phase == Phase::Running
         })
+    }
+
+    /// The start of the active turn is stored: its run begins, unless nobody wants it any more.
+    fn go(&mut self, at: Timestamp) -> Follow {
+        if self.active.as_ref().is_some_and(|active| active.unwanted) {
+            return Follow { begin: None, write: self.end(TurnEnd::Cancelled, Vec::new(), at).map(Write::End) };
+        }
+        Follow { begin: self.begin(), write: None }
     }
 
     fn begin(&mut self) -> Option<Begin> {
@@ -335,14 +381,15 @@ impl SessionState {
             "Answering this message crashed {DEATHS} times, so it is not tried again. The session goes on; the log has \
              the cause."
         );
-        self.end(TurnEnd::Failed { code: Code::Crashed, message }, Vec::new(), at).expect("only an active turn crashes")
+        let end = self.end(TurnEnd::Failed { code: Code::Crashed, message }, Vec::new(), at);
+        Write::End(end.expect("only an active turn crashes"))
     }
 
-    fn end(&mut self, end: TurnEnd, steps: Vec<EventBody>, at: Timestamp) -> Option<Write> {
+    fn end(&mut self, end: TurnEnd, steps: Vec<EventBody>, at: Timestamp) -> Option<Box<EndTurn>> {
         let active = self.active.as_mut()?;
         active.phase = Phase::Ending;
         let next = self.queue.front().map(|input| StartTurn { turn: input.turn, agent: self.row.agent.clone() });
-        Some(Write::End(Box::new(EndTurn {
+        Some(Box::new(EndTurn {
             session: self.row.id.clone(),
             epoch: self.epoch,
             turn: active.input.turn,
@@ -351,7 +398,7 @@ impl SessionState {
             steps,
             next,
             at,
-        })))
+        }))
     }
 
     /// Starts the first that waits, where nothing is active. What waits usually starts in the write that ends the turn
@@ -362,7 +409,7 @@ impl SessionState {
         }
         let input = self.queue.pop_front()?;
         let next = StartTurn { turn: input.turn, agent: self.row.agent.clone() };
-        self.active = Some(Active { input, attempt: 1, charged: 0, phase: Phase::Starting });
+        self.active = Some(Active::new(input));
         Some(Write::Start { session: self.row.id.clone(), epoch: self.epoch, next, at })
     }
 
@@ -387,16 +434,4 @@ impl SessionState {
             }
         }
     }
-}
-
-/// The first words of the first message.
-fn title_of(text: &str) -> String {
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line: String = line.chars().filter(|c| !c.is_control()).collect();
-    if line.chars().count() <= limits::TITLE_CHARS {
-        return line;
-    }
-    let cut: String = line.chars().take(limits::TITLE_CHARS).collect();
-    let whole = cut.rsplit_once(' ').map_or(cut.as_str(), |(whole, _)| whole);
-    format!("{whole}…")
 }

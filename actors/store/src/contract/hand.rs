@@ -116,7 +116,7 @@ impl Hand {
             text: format!("question {number}").into(),
             agent: self.agent.clone(),
             // A number that is even names a model of its own, so that both kinds are stored and read back.
-            model: (number % 2 == 0).then(|| "openai/gpt-5-mini".parse().expect("a valid model")),
+            model: number.is_multiple_of(2).then(|| "openai/gpt-5-mini".parse().expect("a valid model")),
             start,
             title: None,
             at: Timestamp(i64::from(number)),

@@ -23,7 +23,9 @@ pub async fn an_input_is_stored_once(store: Arc<dyn Store>) {
     let accept = hand.accept(1, true);
     let again = Outcome::Duplicate { turn: turn(1), same_body: true };
     let both = vec![Write::Accept(Box::new(accept.clone())), Write::Accept(Box::new(accept.clone()))];
+    assert_eq!(hand.store.known(&accept.inbox).await.expect("reads"), None);
     let outcomes = hand.commit(both).await;
+    assert_eq!(hand.store.known(&accept.inbox).await.expect("reads"), Some((turn(1), accept.body_hash)));
     assert!(matches!(outcomes[0], Ok(Outcome::Written(_))), "{outcomes:?}");
     assert_eq!(outcomes[1].as_ref().expect("answered"), &again, "in the same batch");
     let mut stale = accept;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::SqliteConnection;
-use mosaic_types::journal::{MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
+use mosaic_types::journal::{InboxKey, MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
 
@@ -102,6 +102,11 @@ impl Store for SqliteStore {
     fn events(&self, id: &SessionId, after: Seq, limit: Limit) -> Work<'_, Vec<SessionEvent>> {
         let id = id.clone();
         self.read(move |conn| read::events(conn, &id, after, limit))
+    }
+
+    fn known(&self, key: &InboxKey) -> Work<'_, Option<(TurnId, [u8; 32])>> {
+        let key = key.clone();
+        self.read(move |conn| read::known(conn, &key))
     }
 
     fn turn(&self, id: TurnId) -> Work<'_, Option<TurnRow>> {

@@ -5,15 +5,15 @@ mod lists;
 mod snapshot;
 
 use diesel::prelude::*;
-use mosaic_types::journal::{SessionRow, TurnRow};
+use mosaic_types::journal::{InboxKey, SessionRow, TurnRow};
 use mosaic_types::page::Limit;
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId};
 
 use super::writer::transaction;
 use crate::StoreError;
 use crate::rows::{self, EventRecord, SessionRecord, TurnRecord};
-use crate::schema::{events, sessions, turns};
-use crate::sql_types::Id;
+use crate::schema::{events, inbox, sessions, turns};
+use crate::sql_types::{Digest, Id};
 
 pub(super) use access::{owner, tokens};
 pub(super) use lists::{messages, sessions};
@@ -45,6 +45,16 @@ pub(super) fn events(
         .select(EventRecord::as_select())
         .load(conn)?;
     all(records)
+}
+
+pub(super) fn known(conn: &mut SqliteConnection, key: &InboxKey) -> Result<Option<(TurnId, [u8; 32])>, StoreError> {
+    let found = inbox::table
+        .find((&*key.channel, &*key.account, &*key.conversation, &*key.event))
+        .inner_join(turns::table.on(turns::id.eq(inbox::turn_id)))
+        .select((inbox::turn_id, turns::body_hash))
+        .get_result::<(Id, Digest)>(conn)
+        .optional()?;
+    Ok(found.map(|(turn, hash)| (turn.into(), hash.0)))
 }
 
 pub(super) fn turn(conn: &mut SqliteConnection, id: TurnId) -> Result<Option<TurnRow>, StoreError> {

@@ -1,0 +1,184 @@
+//! Carries out what the state decides: sends writes, hears their answers, starts runs.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use mosaic_messages::{Accepted, RunId};
+use mosaic_supervise::ChildExited;
+use mosaic_types::chat::Sampling;
+use mosaic_types::journal::{ChangeSession, EndTurn, Outcome, SessionRow, TurnEnd, Write};
+use mosaic_types::{Code, Failure, TurnId};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::Span;
+
+use super::actor::{LOAD_AGAIN, Reply, SessionActor};
+use super::state::{Begin, Follow, SessionState};
+use crate::agent::run::{Keeper, RunInput, RunOrder, Sink};
+
+/// What to do when a write is answered.
+pub(super) enum Then {
+    Accepted { turn: TurnId, title: Option<String>, reply: Reply<Accepted> },
+    Started { turn: TurnId },
+    Ended { end: TurnEnd, next: Option<TurnId>, turn: TurnId, cancelled: Vec<Reply<Option<TurnId>>> },
+    Changed { change: ChangeSession, reply: Reply<SessionRow> },
+}
+
+/// The run of the active turn; dropping it, by will or by death, ends the run.
+pub(super) struct Running {
+    pub(super) run: RunId,
+    pub(super) turn: TurnId,
+    pub(super) attempt: u32,
+    _lease: DropGuard,
+}
+
+impl SessionActor {
+    pub(super) fn write(&mut self, write: Write, then: Then, ctx: &mut Context<Self>) {
+        let doors = self.doors.clone();
+        let work = async move { doors.commit(write).await };
+        ctx.spawn(work.into_actor(self).map(move |outcome, actor, ctx| actor.written(outcome, then, ctx)));
+    }
+
+    fn written(&mut self, outcome: Result<Outcome, Failure>, then: Then, ctx: &mut Context<Self>) {
+        let at = self.doors.outside.now();
+        // A write that was sent before a reload is answered after it: its outcome is in what was loaded.
+        let Some(state) = &mut self.state else { return then.refuse(&outcome) };
+        match (outcome, then) {
+            (Ok(Outcome::Written(events)), then) => {
+                self.doors.hub.publish(&self.id, events);
+                let follow = match then {
+                    Then::Accepted { turn, title, reply } => {
+                        let (accepted, follow) = state.accepted(turn, title, at);
+                        let _ = reply.send(Ok(accepted));
+                        follow
+                    }
+                    Then::Started { turn } => state.started(turn, at),
+                    Then::Ended { end, next, turn, cancelled } => {
+                        let told = (end == TurnEnd::Cancelled).then_some(turn);
+                        cancelled.into_iter().for_each(|reply| drop(reply.send(Ok(told))));
+                        state.ended(&end, next, at)
+                    }
+                    Then::Changed { change, reply } => {
+                        let _ = reply.send(Ok(state.changed(&change)));
+                        Follow::default()
+                    }
+                };
+                self.follow(follow, ctx);
+            }
+            (Ok(Outcome::Duplicate { turn: first, same_body }), Then::Accepted { turn, reply, .. }) => {
+                let _ = reply.send(state.repeat(first, same_body));
+                let follow = state.not_accepted(turn, at);
+                self.spans.remove(&turn);
+                self.follow(follow, ctx);
+            }
+            // The store refused, or the writer was too busy to take it: nothing was changed.
+            (Err(failure), Then::Accepted { turn, reply, .. })
+                if matches!(failure.code, Code::Storage | Code::Busy) =>
+            {
+                let _ = reply.send(Err(failure));
+                let follow = state.not_accepted(turn, at);
+                self.spans.remove(&turn);
+                self.follow(follow, ctx);
+            }
+            // Somebody else took the session over, it was deleted, or it is not known what was written: start afresh.
+            (outcome, then) => {
+                tracing::warn!(session.id = %self.id, ?outcome, "a write was not carried out; the session is read anew");
+                then.refuse(&outcome);
+                self.reload(ctx);
+            }
+        }
+    }
+
+    pub(super) fn follow(&mut self, follow: Follow, ctx: &mut Context<Self>) {
+        if let Some(begin) = follow.begin {
+            self.begin(begin, ctx);
+        }
+        match follow.write {
+            Some(Write::Start { session, epoch, next, at }) => {
+                let then = Then::Started { turn: next.turn };
+                self.write(Write::Start { session, epoch, next, at }, then, ctx);
+            }
+            Some(Write::Restart(restart)) => {
+                let then = Then::Started { turn: restart.turn };
+                self.write(Write::Restart(restart), then, ctx);
+            }
+            Some(Write::End(end)) => self.write_end(end, ctx),
+            Some(_) | None => {}
+        }
+        if self.state.as_ref().is_some_and(SessionState::is_idle) {
+            self.busy = None;
+            self.cancelling.drain(..).for_each(|reply| drop(reply.send(Ok(None))));
+        }
+    }
+
+    pub(super) fn write_end(&mut self, end: Box<EndTurn>, ctx: &mut Context<Self>) {
+        self.running = None;
+        self.doors.hub.hush(&self.id);
+        self.spans.remove(&end.turn);
+        let then = Then::Ended {
+            end: end.end.clone(),
+            next: end.next.as_ref().map(|next| next.turn),
+            turn: end.turn,
+            cancelled: std::mem::take(&mut self.cancelling),
+        };
+        self.write(Write::End(end), then, ctx);
+    }
+
+    fn begin(&mut self, begin: Begin, ctx: &mut Context<Self>) {
+        let Begin { turn, attempt, agent, model, dialogue } = begin;
+        let (run, lease) = (self.doors.agents.next_run(), CancellationToken::new());
+        let keeper = Keeper {
+            turn,
+            attempt,
+            told: ctx.address().recipient(),
+            watcher: ctx.address().recipient::<ChildExited>(),
+            lease: lease.clone(),
+        };
+        let profile = self.doors.agents.profile(&agent);
+        let order = RunOrder {
+            run,
+            input: RunInput::Dialogue(dialogue),
+            model,
+            tools: Arc::default(),
+            sampling: Sampling {
+                temperature: profile.as_ref().and_then(|profile| profile.temperature),
+                max_tokens: profile.as_ref().and_then(|profile| profile.max_output_tokens),
+                ..Sampling::default()
+            },
+            stream: true,
+            sink: Sink::Session { hub: self.doors.hub.clone(), session: self.id.clone(), turn, attempt },
+            outside: self.doors.outside.clone(),
+            keeper: Some(keeper),
+            span: self.spans.get(&turn).cloned().unwrap_or_else(Span::none),
+        };
+        self.running = Some(Running { run, turn, attempt, _lease: lease.drop_guard() });
+        self.busy.get_or_insert_with(|| self.doors.work.begin());
+        let (agents, providers) = (self.doors.agents.clone(), self.doors.providers.clone());
+        let work = async move { agents.run(&agent, providers, order).await };
+        ctx.spawn(work.into_actor(self).map(move |started, actor, ctx| {
+            if let Err(failure) = started {
+                actor.run_ended(turn, attempt, Err(failure), ctx);
+            }
+        }));
+    }
+}
+
+impl Then {
+    /// Tells whoever waits that it is not known, or not so.
+    fn refuse(self, outcome: &Result<Outcome, Failure>) {
+        let failure = match outcome {
+            Err(failure) => failure.clone(),
+            Ok(_) => {
+                let sentence = "The session was taken over or deleted meanwhile. Send the same request again.";
+                Failure::new(Code::Unavailable, sentence).after(LOAD_AGAIN)
+            }
+        };
+        match self {
+            Self::Accepted { reply, .. } => drop(reply.send(Err(failure))),
+            Self::Ended { cancelled, .. } => {
+                cancelled.into_iter().for_each(|reply| drop(reply.send(Err(failure.clone()))));
+            }
+            Self::Changed { reply, .. } => drop(reply.send(Err(failure))),
+            Self::Started { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `mosaic chat`: one turn, its answer streamed to stdout.
+//!
+//! With a daemon in reach it is one of the daemon's clients; with none, it opens the house in this process for as long
+//! as the turn takes.
+
+mod place;
+mod voice;
+
+use std::io::{IsTerminal, Read};
+use std::pin::Pin;
+use std::time::Duration;
+
+use clap::Args;
+use futures_util::StreamExt;
+use mosaic_types::{SessionId, limits};
+
+use super::client::Events;
+use super::output::note;
+use super::reach::Reach;
+use super::{CliError, Common};
+use place::{Here, Place};
+use voice::Voice;
+
+/// After Ctrl-C, for so long the cancelled turn may take to say that it ended.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Args)]
+pub(super) struct Chat {
+    /// What to say; without it, or with -, stdin is read to its end
+    message: Option<String>,
+    /// Go on in this session
+    #[arg(long, value_name = "ID", conflicts_with = "continue_last")]
+    session: Option<String>,
+    /// Go on in the session that was used last
+    #[arg(long = "continue", short = 'c')]
+    continue_last: bool,
+    /// The agent that answers, in a new session
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["session", "continue_last"])]
+    agent: Option<String>,
+}
+
+pub(super) async fn run(common: Common, chat: Chat) -> Result<(), CliError> {
+    let text = chat.text()?;
+    let place = match Reach::find(&common).await? {
+        Reach::Daemon(client) => Place::Daemon(client),
+        Reach::Alone(lock) => Place::Here(Box::new(Here::open(&common, lock).await?)),
+    };
+    let session = place.session(&chat).await?;
+    let events = place.submit(&session, &text).await?;
+    let told = tell(&common, &place, &session, events).await;
+    if let Place::Here(here) = &place {
+        here.app.stop().await;
+    }
+    told
+}
+
+impl Chat {
+    fn text(&self) -> Result<String, CliError> {
+        let text = match self.message.as_deref() {
+            Some("-") | None => {
+                if std::io::stdin().is_terminal() {
+                    note("Write your message, then press Ctrl-D on an empty line.");
+                }
+                let mut bytes = Vec::new();
+                // One byte more than can be allowed tells "too long" from "just fits".
+                let most = limits::TEXT_CHARS as u64 * 4 + 1;
+                let read = std::io::stdin().lock().take(most).read_to_end(&mut bytes);
+                read.map_err(|error| CliError::Failed(format!("cannot read stdin: {error}")))?;
+                String::from_utf8(bytes).map_err(|_| CliError::Failed("stdin is not UTF-8 text.".to_owned()))?
+            }
+            Some(text) => text.to_owned(),
+        };
+        let text = text.trim_end().to_owned();
+        if text.trim().is_empty() {
+            return Err(CliError::Usage("there is no message: pass one, or pipe one in.".to_owned()));
+        }
+        if text.chars().count() > limits::TEXT_CHARS {
+            return Err(CliError::Usage(format!("a message has at most {} characters.", limits::TEXT_CHARS)));
+        }
+        Ok(text)
+    }
+}
+
+/// Prints the turn until it ends; Ctrl-C cancels it.
+async fn tell(common: &Common, place: &Place, session: &SessionId, mut events: Events) -> Result<(), CliError> {
+    let mut voice = Voice::new(common.json);
+    let interrupt = tokio::signal::ctrl_c();
+    let mut interrupt: Pin<Box<dyn Future<Output = _>>> = Box::pin(interrupt);
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(event) => {
+                    if let Some(end) = voice.hear(&event?)? {
+                        return end;
+                    }
+                    // A daemon ends the turn by itself; here it ends only if we stay.
+                    if voice.deaf && matches!(place, Place::Daemon(_)) {
+                        return Err(CliError::Enough);
+                    }
+                }
+                None => return Err(CliError::Unavailable("the events ended before the turn did.".to_owned())),
+            },
+            _ = &mut interrupt => {
+                interrupt = Box::pin(std::future::pending());
+                let cancelled = tokio::time::timeout(CANCEL_PATIENCE, place.cancel(session)).await;
+                if !matches!(cancelled, Ok(Ok(_))) {
+                    voice.break_line()?;
+                    return Err(CliError::Failed("the daemon did not confirm that the turn is cancelled.".to_owned()));
+                }
+            }
+        }
+    }
+}

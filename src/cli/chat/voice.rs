@@ -1,0 +1,80 @@
+//! What a person reads of a turn.
+
+use mosaic_types::{EventBody, Failure, SessionEvent};
+
+use super::super::CliError;
+use super::super::output::{for_terminal, note, print};
+
+/// Says a turn's events on stdout.
+pub(super) struct Voice {
+    json: bool,
+    at_line_start: bool,
+    /// Stdout was closed by whoever read it.
+    pub(super) deaf: bool,
+}
+
+impl Voice {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json, at_line_start: true, deaf: false }
+    }
+
+    /// `Some` at the end of the turn: how it went.
+    pub(super) fn hear(&mut self, event: &SessionEvent) -> Result<Option<Result<(), CliError>>, CliError> {
+        if self.json {
+            let line = serde_json::to_string(event).map_err(|error| CliError::Failed(error.to_string()))?;
+            self.print(&format!("{line}\n"))?;
+        }
+        match &event.body {
+            EventBody::TurnDelta { text, .. } if !self.json => {
+                let text = for_terminal(text);
+                self.at_line_start = text.ends_with('\n');
+                self.print(&text)?;
+            }
+            EventBody::StepFinished { name, ok: false, .. } if !self.json => {
+                self.break_line()?;
+                note(&format!("{} did not answer.", for_terminal(name)));
+            }
+            EventBody::TurnRestarted { .. } if !self.json => {
+                self.break_line()?;
+                note("The answer was cut off; it begins again.");
+            }
+            EventBody::TurnFinished(_) => {
+                self.break_line()?;
+                return Ok(Some(Ok(())));
+            }
+            EventBody::TurnFailed { code, message } => {
+                self.break_line()?;
+                let error: CliError = Failure::new(*code, message.clone()).into();
+                return Ok(Some(Err(if self.json { CliError::Told } else { error })));
+            }
+            EventBody::TurnCancelled {} => {
+                self.break_line()?;
+                note("Cancelled.");
+                return Ok(Some(Err(CliError::Told)));
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    pub(super) fn break_line(&mut self) -> Result<(), CliError> {
+        if !self.json && !self.at_line_start {
+            self.at_line_start = true;
+            self.print("\n")?;
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, text: &str) -> Result<(), CliError> {
+        if self.deaf {
+            return Ok(());
+        }
+        match print(text) {
+            Err(CliError::Enough) => {
+                self.deaf = true;
+                Ok(())
+            }
+            done => done,
+        }
+    }
+}
