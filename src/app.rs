@@ -7,7 +7,8 @@ use mosaic_providers::{ProviderSpec, registry};
 use mosaic_runtime::provider::{ModelFacts, ProviderSettings};
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Arbiters, Doors, Hub, Providers, RouterActor, SessionActor, Sessions, Work, WriterActor,
+    AgentProfile, Agents, Arbiters, Doors, Hub, Leases, Providers, RouterActor, SessionActor, Sessions, Work,
+    WriterActor,
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor};
@@ -71,8 +72,16 @@ impl App {
         let providers = Providers::start(&provider_family, providers);
         let profiles = profiles(config, &first);
         let agents = Agents::start(&agent_family, profiles, Some(config.default_agent.clone()));
-        let doors =
-            Arc::new(Doors { outside, store, writer, hub: Hub::default(), agents, providers, work: Work::default() });
+        let doors = Arc::new(Doors {
+            outside,
+            store,
+            writer,
+            hub: Hub::default(),
+            leases: Leases::default(),
+            agents,
+            providers,
+            work: Work::default(),
+        });
         let arbiters = Arc::new(Arbiters::start(config.gateway.workers));
         let sessions = sessions(session_family.clone(), &doors, &arbiters, &config.session);
         let (routed, woken) = (doors.clone(), sessions.clone());

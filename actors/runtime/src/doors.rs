@@ -11,6 +11,7 @@ use mosaic_types::{Code, Failure, Outside};
 use crate::agent::Agents;
 use crate::drain::Work;
 use crate::events::Hub;
+use crate::lease::Leases;
 use crate::provider::Providers;
 use crate::writer::WriterActor;
 
@@ -24,6 +25,8 @@ pub struct Doors {
     pub hub: Hub,
     pub agents: Agents,
     pub providers: Providers,
+    /// Which sessions a run holds.
+    pub leases: Leases,
     pub work: Work,
 }
 

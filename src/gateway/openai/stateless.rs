@@ -124,6 +124,7 @@ pub(super) async fn answer(gate: &Gate, target: Target, mut wish: Completion) ->
         sink: Sink::Caller(pieces),
         outside: gate.doors.outside.clone(),
         keeper: None,
+        lease: None,
         span: tracing::debug_span!("completion", model = %wish.model),
     };
     agents.run(&agent, gate.doors.providers.clone(), order).await?;

@@ -28,7 +28,7 @@ pub(super) struct Running {
     pub(super) run: RunId,
     pub(super) turn: TurnId,
     pub(super) attempt: u32,
-    _lease: DropGuard,
+    _wanted: DropGuard,
 }
 
 impl SessionActor {
@@ -125,16 +125,16 @@ impl SessionActor {
 
     fn begin(&mut self, begin: Begin, ctx: &mut Context<Self>) {
         let Begin { turn, attempt, agent, model, dialogue } = begin;
-        let (run, lease) = (self.doors.agents.next_run(), CancellationToken::new());
+        let (run, wanted) = (self.doors.agents.next_run(), CancellationToken::new());
         let keeper = Keeper {
             turn,
             attempt,
             told: ctx.address().recipient(),
             watcher: ctx.address().recipient::<ChildExited>(),
-            lease: lease.clone(),
+            wanted: wanted.clone(),
         };
         let profile = self.doors.agents.profile(&agent);
-        let order = RunOrder {
+        let mut order = RunOrder {
             run,
             input: RunInput::Dialogue(dialogue),
             model,
@@ -148,12 +148,18 @@ impl SessionActor {
             sink: Sink::Session { hub: self.doors.hub.clone(), session: self.id.clone(), turn, attempt },
             outside: self.doors.outside.clone(),
             keeper: Some(keeper),
+            lease: None,
             span: self.spans.get(&turn).cloned().unwrap_or_else(Span::none),
         };
-        self.running = Some(Running { run, turn, attempt, _lease: lease.drop_guard() });
+        self.running = Some(Running { run, turn, attempt, _wanted: wanted.drop_guard() });
         self.busy.get_or_insert_with(|| self.doors.work.begin());
-        let (agents, providers) = (self.doors.agents.clone(), self.doors.providers.clone());
-        let work = async move { agents.run(&agent, providers, order).await };
+        let (doors, id) = (self.doors.clone(), self.id.clone());
+        let work = async move {
+            // The run before this one was told to end; until it has, it may still speak to its provider.
+            doors.leases.vacant(&id).await;
+            order.lease = Some(doors.leases.take(&id));
+            doors.agents.run(&agent, doors.providers.clone(), order).await
+        };
         ctx.spawn(work.into_actor(self).map(move |started, actor, ctx| {
             if let Err(failure) = started {
                 actor.run_ended(turn, attempt, Err(failure), ctx);

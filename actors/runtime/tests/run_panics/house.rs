@@ -9,7 +9,7 @@ use mosaic_runtime::events::Interest;
 use mosaic_runtime::provider::ProviderSettings;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Arbiters, Doors, Hub, Providers, Reader, RouterActor, SessionActor, Sessions, Work,
+    AgentProfile, Agents, Arbiters, Doors, Hub, Leases, Providers, Reader, RouterActor, SessionActor, Sessions, Work,
     WriterActor,
 };
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor};
@@ -84,7 +84,16 @@ impl House {
         };
         let agents = Agents::start(&agent_family, vec![profile], Some(agent));
         let (hub, work) = (Hub::default(), Work::default());
-        let doors = Arc::new(Doors { outside: outside.clone(), store, writer, hub, agents, providers, work });
+        let doors = Arc::new(Doors {
+            outside: outside.clone(),
+            store,
+            writer,
+            hub,
+            leases: Leases::default(),
+            agents,
+            providers,
+            work,
+        });
         let arbiters = Arc::new(Arbiters::start(2));
         let (lent, placed) = (doors.clone(), arbiters.clone());
         let sessions: Sessions = Family::new(

@@ -111,6 +111,7 @@ async fn a_stateless_caller_sees_that_its_run_died() {
             sink,
             outside: house.doors.outside.clone(),
             keeper: None,
+            lease: None,
             span: tracing::Span::none(),
         };
         let mut lives = Vec::new();

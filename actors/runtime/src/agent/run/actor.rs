@@ -12,6 +12,7 @@ use tracing::Instrument;
 use super::call::{self, RunOrder};
 use super::sink::{Piece, Sink};
 use crate::agent::AgentProfile;
+use crate::lease::Lease;
 use crate::provider::Providers;
 
 /// The session that asked for a run.
@@ -23,23 +24,26 @@ pub struct Keeper {
     /// Hears that it died.
     pub watcher: Recipient<ChildExited>,
     /// Is cancelled when the session lets go of the run, by will or by death.
-    pub lease: CancellationToken,
+    pub wanted: CancellationToken,
 }
 
 /// One run of an agent.
 pub struct RunActor {
     work: Option<(Arc<AgentProfile>, Providers, RunOrder)>,
+    /// Dropped with the actor, not with its work.
+    _lease: Option<Lease>,
     _tether: Tether,
 }
 
 impl RunActor {
     /// Starts a run on this thread's arbiter.
-    pub(crate) fn begin(profile: Arc<AgentProfile>, providers: Providers, order: RunOrder, tether: Tether) {
+    pub(crate) fn begin(profile: Arc<AgentProfile>, providers: Providers, mut order: RunOrder, tether: Tether) {
         let tether = match &order.keeper {
             Some(keeper) => tether.watched_by(keeper.watcher.clone()),
             None => tether,
         };
-        Self { work: Some((profile, providers, order)), _tether: tether }.start();
+        let lease = order.lease.take();
+        Self { work: Some((profile, providers, order)), _lease: lease, _tether: tether }.start();
     }
 }
 
@@ -51,11 +55,11 @@ impl Actor for RunActor {
         let keeper = order.keeper.take();
         let span = tracing::debug_span!(parent: &order.span, "agent.run", agent.name = %profile.name);
         let work = async move {
-            let lease = keeper.as_ref().map(|keeper| keeper.lease.clone());
+            let wanted = keeper.as_ref().map(|keeper| keeper.wanted.clone());
             let caller = order.sink.clone();
             tokio::select! {
                 biased;
-                () = unwanted(lease, &caller) => {}
+                () = unwanted(wanted, &caller) => {}
                 result = call::run(&profile, &providers, &mut order) => {
                     if let Some(result) = result {
                         report(keeper, &order.sink, result).await;
@@ -69,9 +73,9 @@ impl Actor for RunActor {
 supervised!(RunActor);
 
 /// Resolves when nobody wants the answer any more.
-async fn unwanted(lease: Option<CancellationToken>, sink: &Sink) {
-    match (lease, sink) {
-        (Some(lease), _) => lease.cancelled().await,
+async fn unwanted(wanted: Option<CancellationToken>, sink: &Sink) {
+    match (wanted, sink) {
+        (Some(wanted), _) => wanted.cancelled().await,
         (None, Sink::Caller(caller)) => caller.closed().await,
         (None, Sink::Session { .. }) => std::future::pending().await,
     }

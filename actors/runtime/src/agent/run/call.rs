@@ -21,6 +21,7 @@ use super::prompt;
 use super::sink::{Left, Sink};
 use crate::agent::AgentProfile;
 use crate::doors::unreached;
+use crate::lease::Lease;
 use crate::provider::{ProviderHandle, Providers};
 
 /// The dialogue to answer.
@@ -45,6 +46,8 @@ pub struct RunOrder {
     pub outside: Outside,
     /// Who is told of the end, and what ends the run early.
     pub keeper: Option<Keeper>,
+    /// The run's hold of its session, kept for as long as it lives.
+    pub lease: Option<Lease>,
     pub span: Span,
 }
 
