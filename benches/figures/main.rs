@@ -9,14 +9,20 @@ mod calls;
 mod hop;
 mod report;
 mod start;
+mod supervise;
 mod turns;
 
 use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 4] =
-    [("calls", calls::measure), ("turns", turns::measure), ("hop", hop::measure), ("start", start::measure)];
+const PARTS: [Part; 5] = [
+    ("supervise", supervise::measure),
+    ("calls", calls::measure),
+    ("turns", turns::measure),
+    ("hop", hop::measure),
+    ("start", start::measure),
+];
 
 fn main() {
     // Cargo passes `--bench`; whatever else is there names the parts that are wanted.
