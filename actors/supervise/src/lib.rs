@@ -47,8 +47,15 @@
 
 mod budget;
 mod control;
+mod duty;
 mod family;
+mod gauge;
 mod link;
+mod nest;
+mod parcel;
+mod parent;
+mod roll;
+mod scope;
 mod spec;
 mod state;
 mod supervisor;
@@ -57,12 +64,17 @@ mod tree;
 
 pub use budget::{Backoff, Budget, Window};
 pub use control::{Control, Supervised, obey};
+pub use duty::{Duty, Names, on_duty};
 pub use family::Family;
 pub use link::{Link, LinkError, Mailbox, Presence};
-pub use spec::{Birth, ChildSpec, Restart};
-pub use supervisor::{Parent, Scope, Supervisor};
-pub use tether::{ChildExited, ChildId, Exit, Tether};
-pub use tree::{ChildState, ChildView, GetTree};
+pub use nest::{SUPERVISOR_STOPS_WITHIN, SupervisorSpec};
+pub use parcel::Parcel;
+pub use parent::Parent;
+pub use scope::{Scope, Strategy};
+pub use spec::{Birth, ChildSpec, Restart, STOP_WITHIN};
+pub use supervisor::Supervisor;
+pub use tether::{ChildExited, ChildId, Exit, Label, Tether};
+pub use tree::{ChildState, ChildView, GetTree, Household, Kind};
 
 #[cfg(test)]
 mod tests;
