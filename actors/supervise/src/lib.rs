@@ -77,4 +77,6 @@ pub use tether::{ChildExited, ChildId, Exit, Label, Tether};
 pub use tree::{ChildState, ChildView, GetTree, Household, Kind};
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

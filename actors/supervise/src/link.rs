@@ -177,6 +177,17 @@ impl<A: Supervised> Link<A> {
         self.with_addr(|addr| self.request(addr, message, None)).await?.await.map_err(|_| LinkError::Died)
     }
 
+    /// As [`urge`](Self::urge), of the child of this moment: one that restarts is not waited for.
+    pub(crate) async fn urge_now<M>(&self, message: M) -> Result<M::Result, LinkError>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        self.now(|addr| self.request(addr, message, None))?.await.map_err(|_| LinkError::Died)
+    }
+
     /// Tells without waiting.
     ///
     /// # Errors

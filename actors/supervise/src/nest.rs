@@ -8,7 +8,6 @@ use actix::ArbiterHandle;
 use crate::control::Supervised;
 use crate::link::{Link, Mailbox};
 use crate::parent::Parent;
-use crate::roll::Roll;
 use crate::scope::{Scope, Strategy};
 use crate::spec::{ChildSpec, Restart};
 use crate::supervisor::{Above, Supervisor};
@@ -101,10 +100,9 @@ impl Parent {
     /// Takes in a supervisor and starts it; the handle is good at once.
     pub fn adopt_supervisor(&self, spec: SupervisorSpec) -> Parent {
         let SupervisorSpec { name, scope, strategy, restart, stop_within, seed, arbiter, parent } = spec;
-        let roll: Arc<Roll> = parent.roll().clone();
-        let called = name.clone();
+        let (called, own) = (name.clone(), parent.clone());
         let mut child = ChildSpec::new(name, restart, Mailbox::default(), move |birth| {
-            Supervisor::new(called.clone(), scope, strategy, seed, roll.clone(), Above::Parent(birth.tether))
+            Supervisor::new(called.clone(), scope, strategy, seed, &own, Above::Parent(birth.tether))
         })
         .stop_within(stop_within)
         .reached_by(parent.link().clone());

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::control::{Control, Supervised};
 use crate::link::{Link, LinkError, Mailbox};
-use crate::roll::{Entry, OnGone, Roll};
+use crate::roll::{OnGone, Roll};
 use crate::spec::ChildSpec;
 use crate::supervisor::Supervisor;
 use crate::tree::{ChildState, ChildView, GetTree, Household, Kind};
@@ -82,7 +82,7 @@ impl Parent {
 
     fn enter<A: Supervised>(&self, spec: ChildSpec<A>, kept: bool, on_gone: Option<OnGone>) {
         let kept = kept && spec.recurs();
-        self.roll.add(Entry { recipe: Box::new(spec), kept, on_gone });
+        self.roll.add(Box::new(spec), kept, on_gone);
         // One that is between two lives finds the roll when it starts.
         let _ = self.link.control(Admit);
     }
@@ -112,7 +112,7 @@ impl Parent {
 
     /// The supervisor's own side of the tree; `None` where it does not live or does not answer in time.
     pub(crate) async fn household(&self) -> Option<Household> {
-        tokio::time::timeout(TREE_PATIENCE, self.link.urge(GetTree)).await.ok()?.ok()
+        tokio::time::timeout(TREE_PATIENCE, self.link.urge_now(GetTree)).await.ok()?.ok()
     }
 
     /// Passes an order to the child of that name, or to one below it: `providers/ollama`. `false` where there is none
@@ -120,7 +120,7 @@ impl Parent {
     pub async fn order(&self, child: &str, order: Control) -> bool {
         // Boxed, because a supervisor asks the next one in turn.
         let asked: std::pin::Pin<Box<dyn Future<Output = Result<bool, LinkError>> + Send>> =
-            Box::pin(self.link.urge(Order { child: child.into(), order }));
+            Box::pin(self.link.urge_now(Order { child: child.into(), order }));
         asked.await.unwrap_or(false)
     }
 

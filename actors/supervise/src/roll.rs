@@ -3,12 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::spec::{Absence, Recipe};
+use crate::tether::ChildId;
 
 /// Called when a child has ended for good.
 pub(crate) type OnGone = Box<dyn Fn() + Send + Sync>;
 
 /// A recipe, and whether it belongs to the supervisor's place or to one life of it.
 pub(crate) struct Entry {
+    /// The same over all lives of the supervisor.
+    pub(crate) id: ChildId,
     pub(crate) recipe: Box<dyn Recipe>,
     /// A reborn supervisor starts it again. What a [`Family`](crate::Family) opened is not kept: the next who asks for
     /// it opens it afresh.
@@ -27,7 +30,10 @@ impl Entry {
 
     /// Its supervisor ended: what is kept is `absence`, the rest is gone.
     pub(crate) fn left(&self, absence: Absence) {
-        if self.kept { self.recipe.set(absence) } else { self.gone() }
+        match absence {
+            Absence::Restarting | Absence::Down(_) if self.kept => self.recipe.set(absence),
+            _ => self.gone(),
+        }
     }
 }
 
@@ -36,7 +42,9 @@ struct Names {
     kept: Vec<Arc<Entry>>,
     /// Adopted, and not yet taken in by the supervisor.
     new: Vec<Arc<Entry>>,
-    closed: bool,
+    entered: u64,
+    /// Set when there will be no supervisor any more: what its children are then.
+    closed: Option<Absence>,
 }
 
 /// What a supervisor's children are made of, over all its lives. Shared by the supervisor, its recipe, and every
@@ -48,9 +56,11 @@ pub(crate) struct Roll {
 
 impl Roll {
     /// Takes in a recipe for the supervisor to find; gone at once where there will be no supervisor any more.
-    pub(crate) fn add(&self, entry: Entry) {
+    pub(crate) fn add(&self, recipe: Box<dyn Recipe>, kept: bool, on_gone: Option<OnGone>) {
         let mut names = self.names();
-        if names.closed {
+        names.entered += 1;
+        let entry = Entry { id: ChildId(names.entered), recipe, kept, on_gone };
+        if names.closed.is_some() {
             drop(names);
             return entry.gone();
         }
@@ -59,9 +69,8 @@ impl Roll {
 
     /// What a new life begins with, the oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
-        let fresh = self.fresh();
         let mut all = self.names().kept.clone();
-        all.extend(fresh.into_iter().filter(|entry| !entry.kept));
+        all.extend(self.fresh());
         all
     }
 
@@ -78,28 +87,35 @@ impl Roll {
         self.names().kept.retain(|kept| !Arc::ptr_eq(kept, entry));
     }
 
-    /// Tells the links of all that is kept why it is not there; where it is gone, there is no more to come.
-    pub(crate) fn set(&self, absence: &Absence) {
-        if matches!(absence, Absence::Gone) {
-            return self.close(absence);
-        }
-        let kept = self.names().kept.clone();
-        kept.iter().for_each(|entry| entry.left(absence.clone()));
+    /// What its children are when a supervisor has ended: on their way back, unless there is no way back.
+    pub(crate) fn verdict(&self) -> Absence {
+        self.names().closed.clone().unwrap_or(Absence::Restarting)
     }
 
-    /// Tells all why they are not there, now and for ever.
-    pub(crate) fn close(&self, absence: &Absence) {
+    /// Says why there is no supervisor, and where `tell` tells the links of all that is kept. Where it is gone, there is
+    /// no more to come.
+    pub(crate) fn set(&self, absence: &Absence, tell: bool) {
         let mut names = self.names();
-        names.closed = true;
-        let mut all = names.kept.clone();
-        all.append(&mut names.new);
-        drop(names);
-        for entry in all {
-            match absence {
-                Absence::Gone => entry.gone(),
-                absence => entry.left(absence.clone()),
-            }
+        let mut all = Vec::new();
+        if matches!(absence, Absence::Gone) {
+            names.closed = Some(absence.clone());
+            all.append(&mut names.new);
         }
+        if tell {
+            all.extend(names.kept.iter().cloned());
+        }
+        drop(names);
+        all.iter().for_each(|entry| entry.left(absence.clone()));
+    }
+
+    /// The root has ended: `absence` is the last word.
+    pub(crate) fn close(&self, absence: &Absence) {
+        self.set(absence, true);
+        let mut names = self.names();
+        names.closed = Some(absence.clone());
+        let late = std::mem::take(&mut names.new);
+        drop(names);
+        late.iter().for_each(|entry| entry.left(absence.clone()));
     }
 
     fn names(&self) -> MutexGuard<'_, Names> {

@@ -1,7 +1,7 @@
 //! The recipe of a child.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use actix::ArbiterHandle;
@@ -47,6 +47,8 @@ pub struct ChildSpec<A: Actor> {
     arbiter: Option<ArbiterHandle>,
     pub(crate) link: Link<A>,
     lives: AtomicU64,
+    /// Of the present life, or the last.
+    breath: Mutex<Weak<()>>,
     /// Where the child is a supervisor: the handle on it.
     pub(crate) family: Option<Parent>,
 }
@@ -67,6 +69,7 @@ impl<A: Supervised> ChildSpec<A> {
             arbiter: None,
             link: Link::vacant(mailbox),
             lives: AtomicU64::new(0),
+            breath: Mutex::default(),
             family: None,
         }
     }
@@ -103,6 +106,8 @@ pub(crate) trait Recipe: Send + Sync {
     fn stop_within(&self) -> Duration;
     /// Lives so far, under whichever supervisor.
     fn lives(&self) -> u64;
+    /// Whether its last life has not ended.
+    fn breathes(&self) -> bool;
     fn start(&self, birth: Birth);
     fn set(&self, absence: Absence);
     fn control(&self, order: Control) -> bool;
@@ -137,7 +142,14 @@ impl<A: Supervised> Recipe for ChildSpec<A> {
         self.lives.load(Ordering::Relaxed)
     }
 
+    fn breathes(&self) -> bool {
+        self.breath.lock().unwrap_or_else(PoisonError::into_inner).strong_count() > 0
+    }
+
     fn start(&self, mut birth: Birth) {
+        let breath = Arc::new(());
+        *self.breath.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&breath);
+        birth.tether.breathe(breath);
         self.lives.store(birth.incarnation, Ordering::Relaxed);
         let factory = self.factory.clone();
         let capacity = self.link.mailbox().capacity;
@@ -153,7 +165,8 @@ impl<A: Supervised> Recipe for ChildSpec<A> {
 
     fn set(&self, absence: Absence) {
         if let Some(family) = &self.family {
-            family.roll().set(&absence);
+            // One that still lives stops its children itself, and says so to them then.
+            family.roll().set(&absence, !self.breathes());
         }
         self.link.set(match absence {
             Absence::Restarting => Presence::Restarting,

@@ -1,6 +1,6 @@
 //! What a supervisor decides, without doing any of it: what happened goes in, [`Effect`]s come out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,7 +94,8 @@ pub(crate) struct State {
     dice: Dice,
     shared: Window,
     pub(crate) children: BTreeMap<ChildId, Kin>,
-    next: u64,
+    /// Children whose last life is waited for; empty once they are taken in.
+    late: BTreeSet<ChildId>,
     phase: Phase,
     regroups: u64,
 }
@@ -108,7 +109,7 @@ impl State {
             dice: Dice::new(seed),
             shared: Window::default(),
             children: BTreeMap::new(),
-            next: 1,
+            late: BTreeSet::new(),
             phase: Phase::Running,
             regroups: 0,
         }
@@ -122,35 +123,40 @@ impl State {
         self.scope
     }
 
+    /// Before any child is taken in: this one's last life, under the last life of this supervisor, has not ended. All
+    /// children wait for it.
+    pub(crate) fn await_end(&mut self, id: ChildId) {
+        self.late.insert(id);
+        self.phase = Phase::Regrouping { from: ChildId(0), delay: Duration::ZERO, waiting: false };
+    }
+
     /// Takes in a child that has had `lives` before, and begins its next one unless a regroup or the end is under way.
     pub(crate) fn adopt(
         &mut self,
+        id: ChildId,
         name: Arc<str>,
         restart: Restart,
         lives: u64,
         now: Instant,
-    ) -> (ChildId, Vec<Effect>) {
-        let id = ChildId(self.next);
-        self.next += 1;
+    ) -> Vec<Effect> {
+        if matches!(self.phase, Phase::Ending | Phase::Ended) {
+            return vec![Effect::Forget { child: id }];
+        }
         let kin = Kin {
             name,
             restart,
-            state: ChildState::Restarting,
+            state: if self.late.remove(&id) { ChildState::Stopping } else { ChildState::Restarting },
             incarnation: lives,
             window: Window::default(),
             last_error: None,
             since: now,
         };
-        let effects = match self.phase {
-            Phase::Ending | Phase::Ended => return (id, vec![Effect::Forget { child: id }]),
-            Phase::Regrouping { .. } => Vec::new(), // it is the youngest, so it starts with the others
-            Phase::Running => vec![Effect::Start { child: id, incarnation: lives + 1 }],
-        };
         self.children.insert(id, kin);
-        if !effects.is_empty() {
-            self.begin(id, now);
+        match self.phase {
+            // It is the youngest, so it starts with the others.
+            Phase::Regrouping { .. } => Vec::new(),
+            _ => self.begin(id, now).into_iter().collect(),
         }
-        (id, effects)
     }
 
     fn begin(&mut self, id: ChildId, now: Instant) -> Option<Effect> {

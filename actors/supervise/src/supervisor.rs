@@ -21,7 +21,7 @@ use crate::tree::{ChildView, GetTree, Household, Kind};
 /// Who hears of the supervisor's own end.
 pub(crate) enum Above {
     /// Nobody: this is the root. Called once, when it ends other than by being stopped.
-    World { escalate: Option<Box<dyn FnOnce(Arc<str>) + Send>>, link: Box<dyn Fn() -> Option<Link<Supervisor>> + Send> },
+    World(Option<Box<dyn FnOnce(Arc<str>) + Send>>),
     /// Its own parent, by its tether.
     Parent(Tether),
 }
@@ -31,6 +31,8 @@ pub struct Supervisor {
     name: Arc<str>,
     state: State,
     above: Above,
+    /// The way to whichever life of this supervisor there is; weak, because it leads to an address of this one.
+    link: Box<dyn Fn() -> Option<Link<Supervisor>> + Send>,
     roll: Arc<Roll>,
     entries: BTreeMap<ChildId, Arc<Entry>>,
     /// How the last life of each child ended, for the next one.
@@ -67,25 +69,18 @@ impl Supervisor {
         let name = name.into();
         let parent = Parent::vacant(name.clone());
         let escalate: Box<dyn FnOnce(Arc<str>) + Send> = Box::new(on_escalate);
-        let above = Above::World { escalate: Some(escalate), link: Box::new(parent.link().downgrade()) };
-        let root = Self::new(name, scope, strategy, seed, parent.roll().clone(), above);
+        let root = Self::new(name, scope, strategy, seed, &parent, Above::World(Some(escalate)));
         parent.link().set(Presence::Up(root.start()));
         parent
     }
 
-    pub(crate) fn new(
-        name: Arc<str>,
-        scope: Scope,
-        strategy: Strategy,
-        seed: u64,
-        roll: Arc<Roll>,
-        above: Above,
-    ) -> Self {
+    pub(crate) fn new(name: Arc<str>, scope: Scope, strategy: Strategy, seed: u64, own: &Parent, above: Above) -> Self {
         Self {
             name,
             state: State::new(scope, strategy, seed),
             above,
-            roll,
+            link: Box::new(own.link().downgrade()),
+            roll: own.roll().clone(),
             entries: BTreeMap::new(),
             exits: BTreeMap::new(),
             spent: None,
@@ -96,8 +91,8 @@ impl Supervisor {
 
     fn admit(&mut self, entries: Vec<Arc<Entry>>, ctx: &mut Context<Self>) {
         for entry in entries {
-            let recipe = &entry.recipe;
-            let (id, effects) = self.state.adopt(recipe.name(), recipe.restart(), recipe.lives(), Instant::now());
+            let (id, recipe) = (entry.id, &entry.recipe);
+            let effects = self.state.adopt(id, recipe.name(), recipe.restart(), recipe.lives(), Instant::now());
             self.entries.insert(id, entry);
             self.perform(effects, ctx);
         }
@@ -109,7 +104,7 @@ impl Supervisor {
                 Effect::Start { child, incarnation } => {
                     let last_exit = self.exits.remove(&child);
                     if let Some(entry) = self.entries.get(&child) {
-                        let tether = Tether::unborn(child, incarnation, ctx.address().recipient());
+                        let tether = Tether::unborn(child, incarnation, ctx.address(), (self.link)());
                         entry.recipe.start(Birth { tether, incarnation, last_exit });
                     }
                 }
@@ -169,9 +164,9 @@ impl Supervisor {
     fn left(&self) -> Absence {
         match (&self.above, &self.spent) {
             // The parent decides, and tells all of them by the roll.
-            (Above::Parent(_), _) => Absence::Restarting,
-            (Above::World { .. }, Some(why)) => Absence::Down(why.clone()),
-            (Above::World { .. }, None) => Absence::Gone,
+            (Above::Parent(_), _) => self.roll.verdict(),
+            (Above::World(_), Some(why)) => Absence::Down(why.clone()),
+            (Above::World(_), None) => Absence::Gone,
         }
     }
 
@@ -180,7 +175,7 @@ impl Supervisor {
         self.ending = true;
         self.spent = Some(why.clone());
         match &mut self.above {
-            Above::World { escalate, .. } => {
+            Above::World(escalate) => {
                 if let Some(escalate) = escalate.take() {
                     escalate(why);
                 }
@@ -191,7 +186,7 @@ impl Supervisor {
 
     fn end(&mut self, ctx: &mut Context<Self>) {
         self.ending = true;
-        if let Above::World { escalate, .. } = &mut self.above {
+        if let Above::World(escalate) = &mut self.above {
             escalate.take(); // an end that was asked for
         }
         let effects = self.state.stop(Instant::now());
@@ -204,6 +199,15 @@ impl Actor for Supervisor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let all = self.roll.all();
+        // Where the last life of this supervisor died, its children may still be about to stop.
+        for late in all.iter().filter(|entry| entry.recipe.breathes()) {
+            let (id, lives, within) = (late.id, late.recipe.lives(), late.recipe.stop_within());
+            self.state.await_end(id);
+            ctx.run_later(within, move |actor, ctx| {
+                let effects = actor.state.overdue(id, lives, Instant::now());
+                actor.perform(effects, ctx);
+            });
+        }
         self.admit(all, ctx);
     }
 }
@@ -219,17 +223,17 @@ impl Supervised for Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         let orderly = self.ending && self.entries.is_empty();
-        if !orderly && self.spent.is_none() && matches!(self.above, Above::World { .. }) {
+        if !orderly && self.spent.is_none() && matches!(self.above, Above::World(_)) {
             self.escalate("the root supervisor itself died".into());
         }
         for entry in std::mem::take(&mut self.entries).into_values().rev() {
             entry.recipe.control(Control::Stop);
             entry.left(self.left());
         }
-        if let Above::World { link, .. } = &self.above {
+        if let Above::World(_) = &self.above {
             let left = self.left();
             self.roll.close(&left);
-            if let Some(link) = link() {
+            if let Some(link) = (self.link)() {
                 link.set(match left {
                     Absence::Down(why) => Presence::Down(why),
                     _ => Presence::Gone,

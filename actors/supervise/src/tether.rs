@@ -3,7 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use actix::{Message, Recipient};
+use actix::{Addr, Message, Recipient};
+
+use crate::link::Link;
+use crate::supervisor::Supervisor;
 
 /// A child of one supervisor: unique there, never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,6 +89,14 @@ pub struct ChildExited {
     pub handling: Option<Label>,
 }
 
+/// Who hears an obituary first.
+enum Home {
+    Nobody,
+    One(Recipient<ChildExited>),
+    /// The life of the supervisor that began this one, else whichever there is then.
+    Supervisor(Addr<Supervisor>, Option<Link<Supervisor>>),
+}
+
 /// Lives in a child; its drop is the obituary.
 ///
 /// Keep it in the actor and nowhere else: it must be dropped exactly when the actor is.
@@ -96,7 +107,9 @@ pub struct Tether {
     handling: Option<Label>,
     /// The child's arbiter has taken it up.
     begun: bool,
-    parent: Option<Recipient<ChildExited>>,
+    parent: Home,
+    /// Held for as long as the life lasts, so that its recipe can tell.
+    breath: Option<Arc<()>>,
     watchers: Vec<Recipient<ChildExited>>,
 }
 
@@ -104,15 +117,25 @@ impl Tether {
     /// Ties the child's life to `parent`'s knowledge of it.
     pub fn new(child: ChildId, incarnation: u64, parent: Recipient<ChildExited>) -> Self {
         let mut tether = Self::of(child, incarnation);
-        tether.parent = Some(parent);
+        tether.parent = Home::One(parent);
         tether
     }
 
-    /// As [`new`](Self::new), for a child that has yet to reach its arbiter.
-    pub(crate) fn unborn(child: ChildId, incarnation: u64, parent: Recipient<ChildExited>) -> Self {
-        let mut tether = Self::new(child, incarnation, parent);
+    /// As [`new`](Self::new), for a child of a supervisor that has yet to reach its arbiter.
+    pub(crate) fn unborn(
+        child: ChildId,
+        incarnation: u64,
+        parent: Addr<Supervisor>,
+        later: Option<Link<Supervisor>>,
+    ) -> Self {
+        let mut tether = Self::of(child, incarnation);
         tether.begun = false;
+        tether.parent = Home::Supervisor(parent, later);
         tether
+    }
+
+    pub(crate) fn breathe(&mut self, breath: Arc<()>) {
+        self.breath = Some(breath);
     }
 
     /// A tether nobody listens to, for tests of a single actor.
@@ -121,7 +144,16 @@ impl Tether {
     }
 
     fn of(child: ChildId, incarnation: u64) -> Self {
-        Self { child, incarnation, exit: Exit::Normal, handling: None, begun: true, parent: None, watchers: Vec::new() }
+        Self {
+            child,
+            incarnation,
+            exit: Exit::Normal,
+            handling: None,
+            begun: true,
+            parent: Home::Nobody,
+            breath: None,
+            watchers: Vec::new(),
+        }
     }
 
     pub(crate) fn begin(&mut self) {
@@ -169,8 +201,14 @@ impl Drop for Tether {
         for watcher in self.watchers.drain(..) {
             watcher.do_send(obituary.clone());
         }
-        if let Some(parent) = self.parent.take() {
-            parent.do_send(obituary);
+        // First it is over, then it is told: who looks in between finds nobody alive and ignores what comes.
+        self.breath = None;
+        match std::mem::replace(&mut self.parent, Home::Nobody) {
+            Home::Nobody => {}
+            Home::One(parent) => parent.do_send(obituary),
+            Home::Supervisor(parent, _) if parent.connected() => parent.do_send(obituary),
+            // One that is between two lives finds the breath gone.
+            Home::Supervisor(_, later) => drop(later.map(|link| link.control(obituary))),
         }
     }
 }

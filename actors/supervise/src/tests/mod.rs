@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::*;
 
+mod beside;
 mod ends;
 mod flood;
 mod order;
