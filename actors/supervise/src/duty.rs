@@ -58,6 +58,16 @@ pub fn on_duty<A: 'static, M: 'static>() -> Duty {
     begin(names::<A, M>)
 }
 
+/// Work of `A` on `M` that goes on after the handler: each step of it is marked.
+pub async fn marked<A: 'static, M: 'static, W: Future>(work: W) -> W::Output {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(move |cx| {
+        let _duty = on_duty::<A, M>();
+        work.as_mut().poll(cx)
+    })
+    .await
+}
+
 pub(crate) fn begin(names: fn() -> Names) -> Duty {
     let before = DESK.try_with(|desk| desk.work.swap(Some(names))).ok().flatten();
     Duty { before, _here: std::marker::PhantomData }

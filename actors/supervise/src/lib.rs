@@ -61,10 +61,11 @@ mod state;
 mod supervisor;
 mod tether;
 mod tree;
+mod watchdog;
 
 pub use budget::{Backoff, Budget, Window};
 pub use control::{Control, Supervised, obey};
-pub use duty::{Duty, Names, on_duty};
+pub use duty::{Duty, Names, marked, on_duty};
 pub use family::Family;
 pub use link::{Link, LinkError, Mailbox, Presence};
 pub use nest::{SUPERVISOR_STOPS_WITHIN, SupervisorSpec};
@@ -75,6 +76,7 @@ pub use spec::{Birth, ChildSpec, Restart, STOP_WITHIN};
 pub use supervisor::Supervisor;
 pub use tether::{ChildExited, ChildId, Exit, Label, Tether};
 pub use tree::{ChildState, ChildView, GetTree, Household, Kind};
+pub use watchdog::{AGAIN_AFTER, BEAT, HELD_AFTER, Report, Watchdog};
 
 #[cfg(test)]
 mod model;

@@ -199,7 +199,11 @@ impl<A: Supervised> Link<A> {
         A: Handler<M>,
         A::Context: ToEnvelope<A, M>,
     {
-        self.now(|addr| Ok(self.send(addr, message, None, Some(Arc::new(self.place()?)))))?
+        self.now(|addr| {
+            let place = Arc::new(self.place()?);
+            self.send(addr, message, None, Some(place));
+            Ok(())
+        })?
     }
 
     /// Tells past the bound: for orders that must overtake the work, and for reports of it, never for work itself.
