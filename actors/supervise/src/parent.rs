@@ -105,7 +105,7 @@ impl Parent {
             depth: self.link.depth(),
             oldest_ms: crate::supervisor::millis(self.link.oldest_wait()),
             last_error: self.link.down(),
-            for_ms: 0,
+            for_ms: household.as_ref().map_or(0, |household| household.lived_ms),
             household,
         }
     }

@@ -30,6 +30,7 @@ pub(crate) enum Above {
 pub struct Supervisor {
     name: Arc<str>,
     state: State,
+    began: Instant,
     above: Above,
     /// The way to whichever life of this supervisor there is; weak, because it leads to an address of this one.
     link: Box<dyn Fn() -> Option<Link<Supervisor>> + Send>,
@@ -78,6 +79,7 @@ impl Supervisor {
         Self {
             name,
             state: State::new(scope, strategy, seed),
+            began: Instant::now(),
             above,
             link: Box::new(own.link().downgrade()),
             roll: own.roll().clone(),
@@ -322,6 +324,7 @@ impl Handler<GetTree> for Supervisor {
             strategy: self.state.strategy(),
             spent,
             budget: self.state.scope().budget().restarts,
+            lived_ms: millis(now.duration_since(self.began)),
             children: Vec::with_capacity(children.len()),
         };
         Box::pin(async move {

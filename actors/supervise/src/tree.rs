@@ -39,6 +39,9 @@ pub struct Household {
     pub spent: Option<usize>,
     /// Restarts that the budget forgives, of all or of each.
     pub budget: usize,
+    /// Milliseconds since this life of the supervisor began; shown as its own `for_ms`.
+    #[serde(skip)]
+    pub lived_ms: u64,
     /// Children, the oldest first.
     pub children: Vec<ChildView>,
 }

@@ -4,7 +4,6 @@ use super::*;
 
 use std::sync::Mutex;
 
-use actix::System;
 use proptest::prelude::{Just, ProptestConfig, Strategy as _, any, prop, prop_oneof, proptest};
 
 use crate::model::{Line, Model, PERIOD, Plan, REST};
@@ -237,10 +236,6 @@ proptest! {
     #[test]
     fn supervisors_live_as_the_model_does(plan in tree(), steps in prop::collection::vec(step(), 1..40)) {
         hush();
-        let runtime = || {
-            let mut builder = tokio::runtime::Builder::new_current_thread();
-            builder.enable_all().start_paused(true).build().expect("a runtime")
-        };
-        System::with_tokio_rt(runtime).block_on(play(plan, steps));
+        exactly(play(plan, steps));
     }
 }
