@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::Arbiter;
 use mosaic_providers::{ProviderSpec, registry};
 use mosaic_runtime::provider::{ModelFacts, ProviderSettings};
 use mosaic_runtime::session::config::SessionConfig;
@@ -11,7 +12,7 @@ use mosaic_runtime::{
     WriterActor,
 };
 use mosaic_store::{Store, StoreError};
-use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor};
+use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor, SupervisorSpec, Watchdog};
 use mosaic_types::journal::{NewUser, Write};
 use mosaic_types::{Failure, ModelRef, Outside, Principal, UserId, UserRole};
 use tokio::sync::watch;
@@ -40,9 +41,11 @@ pub struct App {
     pub owner: UserId,
     /// How the providers were found, where none was configured; in sentences.
     pub found: Vec<String>,
-    /// The supervisors by name, in the order of their start.
-    pub parents: Vec<(&'static str, Parent)>,
+    /// The supervisor above all.
+    pub root: Parent,
     fatal: watch::Receiver<Option<Arc<str>>>,
+    /// Names the handler that holds a thread; none where the system gave no thread for it.
+    _watchdog: Option<Watchdog>,
     /// Threads of the sessions; they end with the house.
     _arbiters: Arc<Arbiters>,
 }
@@ -61,17 +64,16 @@ impl App {
         let root = Supervisor::start_root("root", Scope::Shared(Budget::default()), seed, move |why| {
             tell.send_replace(Some(why));
         });
-        let family = |name| Supervisor::start_root(name, Scope::Each(Budget::default()), seed, |_| {});
-        let (provider_family, agent_family, session_family) =
-            (family("providers"), family("agents"), family("sessions"));
+        let family = |name| SupervisorSpec::new(name, Scope::Each(Budget::default())).seed(seed);
 
         let written = store.clone();
         let writer = root.adopt(ChildSpec::new("writer", Restart::Permanent, WriterActor::MAILBOX, move |birth| {
             WriterActor::new(written.clone(), birth.tether)
         }));
-        let providers = Providers::start(&provider_family, providers);
+        let providers = Providers::start(&root.adopt_supervisor(family("providers")), providers);
         let profiles = profiles(config, &first);
-        let agents = Agents::start(&agent_family, profiles, Some(config.default_agent.clone()));
+        let agents = root.adopt_supervisor(family("agents"));
+        let agents = Agents::start(&agents, profiles, Some(config.default_agent.clone()));
         let doors = Arc::new(Doors {
             outside,
             store,
@@ -83,19 +85,15 @@ impl App {
             work: Work::default(),
         });
         let arbiters = Arc::new(Arbiters::start(config.gateway.workers));
-        let sessions = sessions(session_family.clone(), &doors, &arbiters, &config.session);
+        let watchdog = watchdog(&arbiters);
+        let sessions = root.adopt_supervisor(family("sessions"));
+        let sessions = self::sessions(sessions, &doors, &arbiters, &config.session);
         let (routed, woken) = (doors.clone(), sessions.clone());
         let router = root.adopt(ChildSpec::new("router", Restart::Permanent, RouterActor::MAILBOX, move |birth| {
             RouterActor::new(routed.clone(), woken.clone(), birth.tether)
         }));
         let owner = owner(&*doors.store, &doors.outside).await?;
-        let parents = vec![
-            ("root", root),
-            ("providers", provider_family),
-            ("agents", agent_family),
-            ("sessions", session_family),
-        ];
-        Ok(Self { doors, router, sessions, owner, found, parents, fatal, _arbiters: arbiters })
+        Ok(Self { doors, router, sessions, owner, found, root, fatal, _watchdog: watchdog, _arbiters: arbiters })
     }
 
     /// Wakes the sessions with turns that were cut off; each resumes by itself. Answers how many there are.
@@ -117,7 +115,7 @@ impl App {
             router: self.router.clone(),
             sessions: self.sessions.clone(),
             principals,
-            parents: self.parents.clone(),
+            root: self.root.clone(),
         }
     }
 
@@ -144,9 +142,7 @@ impl App {
 
     /// Stops every actor, the last started first. What was running resumes after the next start.
     pub async fn stop(&self) {
-        for (_, parent) in self.parents.iter().rev() {
-            parent.stop().await;
-        }
+        self.root.stop().await;
     }
 }
 
@@ -198,6 +194,18 @@ pub(crate) fn profiles(config: &Config, first: &[ModelRef]) -> Vec<AgentProfile>
             temperature: agent.temperature,
         };
     config.agents.iter().map(profile).collect()
+}
+
+/// Watches every thread on which actors live.
+fn watchdog(arbiters: &Arbiters) -> Option<Watchdog> {
+    let started = Watchdog::start(|_| {});
+    let watchdog =
+        started.inspect_err(|error| tracing::warn!(%error, "no watchdog: a held thread is not named")).ok()?;
+    watchdog.watch("main", &Arbiter::current());
+    for (number, arbiter) in arbiters.all().enumerate() {
+        watchdog.watch(format!("sessions-{number}"), &arbiter);
+    }
+    Some(watchdog)
 }
 
 fn sessions(parent: Parent, doors: &Arc<Doors>, arbiters: &Arc<Arbiters>, config: &SessionConfig) -> Sessions {

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::auth::Asker;
 use super::server::Gate;
@@ -47,14 +47,9 @@ pub(super) async fn providers(gate: Data<Gate>) -> HttpResponse {
     HttpResponse::Ok().json(json!({"items": items, "next": null}))
 }
 
-/// `GET /api/v1/tree`
+/// `GET /api/v1/tree`: the root, with all that hangs below it.
 pub(super) async fn tree(gate: Data<Gate>) -> HttpResponse {
-    let mut tree = Map::new();
-    for (name, parent) in &gate.parents {
-        let children = serde_json::to_value(parent.tree().await).unwrap_or(Value::Null);
-        tree.insert((*name).to_owned(), children);
-    }
-    HttpResponse::Ok().json(tree)
+    HttpResponse::Ok().json(gate.root.tree().await)
 }
 
 /// `GET /api/v1/me`

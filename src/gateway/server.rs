@@ -26,8 +26,8 @@ pub struct Gate {
     pub router: Link<RouterActor>,
     pub sessions: Sessions,
     pub principals: Principals,
-    /// The supervisors whose children the tree shows, by name.
-    pub parents: Vec<(&'static str, Parent)>,
+    /// The supervisor above all, whose tree is shown.
+    pub root: Parent,
 }
 
 impl Gate {

@@ -18,6 +18,11 @@ impl Arbiters {
         Self { arbiters: (0..count.max(1)).map(|_| Arbiter::new()).collect(), hasher: Default::default() }
     }
 
+    /// All of them, in the order of their start.
+    pub fn all(&self) -> impl Iterator<Item = ArbiterHandle> {
+        self.arbiters.iter().map(Arbiter::handle)
+    }
+
     /// Where a session lives.
     pub fn of(&self, session: &SessionId) -> ArbiterHandle {
         let mut state = self.hasher.build_hasher();

@@ -9,7 +9,9 @@ use tokio::time::Instant;
 /// child that always fails is given up within seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
+    /// Restarts that are forgiven; the next one within the period is not.
     pub restarts: usize,
+    /// For so long a restart is remembered.
     pub period: Duration,
     /// How long a child that spent its own budget rests before it is tried again.
     pub rest: Duration,
@@ -49,6 +51,12 @@ impl Window {
         self.at.clear();
     }
 
+    /// Remembers a restart that is not held against anyone, and forgets those before the period.
+    pub(crate) fn note(&mut self, budget: &Budget, now: Instant) {
+        self.forget(budget, now);
+        self.at.push_back(now);
+    }
+
     fn forget(&mut self, budget: &Budget, now: Instant) {
         while self.at.front().is_some_and(|at| now.duration_since(*at) >= budget.period) {
             self.at.pop_front();
@@ -57,10 +65,12 @@ impl Window {
 }
 
 /// How long the nth restart within a period waits: at once, then 50 ms doubling to 1 s, each with up to 20 % added or
-/// taken so that children that died together do not return together.
+/// taken so that children that died together do not return together, in whole milliseconds (DESIGN section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
+    /// The delay before the second restart; the first is at once.
     pub first: Duration,
+    /// No delay is longer, but for its jitter.
     pub most: Duration,
 }
 
@@ -76,12 +86,14 @@ impl Backoff {
         let Some(doublings) = nth.checked_sub(2) else { return Duration::ZERO };
         let doublings = u32::try_from(doublings).unwrap_or(u32::MAX).min(16);
         let plain = self.first.saturating_mul(1 << doublings).min(self.most);
-        plain.mul_f64(0.8 + 0.4 * roll.clamp(0.0, 1.0))
+        let swung = plain.mul_f64(0.8 + 0.4 * roll.clamp(0.0, 1.0));
+        // Timers tick in milliseconds: a delay that is a whole number of them is kept exactly.
+        Duration::from_millis(u64::try_from(swung.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
 /// A small deterministic draw (SplitMix64), so that a seed repeats a run exactly.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Dice(u64);
 
 impl Dice {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::control::Supervised;
 use crate::link::{Link, Mailbox};
+use crate::parent::Parent;
 use crate::spec::{Birth, ChildSpec, Restart};
-use crate::supervisor::Parent;
 use actix::ArbiterHandle;
 
 type Make<K, A> = Arc<dyn Fn(K, Birth) -> A + Send + Sync>;
@@ -73,7 +73,7 @@ where
         let link = spec.link();
         directory.insert(name.clone(), link.clone());
         let (shelf, key) = (Arc::downgrade(&self.directory), name.clone());
-        let on_gone = Box::new(move |_| {
+        let on_gone = Box::new(move || {
             if let Some(shelf) = shelf.upgrade() {
                 let mut directory = shelf.lock().unwrap_or_else(PoisonError::into_inner);
                 // A successor of the same name may be there already.
@@ -82,7 +82,7 @@ where
                 }
             }
         });
-        self.parent.adopt_watched(spec, on_gone);
+        self.parent.adopt_passing(spec, on_gone);
         link
     }
 

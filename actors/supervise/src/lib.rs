@@ -47,22 +47,38 @@
 
 mod budget;
 mod control;
+mod duty;
 mod family;
+mod gauge;
 mod link;
+mod nest;
+mod parcel;
+mod parent;
+mod roll;
+mod scope;
 mod spec;
 mod state;
 mod supervisor;
 mod tether;
 mod tree;
+mod watchdog;
 
 pub use budget::{Backoff, Budget, Window};
 pub use control::{Control, Supervised, obey};
+pub use duty::{Duty, Names, marked, on_duty};
 pub use family::Family;
 pub use link::{Link, LinkError, Mailbox, Presence};
-pub use spec::{Birth, ChildSpec, Restart};
-pub use supervisor::{Parent, Scope, Supervisor};
-pub use tether::{ChildExited, ChildId, Exit, Tether};
-pub use tree::{ChildState, ChildView, GetTree};
+pub use nest::{SUPERVISOR_STOPS_WITHIN, SupervisorSpec};
+pub use parcel::Parcel;
+pub use parent::Parent;
+pub use scope::{Scope, Strategy};
+pub use spec::{Birth, ChildSpec, Restart, STOP_WITHIN};
+pub use supervisor::Supervisor;
+pub use tether::{ChildExited, ChildId, Exit, Label, Tether};
+pub use tree::{ChildState, ChildView, GetTree, Household, Kind};
+pub use watchdog::{AGAIN_AFTER, BEAT, HELD_AFTER, Report, Watchdog};
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{oneshot, watch};
+
+use crate::control::Supervised;
+use crate::gauge::{Gauge, Place};
+use crate::parcel::Parcel;
 
 /// The bound of a child's work and the patience of those who ask while it is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mailbox {
-    /// Messages that may wait, and requests that may be unanswered, at the most.
+    /// Messages that may wait and requests that may be unanswered, together, at the most.
     pub capacity: usize,
     /// How long a request waits for a restarting child.
     pub patience: Duration,
@@ -57,14 +61,21 @@ pub enum LinkError {
 
 struct Slot<A: Actor> {
     presence: watch::Sender<Presence<A>>,
-    /// One for each request that is not yet answered.
-    room: Semaphore,
+    gauge: Arc<Gauge>,
     mailbox: Mailbox,
 }
 
 /// Finds the child of today and holds its bound, however many hold a clone.
 ///
-/// All clones share one address, because in actix each clone of an address brings a mailbox slot of its own.
+/// | way | bound | answer | for |
+/// | --- | --- | --- | --- |
+/// | [`ask`](Self::ask) | refused when full | yes | work |
+/// | [`tell`](Self::tell) | refused when full | no | work |
+/// | [`urge`](Self::urge) | goes past it | yes | cancel, health: control that needs an answer |
+/// | [`control`](Self::control) | goes past it | no | stop, reports of work that was let in before |
+///
+/// The bound is counted here and not by the actix mailbox, whose `do_send` ignores it and where each clone of an
+/// address brings a slot of its own.
 pub struct Link<A: Actor> {
     slot: Arc<Slot<A>>,
 }
@@ -81,14 +92,20 @@ impl<A: Actor> fmt::Debug for Link<A> {
     }
 }
 
-impl<A: Actor<Context = Context<A>>> Link<A> {
+impl<A: Supervised> Link<A> {
     pub(crate) fn vacant(mailbox: Mailbox) -> Self {
         let presence = watch::Sender::new(Presence::Restarting);
-        Self { slot: Arc::new(Slot { presence, room: Semaphore::new(mailbox.capacity), mailbox }) }
+        Self { slot: Arc::new(Slot { presence, gauge: Gauge::new(mailbox.capacity), mailbox }) }
     }
 
     pub(crate) fn set(&self, presence: Presence<A>) {
         self.slot.presence.send_replace(presence);
+    }
+
+    /// As a link that keeps nothing alive.
+    pub(crate) fn downgrade(&self) -> impl Fn() -> Option<Self> + Send + use<A> {
+        let slot = Arc::downgrade(&self.slot);
+        move || slot.upgrade().map(|slot| Self { slot })
     }
 
     /// The bound and the patience.
@@ -109,9 +126,14 @@ impl<A: Actor<Context = Context<A>>> Link<A> {
         }
     }
 
-    /// Requests that are not answered yet.
+    /// Messages that wait and requests that are not answered yet. What went past the bound is not counted.
     pub fn depth(&self) -> usize {
-        self.slot.mailbox.capacity - self.slot.room.available_permits().min(self.slot.mailbox.capacity)
+        self.slot.gauge.depth()
+    }
+
+    /// For how long the oldest message in the mailbox has waited to be handled; zero where none waits.
+    pub fn oldest_wait(&self) -> Duration {
+        self.slot.gauge.oldest()
     }
 
     /// Waits until the child lives.
@@ -134,15 +156,42 @@ impl<A: Actor<Context = Context<A>>> Link<A> {
         A: Handler<M>,
         A::Context: ToEnvelope<A, M>,
     {
-        let _room = self.slot.room.try_acquire().map_err(|_| LinkError::Full)?;
-        let request = self.with_addr(|addr| addr.send(message)).await?;
-        request.await.map_err(|_| LinkError::Died)
+        let place = Arc::new(self.place()?);
+        let answer = self.with_addr(|addr| self.request(addr, message, Some(place.clone()))).await?;
+        let answer = answer.await.map_err(|_| LinkError::Died);
+        drop(place);
+        answer
+    }
+
+    /// Asks past the bound: for control that needs an answer, never for work itself.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask), but never `Full`.
+    pub async fn urge<M>(&self, message: M) -> Result<M::Result, LinkError>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        self.with_addr(|addr| self.request(addr, message, None)).await?.await.map_err(|_| LinkError::Died)
+    }
+
+    /// As [`urge`](Self::urge), of the child of this moment: one that restarts is not waited for.
+    pub(crate) async fn urge_now<M>(&self, message: M) -> Result<M::Result, LinkError>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        self.now(|addr| self.request(addr, message, None))?.await.map_err(|_| LinkError::Died)
     }
 
     /// Tells without waiting.
     ///
     /// # Errors
-    /// `Full` where the mailbox is; `Restarting`, `Down`, `Gone` where there is no child.
+    /// `Full` where the bound is reached; `Restarting`, `Down`, `Gone` where there is no child.
     pub fn tell<M>(&self, message: M) -> Result<(), LinkError>
     where
         M: Message + Send + 'static,
@@ -150,20 +199,17 @@ impl<A: Actor<Context = Context<A>>> Link<A> {
         A: Handler<M>,
         A::Context: ToEnvelope<A, M>,
     {
-        match &*self.slot.presence.borrow() {
-            Presence::Up(addr) => addr.try_send(message).map_err(|error| match error {
-                SendError::Full(_) => LinkError::Full,
-                SendError::Closed(_) => LinkError::Restarting,
-            }),
-            other => Err(absent(other)),
-        }
+        self.now(|addr| {
+            let place = Arc::new(self.place()?);
+            self.send(addr, message, None, Some(place));
+            Ok(())
+        })?
     }
 
     /// Tells past the bound: for orders that must overtake the work, and for reports of it, never for work itself.
     ///
     /// # Errors
     /// `Restarting`, `Down`, `Gone` where there is no child.
-    #[allow(clippy::disallowed_methods)] // the control lane is the one place that passes the bound
     pub fn control<M>(&self, message: M) -> Result<(), LinkError>
     where
         M: Message + Send + 'static,
@@ -171,13 +217,7 @@ impl<A: Actor<Context = Context<A>>> Link<A> {
         A: Handler<M>,
         A::Context: ToEnvelope<A, M>,
     {
-        match &*self.slot.presence.borrow() {
-            Presence::Up(addr) => {
-                addr.do_send(message);
-                Ok(())
-            }
-            other => Err(absent(other)),
-        }
+        self.now(|addr| self.send(addr, message, None, None))
     }
 
     /// Someone who hears messages of one kind, for the present life only; `None` while there is none.
@@ -194,10 +234,45 @@ impl<A: Actor<Context = Context<A>>> Link<A> {
         }
     }
 
-    async fn with_addr<R>(&self, act: impl FnOnce(&Addr<A>) -> R) -> Result<R, LinkError> {
+    fn place(&self) -> Result<Place, LinkError> {
+        self.slot.gauge.take().ok_or(LinkError::Full)
+    }
+
+    fn request<M>(&self, addr: &Addr<A>, message: M, place: Option<Arc<Place>>) -> oneshot::Receiver<M::Result>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        let (tell, told) = oneshot::channel();
+        self.send(addr, message, Some(tell), place);
+        told
+    }
+
+    fn send<M>(&self, addr: &Addr<A>, message: M, answer: Option<oneshot::Sender<M::Result>>, place: Option<Arc<Place>>)
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        post(addr, Parcel::wrap(message, answer, self.slot.gauge.sent(), place));
+    }
+
+    /// Acts on the child of this moment.
+    fn now<R>(&self, act: impl FnOnce(&Addr<A>) -> R) -> Result<R, LinkError> {
         match &*self.slot.presence.borrow() {
-            Presence::Up(addr) if addr.connected() => return Ok(act(addr)),
-            _ => {}
+            Presence::Up(addr) if addr.connected() => Ok(act(addr)),
+            other => Err(absent(other)),
+        }
+    }
+
+    async fn with_addr<R>(&self, act: impl FnOnce(&Addr<A>) -> R) -> Result<R, LinkError> {
+        if let Presence::Up(addr) = &*self.slot.presence.borrow()
+            && addr.connected()
+        {
+            return Ok(act(addr));
         }
         let mut changes = self.slot.presence.subscribe();
         // A dead address means that the obituary is still on its way to the parent.
@@ -214,6 +289,11 @@ impl<A: Actor<Context = Context<A>>> Link<A> {
             _ => Err(LinkError::Restarting),
         }
     }
+}
+
+#[allow(clippy::disallowed_methods)] // the one place that does, behind our own bound
+fn post<A: Supervised>(addr: &Addr<A>, parcel: Parcel<A>) {
+    addr.do_send(parcel);
 }
 
 fn absent<A: Actor>(presence: &Presence<A>) -> LinkError {

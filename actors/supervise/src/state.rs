@@ -1,14 +1,14 @@
-//! What a supervisor decides, without doing any of it.
+//! What a supervisor decides, without doing any of it: what happened goes in, [`Effect`]s come out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::budget::{Backoff, Dice, Window};
+use crate::scope::{Scope, Strategy};
 use crate::spec::Restart;
-use crate::supervisor::Scope;
 use crate::tether::{ChildId, Exit};
 use crate::tree::ChildState;
 
@@ -20,143 +20,326 @@ pub(crate) struct Kin {
     pub(crate) state: ChildState,
     /// Lives so far; the first is 1.
     pub(crate) incarnation: u64,
+    /// Its own charged restarts. The budget where each child has one; only shown where they share one.
     pub(crate) window: Window,
     pub(crate) last_error: Option<Arc<str>>,
     pub(crate) since: Instant,
 }
 
-/// What follows from an end.
+impl Kin {
+    fn enter(&mut self, state: ChildState, now: Instant) {
+        self.state = state;
+        self.since = now;
+    }
+
+    /// Whether there is a life that has not ended.
+    fn lives(&self) -> bool {
+        matches!(self.state, ChildState::Up | ChildState::Stopping)
+    }
+}
+
+/// What the shell is to do, in this order.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Verdict {
-    /// An end that was already answered, or of a life before the present one.
-    Nothing,
-    /// Make it anew after this long.
-    Restart { after: Duration },
-    /// It is not coming back.
-    Forget,
-    /// It spent its own budget: take it down, and try again after this long.
-    Rest { after: Duration, why: Arc<str> },
-    /// The shared budget is spent: the supervisor ends.
+pub(crate) enum Effect {
+    /// Begin this life.
+    Start { child: ChildId, incarnation: u64 },
+    /// Tell it to stop, and come back with [`State::overdue`] when its time is over.
+    Stop { child: ChildId, incarnation: u64 },
+    /// Tell its link that it will be back.
+    Away { child: ChildId },
+    /// Tell its link that it rests.
+    Down { child: ChildId, why: Arc<str> },
+    /// It is not coming back under this supervisor.
+    Forget { child: ChildId },
+    /// It did not stop in time.
+    Abandon { child: ChildId },
+    /// Come back with [`State::woken`] after this long.
+    Wake { after: Duration, wake: Wake },
+    /// The shared budget is spent: the supervisor stops its children and ends as failed.
     Escalate { why: Arc<str> },
+    /// No child is left: the supervisor ends.
+    End,
+}
+
+/// What a timer was set for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// One child, after its delay or, where `rested`, with a full budget.
+    Child { child: ChildId, incarnation: u64, rested: bool },
+    /// The regroup of that number.
+    Regroup(u64),
+}
+
+/// What the supervisor is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// All from this child on are stopped, the youngest first, then wait, then are started, the oldest first.
+    Regrouping {
+        from: ChildId,
+        delay: Duration,
+        /// All are stopped, and the delay runs.
+        waiting: bool,
+    },
+    Ending,
+    Ended,
 }
 
 /// The supervisor's memory.
 #[derive(Debug)]
 pub(crate) struct State {
     scope: Scope,
+    strategy: Strategy,
     backoff: Backoff,
     dice: Dice,
     shared: Window,
     pub(crate) children: BTreeMap<ChildId, Kin>,
-    next: u64,
-    stopping: bool,
+    /// Children whose last life is waited for; empty once they are taken in.
+    late: BTreeSet<ChildId>,
+    phase: Phase,
+    regroups: u64,
 }
 
 impl State {
-    pub(crate) fn new(scope: Scope, seed: u64) -> Self {
+    pub(crate) fn new(scope: Scope, strategy: Strategy, seed: u64) -> Self {
         Self {
             scope,
+            strategy: if matches!(scope, Scope::Each(_)) { Strategy::OneForOne } else { strategy },
             backoff: Backoff::default(),
             dice: Dice::new(seed),
             shared: Window::default(),
             children: BTreeMap::new(),
-            next: 1,
-            stopping: false,
+            late: BTreeSet::new(),
+            phase: Phase::Running,
+            regroups: 0,
         }
     }
 
-    /// Takes in a child; it is not running yet.
-    pub(crate) fn adopt(&mut self, name: Arc<str>, restart: Restart, now: Instant) -> ChildId {
-        let id = ChildId(self.next);
-        self.next += 1;
+    pub(crate) fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    pub(crate) fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// Before any child is taken in: this one's last life, under the last life of this supervisor, has not ended. All
+    /// children wait for it.
+    pub(crate) fn await_end(&mut self, id: ChildId) {
+        self.late.insert(id);
+        self.phase = Phase::Regrouping { from: ChildId(0), delay: Duration::ZERO, waiting: false };
+    }
+
+    /// Takes in a child that has had `lives` before, and begins its next one unless a regroup or the end is under way.
+    pub(crate) fn adopt(
+        &mut self,
+        id: ChildId,
+        name: Arc<str>,
+        restart: Restart,
+        lives: u64,
+        now: Instant,
+    ) -> Vec<Effect> {
+        if matches!(self.phase, Phase::Ending | Phase::Ended) {
+            return vec![Effect::Forget { child: id }];
+        }
         let kin = Kin {
             name,
             restart,
-            state: ChildState::Restarting,
-            incarnation: 0,
+            state: if self.late.remove(&id) { ChildState::Stopping } else { ChildState::Restarting },
+            incarnation: lives,
             window: Window::default(),
             last_error: None,
             since: now,
         };
         self.children.insert(id, kin);
-        id
+        match self.phase {
+            // It is the youngest, so it starts with the others.
+            Phase::Regrouping { .. } => Vec::new(),
+            _ => self.begin(id, now).into_iter().collect(),
+        }
     }
 
-    /// A life begins; answers which.
-    pub(crate) fn started(&mut self, id: ChildId, now: Instant) -> Option<u64> {
-        if self.stopping {
-            return None;
-        }
+    fn begin(&mut self, id: ChildId, now: Instant) -> Option<Effect> {
         let kin = self.children.get_mut(&id)?;
         kin.incarnation += 1;
-        kin.state = ChildState::Up;
-        kin.since = now;
-        Some(kin.incarnation)
+        kin.enter(ChildState::Up, now);
+        Some(Effect::Start { child: id, incarnation: kin.incarnation })
     }
 
     /// A life ended: what next?
-    pub(crate) fn exited(&mut self, id: ChildId, incarnation: u64, exit: &Exit, now: Instant) -> Verdict {
-        let Some(kin) = self.children.get_mut(&id) else { return Verdict::Nothing };
-        if kin.incarnation != incarnation || kin.state != ChildState::Up {
-            return Verdict::Nothing;
+    pub(crate) fn exited(&mut self, id: ChildId, incarnation: u64, exit: &Exit, now: Instant) -> Vec<Effect> {
+        let Some(kin) = self.children.get_mut(&id) else { return Vec::new() };
+        if kin.incarnation != incarnation || !kin.lives() {
+            return Vec::new();
         }
-        kin.since = now;
+        let asked = kin.state == ChildState::Stopping;
         if exit.is_abnormal() {
             kin.last_error = Some(exit.describe());
         }
         let returns = match kin.restart {
             Restart::Permanent => true,
-            Restart::Transient => exit.is_abnormal(),
+            Restart::Transient => exit.is_abnormal() || asked,
             Restart::Temporary => false,
         };
-        if self.stopping || !returns {
+        kin.enter(ChildState::Restarting, now);
+        let affected = matches!(self.phase, Phase::Regrouping { from, .. } if id >= from);
+        let ending = matches!(self.phase, Phase::Ending | Phase::Ended);
+        if !returns || ending {
             self.children.remove(&id);
-            return Verdict::Forget;
+            let mut effects = vec![Effect::Forget { child: id }];
+            effects.extend(self.proceed(now));
+            return effects;
         }
-        kin.state = ChildState::Restarting;
-        let (budget, spent) = match &self.scope {
-            Scope::Shared(budget) => (*budget, self.shared.spend(budget, now)),
-            Scope::Each(budget) => (*budget, kin.window.spend(budget, now)),
+        if affected {
+            // Its stop was the supervisor's own wish, or would have been: it is not charged.
+            let mut effects = vec![Effect::Away { child: id }];
+            effects.extend(self.proceed(now));
+            return effects;
+        }
+        self.charge(id, exit, now)
+    }
+
+    /// A child must return: who pays, and who returns with it?
+    fn charge(&mut self, id: ChildId, exit: &Exit, now: Instant) -> Vec<Effect> {
+        let Some(kin) = self.children.get_mut(&id) else { return Vec::new() };
+        let budget = *self.scope.budget();
+        let spent = match &self.scope {
+            Scope::Each(_) => kin.window.spend(&budget, now),
+            Scope::Shared(_) => {
+                kin.window.note(&budget, now);
+                self.shared.spend(&budget, now)
+            }
         };
-        match (spent, &self.scope) {
-            (Some(nth), _) => Verdict::Restart { after: self.backoff.delay(nth, self.dice.roll()) },
-            (None, Scope::Each(_)) => {
-                kin.state = ChildState::Down;
-                let why = format!("{} ended {} times within {:?}", kin.name, budget.restarts + 1, budget.period);
-                Verdict::Rest { after: budget.rest, why: why.into() }
+        let Some(nth) = spent else {
+            let name = kin.name.clone();
+            if matches!(self.scope, Scope::Each(_)) {
+                kin.enter(ChildState::Down, now);
+                let why = format!("{name} ended {} times within {:?}", budget.restarts + 1, budget.period);
+                let wake = Wake::Child { child: id, incarnation: kin.incarnation, rested: true };
+                return vec![Effect::Down { child: id, why: why.into() }, Effect::Wake { after: budget.rest, wake }];
             }
-            (None, Scope::Shared(_)) => {
-                let why = format!(
-                    "the budget of {} restarts in {:?} is spent; the last to end was {}: {}",
-                    budget.restarts,
-                    budget.period,
-                    kin.name,
-                    exit.describe()
-                );
-                Verdict::Escalate { why: why.into() }
+            let why = format!(
+                "the budget of {} restarts in {:?} is spent; the last to end was {name}: {}",
+                budget.restarts,
+                budget.period,
+                exit.describe()
+            );
+            let mut effects = vec![Effect::Escalate { why: why.into() }];
+            effects.extend(self.stop(now));
+            return effects;
+        };
+        let delay = self.backoff.delay(nth, self.dice.roll());
+        let from = match self.strategy {
+            Strategy::OneForOne => {
+                if delay.is_zero() {
+                    return self.begin(id, now).into_iter().collect();
+                }
+                let wake = Wake::Child { child: id, incarnation: kin.incarnation, rested: false };
+                return vec![Effect::Away { child: id }, Effect::Wake { after: delay, wake }];
             }
+            Strategy::OneForAll => ChildId(0),
+            Strategy::RestForOne => id,
+        };
+        self.phase = Phase::Regrouping { from, delay, waiting: false };
+        let mut effects = vec![Effect::Away { child: id }];
+        effects.extend(self.proceed(now));
+        effects
+    }
+
+    /// Goes on with a regroup or with the end, as far as that goes without waiting.
+    fn proceed(&mut self, now: Instant) -> Vec<Effect> {
+        let from = match self.phase {
+            Phase::Running | Phase::Ended => return Vec::new(),
+            Phase::Regrouping { from, .. } => from,
+            Phase::Ending => ChildId(0),
+        };
+        if self.children.range(from..).any(|(_, kin)| kin.state == ChildState::Stopping) {
+            return Vec::new(); // one at a time
+        }
+        if let Some((id, kin)) = self.children.range_mut(from..).rev().find(|(_, kin)| kin.lives()) {
+            kin.enter(ChildState::Stopping, now);
+            return vec![Effect::Stop { child: *id, incarnation: kin.incarnation }];
+        }
+        match &mut self.phase {
+            Phase::Regrouping { waiting, .. } if *waiting => Vec::new(),
+            Phase::Regrouping { delay, waiting, .. } => {
+                *waiting = true;
+                self.regroups += 1;
+                let (after, number) = (*delay, self.regroups);
+                if after.is_zero() {
+                    return self.woken(Wake::Regroup(number), now);
+                }
+                vec![Effect::Wake { after, wake: Wake::Regroup(number) }]
+            }
+            Phase::Ending => {
+                self.phase = Phase::Ended;
+                vec![Effect::End]
+            }
+            Phase::Running | Phase::Ended => Vec::new(),
         }
     }
 
-    /// A rested child is tried again, with a full budget.
-    pub(crate) fn rested(&mut self, id: ChildId) {
-        if let Some(kin) = self.children.get_mut(&id) {
-            kin.window.clear();
+    /// A timer that was asked for is over; late ones change nothing.
+    pub(crate) fn woken(&mut self, wake: Wake, now: Instant) -> Vec<Effect> {
+        match (wake, self.phase) {
+            (Wake::Child { child, incarnation, rested }, Phase::Running) => {
+                let Some(kin) = self.children.get_mut(&child) else { return Vec::new() };
+                let due = if rested { ChildState::Down } else { ChildState::Restarting };
+                if kin.incarnation != incarnation || kin.state != due {
+                    return Vec::new();
+                }
+                if rested {
+                    kin.window.clear();
+                }
+                self.begin(child, now).into_iter().collect()
+            }
+            (Wake::Regroup(number), Phase::Regrouping { from, waiting: true, .. }) if number == self.regroups => {
+                self.phase = Phase::Running;
+                let all: Vec<_> = self.children.range(from..).map(|(id, _)| *id).collect();
+                all.into_iter().filter_map(|id| self.begin(id, now)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 
-    /// From now on no child returns.
-    pub(crate) fn stop(&mut self) {
-        self.stopping = true;
-        self.children.retain(|_, kin| kin.state == ChildState::Up);
+    /// The time of a child that was told to stop is over.
+    pub(crate) fn overdue(&mut self, id: ChildId, incarnation: u64, now: Instant) -> Vec<Effect> {
+        let held = |kin: &Kin| kin.incarnation == incarnation && kin.state == ChildState::Stopping;
+        if !self.children.get(&id).is_some_and(held) {
+            return Vec::new();
+        }
+        let mut effects = vec![Effect::Abandon { child: id }];
+        effects.extend(self.exited(id, incarnation, &Exit::Failed("it did not stop in time".into()), now));
+        effects
     }
 
-    /// Restarts of one child in the period that ends at `now`.
+    /// From now on no child returns; those that live are stopped, the youngest first.
+    pub(crate) fn stop(&mut self, now: Instant) -> Vec<Effect> {
+        if matches!(self.phase, Phase::Ending | Phase::Ended) {
+            return Vec::new();
+        }
+        self.phase = Phase::Ending;
+        let away: Vec<_> = self.children.iter().filter(|(_, kin)| !kin.lives()).map(|(id, _)| *id).collect();
+        self.children.retain(|_, kin| kin.lives());
+        let mut effects: Vec<_> = away.into_iter().map(|child| Effect::Forget { child }).collect();
+        effects.extend(self.proceed(now));
+        effects
+    }
+
+    /// Whether this is the present life of a child, or its last one.
+    pub(crate) fn knows(&self, id: ChildId, incarnation: u64) -> bool {
+        self.children.get(&id).is_some_and(|kin| kin.incarnation == incarnation)
+    }
+
+    /// Charged restarts of one child in the period that ends at `now`.
     pub(crate) fn restarts(&mut self, id: ChildId, now: Instant) -> usize {
-        match (&self.scope, self.children.get_mut(&id)) {
-            (Scope::Each(budget), Some(kin)) => kin.window.count(budget, now),
-            (Scope::Shared(budget), Some(_)) => self.shared.count(budget, now),
-            (_, None) => 0,
-        }
+        let budget = *self.scope.budget();
+        self.children.get_mut(&id).map_or(0, |kin| kin.window.count(&budget, now))
+    }
+
+    /// Restarts charged to the shared budget in the period that ends at `now`.
+    pub(crate) fn spent(&mut self, now: Instant) -> usize {
+        let budget = *self.scope.budget();
+        self.shared.count(&budget, now)
     }
 }

@@ -1,122 +1,198 @@
-//! The actor that answers for its children.
+//! The shell: hears how children ended, asks the [state](crate::state) what follows, and does it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::budget::Budget;
 use crate::control::{Control, Supervised};
-use crate::link::Link;
-use crate::spec::{Absence, Birth, ChildSpec, Recipe};
-use crate::state::{State, Verdict};
+use crate::link::{Link, Presence};
+use crate::parent::{Admit, Order, Parent, StopAll};
+use crate::roll::{Entry, Roll};
+use crate::scope::{Scope, Strategy};
+use crate::spec::{Absence, Birth};
+use crate::state::{Effect, State};
 use crate::tether::{ChildExited, ChildId, Exit, Tether};
-use crate::tree::{ChildState, ChildView, GetTree};
+use crate::tree::{ChildView, GetTree, Household, Kind};
 
-/// For so long a child that was told to stop may take before the next one is told.
-const STOP_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Whose restart budget an end is charged to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// All children share one; spent, the supervisor itself ends and its parent hears of it.
-    Shared(Budget),
-    /// Each child has its own; spent, that child goes down and is tried again after a rest.
-    Each(Budget),
+/// Who hears of the supervisor's own end.
+pub(crate) enum Above {
+    /// Nobody: this is the root. Called once, when it ends other than by being stopped.
+    World(Option<Box<dyn FnOnce(Arc<str>) + Send>>),
+    /// Its own parent, by its tether.
+    Parent(Tether),
 }
 
-type OnGone = Box<dyn Fn(ChildId) + Send>;
-
-/// Starts children from their recipes, hears how they end, and restarts them under a budget (one for one).
+/// Starts children from their recipes, hears how they end, and restarts them under a budget.
 pub struct Supervisor {
     name: Arc<str>,
     state: State,
-    recipes: BTreeMap<ChildId, (Box<dyn Recipe>, Option<OnGone>)>,
+    began: Instant,
+    above: Above,
+    /// The way to whichever life of this supervisor there is; weak, because it leads to an address of this one.
+    link: Box<dyn Fn() -> Option<Link<Supervisor>> + Send>,
+    roll: Arc<Roll>,
+    entries: BTreeMap<ChildId, Arc<Entry>>,
+    /// How the last life of each child ended, for the next one.
     exits: BTreeMap<ChildId, Exit>,
-    on_escalate: Option<Box<dyn FnOnce(Arc<str>) + Send>>,
-    /// Set while stopping: who waits for it, and the children still to be told, first one last.
-    farewell: Option<(Vec<ChildId>, Vec<tokio::sync::oneshot::Sender<()>>)>,
-}
-
-/// A handle on a running supervisor, to hang children on.
-#[derive(Clone)]
-pub struct Parent {
-    addr: Addr<Supervisor>,
+    /// Why it ends, where it ends by its budget.
+    spent: Option<Arc<str>>,
+    /// It is to end, or has; what follows is no accident.
+    ending: bool,
+    /// Told when the last child has ended.
+    waiting: Vec<oneshot::Sender<()>>,
 }
 
 impl Supervisor {
-    /// Starts a supervisor on this arbiter. `on_escalate` is called once, with the reason, when a shared budget is
-    /// spent; `seed` feeds the jitter of restart delays.
+    /// Starts a supervisor with [`Strategy::OneForOne`] on this arbiter. `on_escalate` is called once, with the reason,
+    /// when a shared budget is spent (or the supervisor itself died); then its children are stopped. `seed` feeds the
+    /// jitter of restart delays.
     pub fn start_root(
         name: impl Into<Arc<str>>,
         scope: Scope,
         seed: u64,
         on_escalate: impl FnOnce(Arc<str>) + Send + 'static,
     ) -> Parent {
-        let supervisor = Self {
-            name: name.into(),
-            state: State::new(scope, seed),
-            recipes: BTreeMap::new(),
-            exits: BTreeMap::new(),
-            on_escalate: Some(Box::new(on_escalate)),
-            farewell: None,
-        };
-        Parent { addr: supervisor.start() }
+        Self::start_root_with(name, scope, Strategy::default(), seed, on_escalate)
     }
 
-    fn begin(&mut self, child: ChildId, ctx: &mut Context<Self>) {
-        let Some(incarnation) = self.state.started(child, Instant::now()) else { return };
-        if let Some((recipe, _)) = self.recipes.get(&child) {
-            let tether = Tether::new(child, incarnation, ctx.address().recipient());
-            recipe.start(Birth { tether, incarnation, last_exit: self.exits.remove(&child) });
+    /// As [`start_root`](Self::start_root), with a strategy.
+    pub fn start_root_with(
+        name: impl Into<Arc<str>>,
+        scope: Scope,
+        strategy: Strategy,
+        seed: u64,
+        on_escalate: impl FnOnce(Arc<str>) + Send + 'static,
+    ) -> Parent {
+        let name = name.into();
+        let parent = Parent::vacant(name.clone());
+        let escalate: Box<dyn FnOnce(Arc<str>) + Send> = Box::new(on_escalate);
+        let root = Self::new(name, scope, strategy, seed, &parent, Above::World(Some(escalate)));
+        parent.link().set(Presence::Up(root.start()));
+        parent
+    }
+
+    pub(crate) fn new(name: Arc<str>, scope: Scope, strategy: Strategy, seed: u64, own: &Parent, above: Above) -> Self {
+        Self {
+            name,
+            state: State::new(scope, strategy, seed),
+            began: Instant::now(),
+            above,
+            link: Box::new(own.link().downgrade()),
+            roll: own.roll().clone(),
+            entries: BTreeMap::new(),
+            exits: BTreeMap::new(),
+            spent: None,
+            ending: false,
+            waiting: Vec::new(),
+        }
+    }
+
+    fn admit(&mut self, entries: Vec<Arc<Entry>>, ctx: &mut Context<Self>) {
+        for entry in entries {
+            let (id, recipe) = (entry.id, &entry.recipe);
+            let effects = self.state.adopt(id, recipe.name(), recipe.restart(), recipe.lives(), Instant::now());
+            self.entries.insert(id, entry);
+            self.perform(effects, ctx);
+        }
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>, ctx: &mut Context<Self>) {
+        for effect in effects {
+            match effect {
+                Effect::Start { child, incarnation } => {
+                    let last_exit = self.exits.remove(&child);
+                    if let Some(entry) = self.entries.get(&child) {
+                        let tether = Tether::unborn(child, incarnation, ctx.address(), (self.link)());
+                        entry.recipe.start(Birth { tether, incarnation, last_exit });
+                    }
+                }
+                Effect::Stop { child, incarnation } => {
+                    let Some(entry) = self.entries.get(&child) else { continue };
+                    // One that cannot be told has just died: its obituary is on the way.
+                    entry.recipe.control(Control::Stop);
+                    ctx.run_later(entry.recipe.stop_within(), move |actor, ctx| {
+                        let effects = actor.state.overdue(child, incarnation, Instant::now());
+                        actor.perform(effects, ctx);
+                    });
+                }
+                Effect::Away { child } => self.tell(child, Absence::Restarting),
+                Effect::Down { child, why } => self.tell(child, Absence::Down(why)),
+                Effect::Forget { child } => self.forget(child),
+                Effect::Abandon { child } => {
+                    let name = self.entries.get(&child).map(|entry| entry.recipe.name());
+                    let within = self.entries.get(&child).map(|entry| entry.recipe.stop_within());
+                    tracing::warn!(supervisor = %self.name, child = name.as_deref(), ?within, "a child did not stop in time and is abandoned");
+                }
+                Effect::Wake { after, wake } => {
+                    ctx.run_later(after, move |actor, ctx| {
+                        let effects = actor.state.woken(wake, Instant::now());
+                        actor.perform(effects, ctx);
+                    });
+                }
+                Effect::Escalate { why } => self.escalate(why),
+                Effect::End => {
+                    self.ending = true;
+                    for told in self.waiting.drain(..) {
+                        let _ = told.send(());
+                    }
+                    ctx.stop();
+                }
+            }
+        }
+    }
+
+    fn tell(&self, child: ChildId, absence: Absence) {
+        if let Some(entry) = self.entries.get(&child) {
+            entry.recipe.set(absence);
         }
     }
 
     fn forget(&mut self, child: ChildId) {
         self.exits.remove(&child);
-        if let Some((recipe, on_gone)) = self.recipes.remove(&child) {
-            recipe.set(Absence::Gone);
-            if let Some(on_gone) = on_gone {
-                on_gone(child);
-            }
+        let Some(entry) = self.entries.remove(&child) else { return };
+        if self.ending {
+            entry.left(self.left());
+        } else {
+            self.roll.remove(&entry);
+            entry.gone();
         }
     }
 
-    /// Tells the youngest child that still lives to stop; with none left, ends.
-    fn part(&mut self, ctx: &mut Context<Self>) {
-        let Some((left, _)) = &mut self.farewell else { return };
-        while let Some(child) = left.last().copied() {
-            if let Some((recipe, _)) = self.recipes.get(&child)
-                && recipe.control(Control::Stop)
-            {
-                ctx.run_later(STOP_PATIENCE, move |actor, ctx| {
-                    if actor.farewell.as_ref().is_some_and(|(left, _)| left.last() == Some(&child)) {
-                        tracing::warn!(supervisor = %actor.name, "a child did not stop in time");
-                        actor.parted(child, ctx);
-                    }
-                });
-                return;
-            }
-            left.pop();
+    /// What the links of kept children say when this supervisor has ended.
+    fn left(&self) -> Absence {
+        match (&self.above, &self.spent) {
+            // The parent decides, and tells all of them by the roll.
+            (Above::Parent(_), _) => self.roll.verdict(),
+            (Above::World(_), Some(why)) => Absence::Down(why.clone()),
+            (Above::World(_), None) => Absence::Gone,
         }
-        if let Some((_, waiting)) = self.farewell.take() {
-            for told in waiting {
-                let _ = told.send(());
-            }
-        }
-        ctx.stop();
     }
 
-    fn parted(&mut self, child: ChildId, ctx: &mut Context<Self>) {
-        if let Some((left, _)) = &mut self.farewell {
-            let was_last = left.last() == Some(&child);
-            left.retain(|other| *other != child);
-            if was_last {
-                self.part(ctx);
+    fn escalate(&mut self, why: Arc<str>) {
+        tracing::error!(supervisor = %self.name, %why, "a supervisor gives up");
+        self.ending = true;
+        self.spent = Some(why.clone());
+        match &mut self.above {
+            Above::World(escalate) => {
+                if let Some(escalate) = escalate.take() {
+                    escalate(why);
+                }
             }
+            Above::Parent(tether) => tether.fail(why),
         }
+    }
+
+    fn end(&mut self, ctx: &mut Context<Self>) {
+        self.ending = true;
+        if let Above::World(escalate) = &mut self.above {
+            escalate.take(); // an end that was asked for
+        }
+        let effects = self.state.stop(Instant::now());
+        self.perform(effects, ctx);
     }
 }
 
@@ -124,167 +200,146 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        // Obituaries and adoptions come from trusted neighbours and must never be refused.
-        ctx.set_mailbox_capacity(usize::MAX >> 8);
+        let all = self.roll.all();
+        // Where the last life of this supervisor died, its children may still be about to stop.
+        for late in all.iter().filter(|entry| entry.recipe.breathes()) {
+            let (id, lives, within) = (late.id, late.recipe.lives(), late.recipe.stop_within());
+            self.state.await_end(id);
+            ctx.run_later(within, move |actor, ctx| {
+                let effects = actor.state.overdue(id, lives, Instant::now());
+                actor.perform(effects, ctx);
+            });
+        }
+        self.admit(all, ctx);
+    }
+}
+crate::supervised!(Supervisor, custom);
+
+impl Supervised for Supervisor {
+    fn on_stop(&mut self, ctx: &mut Self::Context) {
+        self.end(ctx);
     }
 }
 
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Adopt {
-    recipe: Box<dyn Recipe>,
-    on_gone: Option<OnGone>,
+/// However it ends, it takes its children along: those that still live are told to stop.
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        let orderly = self.ending && self.entries.is_empty();
+        if !orderly && self.spent.is_none() && matches!(self.above, Above::World(_)) {
+            self.escalate("the root supervisor itself died".into());
+        }
+        for entry in std::mem::take(&mut self.entries).into_values().rev() {
+            entry.recipe.control(Control::Stop);
+            entry.left(self.left());
+        }
+        if let Above::World(_) = &self.above {
+            let left = self.left();
+            self.roll.close(&left);
+            if let Some(link) = (self.link)() {
+                link.set(match left {
+                    Absence::Down(why) => Presence::Down(why),
+                    _ => Presence::Gone,
+                });
+            }
+        }
+    }
 }
 
-impl Handler<Adopt> for Supervisor {
+impl Handler<Admit> for Supervisor {
     type Result = ();
-    fn handle(&mut self, adopt: Adopt, ctx: &mut Self::Context) {
-        let child = self.state.adopt(adopt.recipe.name(), adopt.recipe.restart(), Instant::now());
-        self.recipes.insert(child, (adopt.recipe, adopt.on_gone));
-        if self.farewell.is_some() {
-            self.forget(child);
-        } else {
-            self.begin(child, ctx);
-        }
+    fn handle(&mut self, _: Admit, ctx: &mut Self::Context) {
+        let fresh = self.roll.fresh();
+        self.admit(fresh, ctx);
     }
 }
 
 impl Handler<ChildExited> for Supervisor {
     type Result = ();
     fn handle(&mut self, end: ChildExited, ctx: &mut Self::Context) {
-        let verdict = self.state.exited(end.child, end.incarnation, &end.exit, Instant::now());
-        let name = self.recipes.get(&end.child).map(|(recipe, _)| recipe.name());
-        if end.exit.is_abnormal() && verdict != Verdict::Nothing {
-            tracing::error!(supervisor = %self.name, child = name.as_deref(), exit = ?end.exit, ?verdict, "child ended");
+        let _duty = crate::on_duty::<Self, ChildExited>();
+        let effects = self.state.exited(end.child, end.incarnation, &end.exit, Instant::now());
+        if effects.is_empty() && !self.state.knows(end.child, end.incarnation) {
+            return; // of a life that was abandoned
         }
-        let set = |actor: &Self, absence| {
-            if let Some((recipe, _)) = actor.recipes.get(&end.child) {
-                recipe.set(absence);
-            }
-        };
-        match verdict {
-            Verdict::Nothing => {}
-            Verdict::Forget => {
-                self.forget(end.child);
-                self.parted(end.child, ctx);
-            }
-            Verdict::Restart { after } => {
-                self.exits.insert(end.child, end.exit);
-                if after.is_zero() {
-                    self.begin(end.child, ctx);
-                } else {
-                    set(self, Absence::Restarting);
-                    ctx.run_later(after, move |actor, ctx| actor.begin(end.child, ctx));
-                }
-            }
-            Verdict::Rest { after, why } => {
-                set(self, Absence::Down(why));
-                self.exits.insert(end.child, end.exit);
-                ctx.run_later(after, move |actor, ctx| {
-                    actor.state.rested(end.child);
-                    actor.begin(end.child, ctx);
-                });
-            }
-            Verdict::Escalate { why } => {
-                set(self, Absence::Down(why.clone()));
-                if let Some(escalate) = self.on_escalate.take() {
-                    escalate(why);
-                }
-            }
+        if end.exit.is_abnormal() {
+            let child = self.entries.get(&end.child).map(|entry| entry.recipe.name());
+            let handling = end.handling.as_ref().map(ToString::to_string);
+            tracing::error!(supervisor = %self.name, child = child.as_deref(), exit = ?end.exit, handling, "child ended");
         }
+        self.exits.insert(end.child, end.exit);
+        self.perform(effects, ctx);
     }
 }
-
-impl Handler<GetTree> for Supervisor {
-    type Result = Vec<ChildView>;
-    fn handle(&mut self, _: GetTree, _: &mut Self::Context) -> Vec<ChildView> {
-        let now = Instant::now();
-        let ids: Vec<_> = self.state.children.keys().copied().collect();
-        let restarts: Vec<_> = ids.iter().map(|id| self.state.restarts(*id, now)).collect();
-        self.state
-            .children
-            .values()
-            .zip(restarts)
-            .map(|(kin, restarts)| ChildView {
-                name: kin.name.clone(),
-                state: kin.state,
-                incarnation: kin.incarnation,
-                restarts,
-                last_error: kin.last_error.clone(),
-                for_ms: u64::try_from(now.duration_since(kin.since).as_millis()).unwrap_or(u64::MAX),
-            })
-            .collect()
-    }
-}
-
-/// Passes an order to a child by name.
-#[derive(Message)]
-#[rtype(result = "bool")]
-struct Order {
-    child: Arc<str>,
-    order: Control,
-}
-
-impl Handler<Order> for Supervisor {
-    type Result = bool;
-    fn handle(&mut self, order: Order, _: &mut Self::Context) -> bool {
-        let named = self.recipes.values().find(|(recipe, _)| recipe.name() == order.child);
-        named.is_some_and(|(recipe, _)| recipe.control(order.order))
-    }
-}
-
-#[derive(Message)]
-#[rtype(result = "()")]
-struct StopAll(tokio::sync::oneshot::Sender<()>);
 
 impl Handler<StopAll> for Supervisor {
     type Result = ();
     fn handle(&mut self, stop: StopAll, ctx: &mut Self::Context) {
-        if let Some((_, waiting)) = &mut self.farewell {
-            waiting.push(stop.0);
-            return;
-        }
-        self.state.stop();
-        let gone: Vec<_> = self.recipes.keys().filter(|id| !self.state.children.contains_key(id)).copied().collect();
-        gone.into_iter().for_each(|child| self.forget(child));
-        self.farewell = Some((self.state.children.keys().copied().collect(), vec![stop.0]));
-        self.part(ctx);
+        self.waiting.push(stop.0);
+        self.end(ctx);
     }
 }
 
-#[allow(clippy::disallowed_methods)] // the supervisor's own mailbox has no bound, see `started`
-impl Parent {
-    /// Takes in a child and starts it; the link is good at once.
-    pub fn adopt<A: Supervised>(&self, spec: ChildSpec<A>) -> Link<A> {
-        let link = spec.link();
-        self.addr.do_send(Adopt { recipe: Box::new(spec), on_gone: None });
-        link
+impl Handler<Order> for Supervisor {
+    type Result = ResponseFuture<bool>;
+    fn handle(&mut self, order: Order, _: &mut Self::Context) -> Self::Result {
+        let named = |name: &str| self.entries.values().find(|entry| &*entry.recipe.name() == name);
+        if let Some(entry) = named(&order.child) {
+            let passed = entry.recipe.control(order.order);
+            return Box::pin(std::future::ready(passed));
+        }
+        let deeper = order.child.split_once('/').and_then(|(first, rest)| Some((named(first)?.recipe.family()?, rest)));
+        let Some((family, rest)) = deeper.map(|(family, rest)| (family, Arc::<str>::from(rest))) else {
+            return Box::pin(std::future::ready(false));
+        };
+        Box::pin(async move { family.order(&rest, order.order).await })
     }
+}
 
-    /// As [`adopt`](Self::adopt), and says when the child has ended for good.
-    pub(crate) fn adopt_watched<A: Supervised>(&self, spec: ChildSpec<A>, on_gone: OnGone) {
-        self.addr.do_send(Adopt { recipe: Box::new(spec), on_gone: Some(on_gone) });
+impl Handler<GetTree> for Supervisor {
+    type Result = ResponseFuture<Household>;
+    fn handle(&mut self, _: GetTree, _: &mut Self::Context) -> Self::Result {
+        let now = Instant::now();
+        let ids: Vec<_> = self.entries.keys().copied().collect();
+        let mut children = Vec::with_capacity(ids.len());
+        for id in ids {
+            let restarts = self.state.restarts(id, now);
+            let (Some(entry), Some(kin)) = (self.entries.get(&id), self.state.children.get(&id)) else { continue };
+            let family = entry.recipe.family();
+            let view = ChildView {
+                name: kin.name.clone(),
+                kind: if family.is_some() { Kind::Supervisor } else { Kind::Actor },
+                state: kin.state,
+                incarnation: kin.incarnation,
+                restarts,
+                depth: entry.recipe.depth(),
+                oldest_ms: millis(entry.recipe.oldest_wait()),
+                last_error: kin.last_error.clone(),
+                for_ms: millis(now.duration_since(kin.since)),
+                household: None,
+            };
+            children.push((view, family));
+        }
+        let spent = matches!(self.state.scope(), Scope::Shared(_)).then(|| self.state.spent(now));
+        let mut household = Household {
+            strategy: self.state.strategy(),
+            spent,
+            budget: self.state.scope().budget().restarts,
+            lived_ms: millis(now.duration_since(self.began)),
+            children: Vec::with_capacity(children.len()),
+        };
+        Box::pin(async move {
+            for (mut view, family) in children {
+                if let Some(family) = family {
+                    view.household = family.household().await;
+                }
+                household.children.push(view);
+            }
+            household
+        })
     }
+}
 
-    /// What the supervisor sees of its children; empty when it has ended.
-    pub async fn tree(&self) -> Vec<ChildView> {
-        self.addr.send(GetTree).await.unwrap_or_default()
-    }
-
-    /// Passes an order to the child of that name; `false` where there is none that lives.
-    pub async fn order(&self, child: &str, order: Control) -> bool {
-        self.addr.send(Order { child: child.into(), order }).await.unwrap_or(false)
-    }
-
-    /// Stops all children, the youngest first, each with 5 s of patience, then the supervisor.
-    pub async fn stop(&self) {
-        let (told, stopped) = tokio::sync::oneshot::channel();
-        self.addr.do_send(StopAll(told));
-        drop(stopped.await);
-    }
-
-    /// Children that run.
-    pub async fn alive(&self) -> usize {
-        self.tree().await.iter().filter(|child| child.state == ChildState::Up).count()
-    }
+/// Whole milliseconds.
+pub(crate) fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }

@@ -45,13 +45,17 @@ pub(super) async fn run(common: Common, chat: Chat) -> Result<(), CliError> {
         Reach::Daemon(client) => Place::Daemon(client),
         Reach::Alone(lock) => Place::Here(Box::new(Here::open(&common, lock).await?)),
     };
-    let session = place.session(&chat).await?;
-    let events = place.submit(&session, &text).await?;
-    let told = tell(&common, &place, &session, events).await;
+    let told = turn(&common, &chat, &place, &text).await;
     if let Place::Here(here) = &place {
         here.app.stop().await;
     }
     told
+}
+
+async fn turn(common: &Common, chat: &Chat, place: &Place, text: &str) -> Result<(), CliError> {
+    let session = place.session(chat).await?;
+    let events = place.submit(&session, text).await?;
+    tell(common, place, &session, events).await
 }
 
 impl Chat {

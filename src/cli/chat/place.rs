@@ -37,6 +37,7 @@ impl Here {
         common.log(tracing::Level::WARN, config.log.format);
         let app = App::start(&config, &common.env(), outside::system()).await?;
         if app.doors.providers.is_empty() {
+            app.stop().await;
             return Err(CliError::Failed(NO_PROVIDER.to_owned()));
         }
         Ok(Self { app, _lock: lock })

@@ -4,7 +4,7 @@ use mosaic::app::App;
 use mosaic::config::{Config, Env};
 use mosaic::gateway::{Principals, Server, hash_of, serve};
 use mosaic::outside;
-use mosaic_supervise::{ChildView, Control, Parent};
+use mosaic_supervise::{ChildView, Control};
 use mosaic_testkit::provider::Builder;
 
 use super::{Api, Testbed, eventually, soon};
@@ -35,19 +35,18 @@ impl Inside {
         Api::new(self.server.address, TOKEN)
     }
 
-    fn parent(&self, name: &str) -> &Parent {
-        let found = self.app.parents.iter().find(|(parent, _)| *parent == name);
-        &found.expect("a supervisor of that name").1
-    }
-
-    /// What the tree shows of a child.
+    /// What the tree shows of a child of `parent`, which is `root` or below it.
     pub(crate) async fn view(&self, parent: &str, child: &str) -> Option<ChildView> {
-        self.parent(parent).tree().await.into_iter().find(|view| &*view.name == child)
+        let root = self.app.root.tree().await;
+        let below = root.children().iter().find(|view| &*view.name == parent).cloned();
+        let parent = if parent == "root" { Some(root) } else { below };
+        parent?.children().iter().find(|view| &*view.name == child).cloned()
     }
 
     /// Makes a child panic.
     pub(crate) async fn order(&self, parent: &str, child: &str) {
-        assert!(self.parent(parent).order(child, Control::Panic).await, "{child} heard the order");
+        let path = if parent == "root" { child.to_owned() } else { format!("{parent}/{child}") };
+        assert!(self.app.root.order(&path, Control::Panic).await, "{child} heard the order");
     }
 
     /// Makes a child panic, and waits until it lives again.
@@ -62,12 +61,9 @@ impl Inside {
 
     /// How often each child of the house was started, but for the one named.
     pub(crate) async fn lives_of_others(&self, than: &str) -> Vec<(String, u64)> {
-        let mut lives = Vec::new();
-        for (_, parent) in &self.app.parents {
-            let views = parent.tree().await.into_iter().filter(|view| &*view.name != than);
-            lives.extend(views.map(|view| (view.name.to_string(), view.incarnation)));
-        }
-        lives
+        let root = self.app.root.tree().await;
+        let all = root.children().iter().flat_map(|child| std::iter::once(child).chain(child.children()));
+        all.filter(|view| &*view.name != than).map(|view| (view.name.to_string(), view.incarnation)).collect()
     }
 
     /// Stops the house.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use mosaic_messages::{RunBegan, RunId};
-use mosaic_supervise::{ChildExited, Exit, Mailbox, Tether, supervised};
+use mosaic_supervise::{ChildExited, Exit, Mailbox, Tether, on_duty, supervised};
 use tokio::sync::watch;
 
 use super::profile::AgentProfile;
@@ -43,6 +43,7 @@ impl Handler<RunBegan> for AgentActor {
 impl Handler<ChildExited> for AgentActor {
     type Result = ();
     fn handle(&mut self, end: ChildExited, _: &mut Self::Context) {
+        let _duty = on_duty::<Self, ChildExited>();
         self.runs.remove(&RunId(end.child.0));
         if end.exit == Exit::Panicked {
             tracing::error!(agent.name = %self.profile.borrow().name, "a run panicked");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use mosaic_messages::{Accepted, CancelTurn, Change, RunEnded, SubmitTurn};
-use mosaic_supervise::{Birth, ChildExited, Exit, Mailbox, Tether, supervised};
+use mosaic_supervise::{Birth, ChildExited, Exit, Mailbox, Tether, on_duty, supervised};
 use mosaic_types::journal::{SessionRow, Write};
 use mosaic_types::{Code, Failure, SessionId, TurnId};
 use tokio::sync::oneshot;
@@ -265,6 +265,7 @@ impl Handler<Change> for SessionActor {
 impl Handler<RunEnded> for SessionActor {
     type Result = ();
     fn handle(&mut self, end: RunEnded, ctx: &mut Self::Context) {
+        let _duty = on_duty::<Self, RunEnded>();
         self.run_ended(end.turn, end.attempt, end.result, ctx);
     }
 }
@@ -272,6 +273,7 @@ impl Handler<RunEnded> for SessionActor {
 impl Handler<ChildExited> for SessionActor {
     type Result = ();
     fn handle(&mut self, end: ChildExited, ctx: &mut Self::Context) {
+        let _duty = on_duty::<Self, ChildExited>();
         if end.exit != Exit::Panicked {
             return;
         }

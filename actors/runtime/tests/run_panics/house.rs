@@ -158,7 +158,7 @@ impl House {
     pub(crate) async fn lives(&self) -> Vec<(Arc<str>, u64)> {
         let mut lives = Vec::new();
         for parent in &self.parents {
-            lives.extend(parent.tree().await.into_iter().map(|view| (view.name, view.incarnation)));
+            lives.extend(parent.tree().await.children().iter().map(|view| (view.name.clone(), view.incarnation)));
         }
         lives
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use mosaic_messages::RunEnded;
-use mosaic_supervise::{ChildExited, Tether, supervised};
+use mosaic_supervise::{ChildExited, Tether, marked, supervised};
 use mosaic_types::{Code, Failure, TurnId};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -67,7 +67,8 @@ impl Actor for RunActor {
                 }
             }
         };
-        ctx.spawn(work.instrument(span).into_actor(self).map(|(), _, ctx| ctx.stop()));
+        let work = marked::<Self, RunOrder, _>(work.instrument(span));
+        ctx.spawn(work.into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }
 supervised!(RunActor);

@@ -10,6 +10,11 @@ use tokio::time::Instant;
 
 use crate::*;
 
+mod beside;
+mod ends;
+mod flood;
+mod order;
+
 struct Worker {
     _tether: Tether,
 }
@@ -55,6 +60,20 @@ impl Handler<Forever> for Worker {
     }
 }
 
+/// Panics that a test plants are not worth a line each; all others are told.
+pub(crate) fn hush() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let planted = panic.payload_as_str().is_some_and(|why| ["as told", "a planted panic"].contains(&why));
+            if !planted {
+                others(panic);
+            }
+        }));
+    });
+}
+
 struct Bed {
     parent: Parent,
     births: Arc<AtomicU64>,
@@ -64,7 +83,11 @@ struct Bed {
 impl Bed {
     fn new(scope: Scope) -> Self {
         tokio::time::pause();
-        std::panic::set_hook(Box::new(|_| {}));
+        Self::build(scope)
+    }
+
+    fn build(scope: Scope) -> Self {
+        hush();
         let (told, escalations) = mpsc::unbounded_channel();
         let parent = Supervisor::start_root("root", scope, 1, move |why| drop(told.send(why)));
         Self { parent, births: Arc::default(), escalations }
@@ -92,6 +115,7 @@ async fn a_panic_costs_the_child_only_and_its_link_finds_the_next_life() {
     assert_eq!(two.ask(Do::Answer).await, Ok(1));
     assert_eq!(bed.births(), 3);
     let tree = bed.parent.tree().await;
+    let tree = tree.children();
     assert_eq!((tree[0].incarnation, tree[1].incarnation), (2, 1));
     assert_eq!(tree[0].last_error.as_deref(), Some("panicked"));
 }
@@ -112,6 +136,73 @@ async fn the_first_restart_is_at_once_and_the_next_ones_wait_longer() {
         let plain = Duration::from_millis(plain);
         assert!((plain.mul_f64(0.79)..plain.mul_f64(1.21)).contains(wait), "{waits:?}");
     }
+}
+
+/// Runs on a clock that stands from the beginning, where timers are exact to the millisecond.
+pub(crate) fn exactly(test: impl Future<Output = ()>) {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().expect("a runtime")
+    };
+    actix::System::with_tokio_rt(runtime).block_on(test);
+}
+
+#[test]
+fn a_panic_loop_in_a_child_of_the_root_ends_it_after_exactly_the_budget() {
+    exactly(spend_the_budget_of_the_root());
+}
+
+async fn spend_the_budget_of_the_root() {
+    let mut bed = Bed::build(Scope::Shared(Budget::default()));
+    let child = bed.child("router", Restart::Permanent);
+    let mut dice = crate::budget::Dice::new(1);
+    let delays: Vec<_> = (1..=3).map(|nth| Backoff::default().delay(nth, dice.roll())).collect();
+    assert!(delays[0].is_zero() && delays[2] > delays[1], "{delays:?}");
+    child.up().await.expect("it lives");
+    for delay in delays {
+        assert_eq!(child.ask(Do::Panic).await, Err(LinkError::Died));
+        let died = Instant::now();
+        assert_eq!(child.ask(Do::Answer).await, Ok(1));
+        assert_eq!(died.elapsed(), delay);
+    }
+    assert!(bed.escalations.try_recv().is_err(), "three are forgiven");
+    assert_eq!(child.ask(Do::Panic).await, Err(LinkError::Died));
+    let died = Instant::now();
+    assert!(bed.escalations.recv().await.is_some());
+    assert_eq!((died.elapsed(), bed.births()), (Duration::ZERO, 4));
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(bed.births(), 4, "nothing returns after that");
+    assert!(bed.escalations.try_recv().is_err(), "told once");
+}
+
+#[actix::test]
+async fn a_panic_loop_in_a_family_takes_four_lives_a_minute_for_as_long_as_it_lasts() {
+    let bed = Bed::new(Scope::Each(Budget::default()));
+    let healed = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (births, well) = (bed.births.clone(), healed.clone());
+    let bad = bed.parent.adopt(ChildSpec::new("bad", Restart::Permanent, Mailbox::default(), move |birth| {
+        births.fetch_add(1, Ordering::Relaxed);
+        assert!(well.load(Ordering::Relaxed), "as told");
+        Worker { _tether: birth.tether }
+    }));
+    let good = bed.child("good", Restart::Permanent);
+    for minute in 1..=10 {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(bed.births(), 4 * minute + 1);
+        assert!(matches!(bad.ask(Do::Answer).await, Err(LinkError::Down(_))));
+        assert_eq!(good.ask(Do::Answer).await, Ok(1));
+        let tree = bed.parent.tree().await;
+        assert_eq!(
+            tree.children().iter().map(|child| child.state).collect::<Vec<_>>(),
+            [ChildState::Down, ChildState::Up]
+        );
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        // The rests begin some 150 ms after the minute: stay well between them.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    healed.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(bad.ask(Do::Answer).await, Ok(1));
 }
 
 #[actix::test]
