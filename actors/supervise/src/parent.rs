@@ -103,7 +103,7 @@ impl Parent {
             incarnation: 1,
             restarts: 0,
             depth: self.link.depth(),
-            oldest_ms: crate::supervisor::millis(self.link.oldest_wait()),
+            oldest_ms: crate::seen::millis(self.link.oldest_wait()),
             last_error: self.link.down(),
             for_ms: household.as_ref().map_or(0, |household| household.lived_ms),
             household,

@@ -1,5 +1,6 @@
 //! The recipes that outlive a supervisor.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::spec::{Absence, Recipe};
@@ -39,7 +40,7 @@ impl Entry {
 
 #[derive(Default)]
 struct Names {
-    kept: Vec<Arc<Entry>>,
+    kept: BTreeMap<ChildId, Arc<Entry>>,
     /// Adopted, and not yet taken in by the supervisor.
     new: Vec<Arc<Entry>>,
     entered: u64,
@@ -69,7 +70,7 @@ impl Roll {
 
     /// What a new life begins with, the oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
-        let mut all = self.names().kept.clone();
+        let mut all: Vec<_> = self.names().kept.values().cloned().collect();
         all.extend(self.fresh());
         all
     }
@@ -78,13 +79,13 @@ impl Roll {
     pub(crate) fn fresh(&self) -> Vec<Arc<Entry>> {
         let mut names = self.names();
         let fresh = std::mem::take(&mut names.new);
-        names.kept.extend(fresh.iter().filter(|entry| entry.kept).cloned());
+        names.kept.extend(fresh.iter().filter(|entry| entry.kept).map(|entry| (entry.id, entry.clone())));
         fresh
     }
 
     /// It ended for good.
-    pub(crate) fn remove(&self, entry: &Arc<Entry>) {
-        self.names().kept.retain(|kept| !Arc::ptr_eq(kept, entry));
+    pub(crate) fn remove(&self, id: ChildId) {
+        self.names().kept.remove(&id);
     }
 
     /// What its children are when a supervisor has ended: on their way back, unless there is no way back.
@@ -102,7 +103,7 @@ impl Roll {
             all.append(&mut names.new);
         }
         if tell {
-            all.extend(names.kept.iter().cloned());
+            all.extend(names.kept.values().cloned());
         }
         drop(names);
         all.iter().for_each(|entry| entry.left(absence.clone()));

@@ -7,68 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::budget::{Backoff, Dice, Window};
+use crate::effect::{Effect, Kin, Wake};
 use crate::scope::{Scope, Strategy};
 use crate::spec::Restart;
 use crate::tether::{ChildId, Exit};
 use crate::tree::ChildState;
-
-/// One child as the supervisor remembers it.
-#[derive(Debug)]
-pub(crate) struct Kin {
-    pub(crate) name: Arc<str>,
-    pub(crate) restart: Restart,
-    pub(crate) state: ChildState,
-    /// Lives so far; the first is 1.
-    pub(crate) incarnation: u64,
-    /// Its own charged restarts. The budget where each child has one; only shown where they share one.
-    pub(crate) window: Window,
-    pub(crate) last_error: Option<Arc<str>>,
-    pub(crate) since: Instant,
-}
-
-impl Kin {
-    fn enter(&mut self, state: ChildState, now: Instant) {
-        self.state = state;
-        self.since = now;
-    }
-
-    /// Whether there is a life that has not ended.
-    fn lives(&self) -> bool {
-        matches!(self.state, ChildState::Up | ChildState::Stopping)
-    }
-}
-
-/// What the shell is to do, in this order.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Effect {
-    /// Begin this life.
-    Start { child: ChildId, incarnation: u64 },
-    /// Tell it to stop, and come back with [`State::overdue`] when its time is over.
-    Stop { child: ChildId, incarnation: u64 },
-    /// Tell its link that it will be back.
-    Away { child: ChildId },
-    /// Tell its link that it rests.
-    Down { child: ChildId, why: Arc<str> },
-    /// It is not coming back under this supervisor.
-    Forget { child: ChildId },
-    /// It did not stop in time.
-    Abandon { child: ChildId },
-    /// Come back with [`State::woken`] after this long.
-    Wake { after: Duration, wake: Wake },
-    /// The shared budget is spent: the supervisor stops its children and ends as failed.
-    Escalate { why: Arc<str> },
-    /// No child is left: the supervisor ends.
-    End,
-}
-
-/// What a timer was set for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wake {
-    /// One child, after its delay or, where `rested`, with a full budget.
-    Child { child: ChildId, incarnation: u64, rested: bool },
-    /// The regroup of that number.
-    Regroup(u64),
-}
 
 /// What the supervisor is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +40,8 @@ pub(crate) struct State {
     /// Children whose last life is waited for; empty once they are taken in.
     late: BTreeSet<ChildId>,
     phase: Phase,
+    /// Children that were told to stop and have not ended.
+    stopping: usize,
     regroups: u64,
 }
 
@@ -111,6 +56,7 @@ impl State {
             children: BTreeMap::new(),
             late: BTreeSet::new(),
             phase: Phase::Running,
+            stopping: 0,
             regroups: 0,
         }
     }
@@ -142,10 +88,12 @@ impl State {
         if matches!(self.phase, Phase::Ending | Phase::Ended) {
             return vec![Effect::Forget { child: id }];
         }
+        let late = self.late.remove(&id);
+        self.stopping += usize::from(late);
         let kin = Kin {
             name,
             restart,
-            state: if self.late.remove(&id) { ChildState::Stopping } else { ChildState::Restarting },
+            state: if late { ChildState::Stopping } else { ChildState::Restarting },
             incarnation: lives,
             window: Window::default(),
             last_error: None,
@@ -173,6 +121,7 @@ impl State {
             return Vec::new();
         }
         let asked = kin.state == ChildState::Stopping;
+        self.stopping -= usize::from(asked);
         if exit.is_abnormal() {
             kin.last_error = Some(exit.describe());
         }
@@ -253,11 +202,12 @@ impl State {
             Phase::Regrouping { from, .. } => from,
             Phase::Ending => ChildId(0),
         };
-        if self.children.range(from..).any(|(_, kin)| kin.state == ChildState::Stopping) {
+        if self.stopping > 0 {
             return Vec::new(); // one at a time
         }
         if let Some((id, kin)) = self.children.range_mut(from..).rev().find(|(_, kin)| kin.lives()) {
             kin.enter(ChildState::Stopping, now);
+            self.stopping += 1;
             return vec![Effect::Stop { child: *id, incarnation: kin.incarnation }];
         }
         match &mut self.phase {

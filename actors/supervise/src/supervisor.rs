@@ -1,22 +1,21 @@
-//! The shell: hears how children ended, asks the [state](crate::state) what follows, and does it.
+//! The shell: hears how children ended, asks the state what follows, and does it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::control::{Control, Supervised};
+use crate::effect::Effect;
 use crate::link::{Link, Presence};
-use crate::parent::{Admit, Order, Parent, StopAll};
+use crate::parent::{Admit, Parent, StopAll};
 use crate::roll::{Entry, Roll};
 use crate::scope::{Scope, Strategy};
 use crate::spec::{Absence, Birth};
-use crate::state::{Effect, State};
+use crate::state::State;
 use crate::tether::{ChildExited, ChildId, Exit, Tether};
-use crate::tree::{ChildView, GetTree, Household, Kind};
 
 /// Who hears of the supervisor's own end.
 pub(crate) enum Above {
@@ -29,17 +28,19 @@ pub(crate) enum Above {
 /// Starts children from their recipes, hears how they end, and restarts them under a budget.
 pub struct Supervisor {
     name: Arc<str>,
-    state: State,
-    began: Instant,
+    pub(crate) state: State,
+    pub(crate) began: Instant,
     above: Above,
     /// The way to whichever life of this supervisor there is; weak, because it leads to an address of this one.
     link: Box<dyn Fn() -> Option<Link<Supervisor>> + Send>,
     roll: Arc<Roll>,
-    entries: BTreeMap<ChildId, Arc<Entry>>,
+    pub(crate) entries: BTreeMap<ChildId, Arc<Entry>>,
     /// How the last life of each child ended, for the next one.
     exits: BTreeMap<ChildId, Exit>,
     /// Why it ends, where it ends by its budget.
     spent: Option<Arc<str>>,
+    /// The time of the child that is being stopped, or of the one before.
+    patience: Option<SpawnHandle>,
     /// It is to end, or has; what follows is no accident.
     ending: bool,
     /// Told when the last child has ended.
@@ -86,6 +87,7 @@ impl Supervisor {
             entries: BTreeMap::new(),
             exits: BTreeMap::new(),
             spent: None,
+            patience: None,
             ending: false,
             waiting: Vec::new(),
         }
@@ -114,10 +116,14 @@ impl Supervisor {
                     let Some(entry) = self.entries.get(&child) else { continue };
                     // One that cannot be told has just died: its obituary is on the way.
                     entry.recipe.control(Control::Stop);
-                    ctx.run_later(entry.recipe.stop_within(), move |actor, ctx| {
+                    let patience = ctx.run_later(entry.recipe.stop_within(), move |actor, ctx| {
                         let effects = actor.state.overdue(child, incarnation, Instant::now());
                         actor.perform(effects, ctx);
                     });
+                    // One stops at a time. actix looks at every timer each time it looks at the actor, so none is left.
+                    if let Some(over) = self.patience.replace(patience) {
+                        ctx.cancel_future(over);
+                    }
                 }
                 Effect::Away { child } => self.tell(child, Absence::Restarting),
                 Effect::Down { child, why } => self.tell(child, Absence::Down(why)),
@@ -157,7 +163,7 @@ impl Supervisor {
         if self.ending {
             entry.left(self.left());
         } else {
-            self.roll.remove(&entry);
+            self.roll.remove(child);
             entry.gone();
         }
     }
@@ -277,69 +283,4 @@ impl Handler<StopAll> for Supervisor {
         self.waiting.push(stop.0);
         self.end(ctx);
     }
-}
-
-impl Handler<Order> for Supervisor {
-    type Result = ResponseFuture<bool>;
-    fn handle(&mut self, order: Order, _: &mut Self::Context) -> Self::Result {
-        let named = |name: &str| self.entries.values().find(|entry| &*entry.recipe.name() == name);
-        if let Some(entry) = named(&order.child) {
-            let passed = entry.recipe.control(order.order);
-            return Box::pin(std::future::ready(passed));
-        }
-        let deeper = order.child.split_once('/').and_then(|(first, rest)| Some((named(first)?.recipe.family()?, rest)));
-        let Some((family, rest)) = deeper.map(|(family, rest)| (family, Arc::<str>::from(rest))) else {
-            return Box::pin(std::future::ready(false));
-        };
-        Box::pin(async move { family.order(&rest, order.order).await })
-    }
-}
-
-impl Handler<GetTree> for Supervisor {
-    type Result = ResponseFuture<Household>;
-    fn handle(&mut self, _: GetTree, _: &mut Self::Context) -> Self::Result {
-        let now = Instant::now();
-        let ids: Vec<_> = self.entries.keys().copied().collect();
-        let mut children = Vec::with_capacity(ids.len());
-        for id in ids {
-            let restarts = self.state.restarts(id, now);
-            let (Some(entry), Some(kin)) = (self.entries.get(&id), self.state.children.get(&id)) else { continue };
-            let family = entry.recipe.family();
-            let view = ChildView {
-                name: kin.name.clone(),
-                kind: if family.is_some() { Kind::Supervisor } else { Kind::Actor },
-                state: kin.state,
-                incarnation: kin.incarnation,
-                restarts,
-                depth: entry.recipe.depth(),
-                oldest_ms: millis(entry.recipe.oldest_wait()),
-                last_error: kin.last_error.clone(),
-                for_ms: millis(now.duration_since(kin.since)),
-                household: None,
-            };
-            children.push((view, family));
-        }
-        let spent = matches!(self.state.scope(), Scope::Shared(_)).then(|| self.state.spent(now));
-        let mut household = Household {
-            strategy: self.state.strategy(),
-            spent,
-            budget: self.state.scope().budget().restarts,
-            lived_ms: millis(now.duration_since(self.began)),
-            children: Vec::with_capacity(children.len()),
-        };
-        Box::pin(async move {
-            for (mut view, family) in children {
-                if let Some(family) = family {
-                    view.household = family.household().await;
-                }
-                household.children.push(view);
-            }
-            household
-        })
-    }
-}
-
-/// Whole milliseconds.
-pub(crate) fn millis(length: Duration) -> u64 {
-    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }

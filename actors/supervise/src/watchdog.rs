@@ -2,7 +2,7 @@
 //!
 //! An arbiter is one thread, and a handler that does not return stops every actor on it. Nothing on that thread can say
 //! so. Here a task on each watched arbiter beats, and a thread of its own listens: where a beat is missing for too
-//! long, it reads from the [desk](crate::duty) of that thread who works there.
+//! long, it reads from the desk of that thread who works there.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -169,7 +169,7 @@ fn now() -> Instant {
 }
 
 fn millis(since: Instant) -> u64 {
-    crate::supervisor::millis(now().duration_since(since))
+    crate::seen::millis(now().duration_since(since))
 }
 
 #[cfg(test)]
