@@ -33,12 +33,16 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
     let owner = mosaic_types::Principal { user: app.owner, role: UserRole::Owner };
     principals.admit(hash_of(token.expose()), None, owner);
 
-    let server = serve(app.gate(principals), &config.gateway).map_err(|error| {
-        let bind = config.gateway.bind;
-        CliError::Unavailable(format!(
-            "cannot listen on {bind}: {error}. Another program may hold the port; set gateway.bind to a free one."
-        ))
-    })?;
+    let server = match serve(app.gate(principals), &config.gateway) {
+        Ok(server) => server,
+        Err(error) => {
+            app.stop().await;
+            let bind = config.gateway.bind;
+            return Err(CliError::Unavailable(format!(
+                "cannot listen on {bind}: {error}. Another program may hold the port; set gateway.bind to a free one."
+            )));
+        }
+    };
     let resumed = app.recover().await?;
     lock.announce(server.address)?;
     say(&config, &app, server.address, home.path(), resumed);

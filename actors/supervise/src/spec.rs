@@ -10,7 +10,7 @@ use actix::prelude::*;
 use crate::control::{Control, Supervised};
 use crate::link::{Link, Mailbox, Presence};
 use crate::parent::Parent;
-use crate::tether::{Exit, Tether};
+use crate::tether::{Exit, Label, Tether};
 
 /// For so long a child that was told to stop may take, unless its spec says otherwise: OTP's default for workers.
 pub const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -34,6 +34,8 @@ pub struct Birth {
     pub incarnation: u64,
     /// How the life before ended; `None` for the first, and for the first under a reborn supervisor.
     pub last_exit: Option<Exit>,
+    /// What the life before was [handling](Tether::handling) when it ended.
+    pub last_handling: Option<Label>,
 }
 
 type Factory<A> = Arc<dyn Fn(Birth) -> A + Send + Sync>;

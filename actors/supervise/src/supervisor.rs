@@ -15,7 +15,7 @@ use crate::roll::{Entry, Roll};
 use crate::scope::{Scope, Strategy};
 use crate::spec::{Absence, Birth};
 use crate::state::State;
-use crate::tether::{ChildExited, ChildId, Exit, Tether};
+use crate::tether::{ChildExited, ChildId, Exit, Label, Tether};
 
 /// Who hears of the supervisor's own end.
 pub(crate) enum Above {
@@ -36,7 +36,7 @@ pub struct Supervisor {
     roll: Arc<Roll>,
     pub(crate) entries: BTreeMap<ChildId, Arc<Entry>>,
     /// How the last life of each child ended, for the next one.
-    exits: BTreeMap<ChildId, Exit>,
+    exits: BTreeMap<ChildId, (Exit, Option<Label>)>,
     /// Why it ends, where it ends by its budget.
     spent: Option<Arc<str>>,
     /// The time of the child that is being stopped, or of the one before.
@@ -106,10 +106,15 @@ impl Supervisor {
         for effect in effects {
             match effect {
                 Effect::Start { child, incarnation } => {
-                    let last_exit = self.exits.remove(&child);
+                    let (last_exit, last_handling) = self.exits.remove(&child).unzip();
                     if let Some(entry) = self.entries.get(&child) {
                         let tether = Tether::unborn(child, incarnation, ctx.address(), (self.link)());
-                        entry.recipe.start(Birth { tether, incarnation, last_exit });
+                        entry.recipe.start(Birth {
+                            tether,
+                            incarnation,
+                            last_exit,
+                            last_handling: last_handling.flatten(),
+                        });
                     }
                 }
                 Effect::Stop { child, incarnation } => {
@@ -272,7 +277,7 @@ impl Handler<ChildExited> for Supervisor {
             let handling = end.handling.as_ref().map(ToString::to_string);
             tracing::error!(supervisor = %self.name, child = child.as_deref(), exit = ?end.exit, handling, "child ended");
         }
-        self.exits.insert(end.child, end.exit);
+        self.exits.insert(end.child, (end.exit, end.handling));
         self.perform(effects, ctx);
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use mosaic_messages::{Accepted, CancelTurn, Change, RunEnded, SubmitTurn};
-use mosaic_supervise::{Birth, ChildExited, Exit, Mailbox, Tether, on_duty, supervised};
-use mosaic_types::journal::{SessionRow, Write};
+use mosaic_supervise::{Birth, ChildExited, Exit, Label, Mailbox, Tether, on_duty, supervised};
+use mosaic_types::journal::{SessionRow, Snapshot, TurnState, Write};
 use mosaic_types::{Code, Failure, SessionId, TurnId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -48,11 +48,12 @@ pub struct SessionActor {
     pub(super) busy: Option<Busy>,
     /// Spans of the turns that wait or run: the run of a turn hangs under its own. A resumed turn has none.
     pub(super) spans: HashMap<TurnId, Span>,
-    crashed: bool,
+    /// The life before crashed; on which turn, where it was known.
+    crashed: Option<Option<Label>>,
     /// It was loaded before, in this life or an earlier one.
     loaded: bool,
     used: Instant,
-    _tether: Tether,
+    tether: Tether,
 }
 
 impl SessionActor {
@@ -71,10 +72,10 @@ impl SessionActor {
             cancelling: Vec::new(),
             busy: None,
             spans: HashMap::new(),
-            crashed: birth.last_exit == Some(Exit::Panicked),
+            crashed: (birth.last_exit == Some(Exit::Panicked)).then_some(birth.last_handling),
             loaded: birth.incarnation > 1,
             used: Instant::now(),
-            _tether: birth.tether,
+            tether: birth.tether,
         }
     }
 
@@ -93,8 +94,8 @@ impl SessionActor {
                     // The writer may have carried out what it could not answer, and never will from here on.
                     actor.doors.hub.resync(&actor.id);
                 }
-                let crashed = std::mem::take(&mut actor.crashed);
-                let mut state = SessionState::new(snapshot, epoch, keep_bytes, crashed);
+                let charge = charges(actor.crashed.take(), &snapshot);
+                let mut state = SessionState::new(snapshot, epoch, keep_bytes, charge);
                 let resumed = state.resume(actor.doors.outside.now());
                 actor.state = Some(state);
                 actor.follow(Follow { begin: None, write: resumed }, ctx);
@@ -227,6 +228,17 @@ impl Actor for SessionActor {
 }
 supervised!(SessionActor);
 
+/// Whether the crash of the life before is charged to the turn that was running: not where it is known to have come
+/// from another one.
+fn charges(crashed: Option<Option<Label>>, snapshot: &Snapshot) -> bool {
+    let running = snapshot.open.iter().find(|open| open.state == TurnState::Running);
+    match (crashed, running) {
+        (None, _) | (_, None) => false,
+        (Some(None), Some(_)) => true,
+        (Some(Some(handled)), Some(running)) => handled == Label::Id(running.id.0.as_u128()),
+    }
+}
+
 /// Waits for an answer that comes later; a session that ended first is restarting.
 async fn answer<T>(answered: oneshot::Receiver<Result<T, Failure>>) -> Result<T, Failure> {
     answered.await.unwrap_or_else(|_| {
@@ -239,7 +251,9 @@ impl Handler<SubmitTurn> for SessionActor {
     type Result = ResponseFuture<Result<Accepted, Failure>>;
     fn handle(&mut self, ask: SubmitTurn, ctx: &mut Self::Context) -> Self::Result {
         let (reply, answered) = oneshot::channel();
+        self.tether.handling(Some(ask.turn.0.as_u128().into()));
         self.submit(ask, reply, ctx);
+        self.tether.handling(None);
         Box::pin(answer(answered))
     }
 }
@@ -266,7 +280,9 @@ impl Handler<RunEnded> for SessionActor {
     type Result = ();
     fn handle(&mut self, end: RunEnded, ctx: &mut Self::Context) {
         let _duty = on_duty::<Self, RunEnded>();
+        self.tether.handling(Some(end.turn.0.as_u128().into()));
         self.run_ended(end.turn, end.attempt, end.result, ctx);
+        self.tether.handling(None);
     }
 }
 
