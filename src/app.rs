@@ -143,6 +143,8 @@ impl App {
     /// Stops every actor, the last started first. What was running resumes after the next start.
     pub async fn stop(&self) {
         self.root.stop().await;
+        // Who still waits for a turn is told now that it does not end in this life.
+        self.doors.hub.close_all();
     }
 }
 

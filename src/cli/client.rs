@@ -16,6 +16,8 @@ pub(super) struct Client {
     http: reqwest::Client,
     base: String,
     token: Option<Secret>,
+    /// The token came with the command, not from the home.
+    given: bool,
 }
 
 /// A turn's events as they come.
@@ -32,8 +34,9 @@ impl Client {
     /// The home's token is offered only to the home's own daemon.
     pub(super) fn find(common: &Common) -> Result<Option<Self>, CliError> {
         let token = common.token.as_ref().map(Secret::new);
+        let given = token.is_some();
         if let Some(url) = &common.url {
-            return Ok(Some(Self::new(url.trim_end_matches('/').to_owned(), token)?));
+            return Ok(Some(Self::new(url.trim_end_matches('/').to_owned(), token, given)?));
         }
         let home = common.home()?;
         let Some(address) = home.daemon().and_then(|daemon| daemon.address) else { return Ok(None) };
@@ -41,7 +44,7 @@ impl Client {
             Some(token) => Some(token),
             None => home.token()?,
         };
-        Ok(Some(Self::new(format!("http://{address}"), token)?))
+        Ok(Some(Self::new(format!("http://{address}"), token, given)?))
     }
 
     /// As [`Client::find`], for commands that cannot do without.
@@ -52,7 +55,7 @@ impl Client {
         })
     }
 
-    fn new(base: String, token: Option<Secret>) -> Result<Self, CliError> {
+    fn new(base: String, token: Option<Secret>, given: bool) -> Result<Self, CliError> {
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none());
@@ -60,7 +63,7 @@ impl Client {
         let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|host| base.starts_with(host));
         let http = if local { http.no_proxy() } else { http };
         let http = http.build().map_err(|error| CliError::Failed(format!("cannot make an HTTP client: {error}")))?;
-        Ok(Self { http, base, token })
+        Ok(Self { http, base, token, given })
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -84,7 +87,8 @@ impl Client {
         let status = response.status();
         Err(match response.json::<ErrorBody>().await {
             Ok(body) if body.error.code == Code::Unauthorized => {
-                CliError::Failed(format!("{} (asked {})", body.error.message, self.base))
+                let source = if self.given { "; the token came from --token or MOSAIC_TOKEN" } else { "" };
+                CliError::Failed(format!("{} (asked {}{source})", body.error.message, self.base))
             }
             Ok(body) => body.error.into(),
             Err(_) => CliError::Failed(format!("{} answered {status}, which is not Mosaic's way.", self.base)),

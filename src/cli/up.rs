@@ -58,7 +58,7 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
         tokio::select! {
             left = app.drain(config.shutdown.grace) => {
                 if left > 0 {
-                    note(&format!("{left} turns go on after the next start."));
+                    note(&format!("Not done in time: {left}. Turns of sessions go on after the next start."));
                 }
             }
             () = stops.next() => note("Stopping at once; what was running goes on after the next start."),
@@ -96,7 +96,7 @@ fn say(
         text += &format!("{found}\n");
     }
     if resumed > 0 {
-        text += &format!("{resumed} sessions go on where they were cut off.\n");
+        text += &format!("Sessions that go on where they were cut off: {resumed}\n");
     }
     text += &if providers.is_empty() {
         format!("\n{NO_PROVIDER}\n")

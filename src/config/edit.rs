@@ -107,13 +107,28 @@ fn provider_table<'d>(
     path: &Path,
 ) -> Result<(&'d mut dyn TableLike, bool), EditError> {
     let not_a_table = |key: String| EditError::NotATable { key, path: path.to_owned() };
+    let known =
+        document.get("providers").and_then(Item::as_table_like).is_some_and(|all| all.contains_key(name.as_str()));
+    let trailing = document.trailing().as_str().unwrap_or_default().to_owned();
+    let empty = document.is_empty();
+    if !known {
+        document.set_trailing("");
+    }
     // Not written as `[providers]`: its tables say enough.
     let mut implicit = Table::new();
     implicit.set_implicit(true);
     let providers = document.entry("providers").or_insert(Item::Table(implicit));
     let providers = providers.as_table_like_mut().ok_or_else(|| not_a_table("providers".into()))?;
     let replaced = providers.contains_key(name.as_str());
-    let provider = providers.entry(name.as_str()).or_insert(toml_edit::table());
+    let mut last = Table::new();
+    // At the end of the file: a comment in front of another table may well belong to the one before it.
+    last.set_position(isize::MAX);
+    last.decor_mut().set_prefix(match (empty, trailing.trim_end()) {
+        (true, "") => String::new(),
+        (false, "") => "\n".to_owned(),
+        (_, end) => format!("{end}\n\n"),
+    });
+    let provider = providers.entry(name.as_str()).or_insert(Item::Table(last));
     let provider = provider.as_table_like_mut().ok_or_else(|| not_a_table(format!("providers.{name}")))?;
     Ok((provider, replaced))
 }
@@ -182,8 +197,7 @@ mod tests {
     #[test]
     fn comments_and_order_of_the_file_are_kept() {
         let home = tempfile::tempdir().expect("a folder");
-        let before =
-            "# mine\ndetect = false # no\n\n[providers.ollama] # at home\nkind = \"openai\"\n\n[agents.ada]\n# end\n";
+        let before = "# mine\ndetect = false # no\n\n[providers.ollama] # at home\nkind = \"openai\"\n#max_in_flight = 2\n\n[agents.ada]\n# end\n";
         fs::write(home.path().join(FILE), before).expect("written");
         let name = openai();
         let new = NewProvider { name: &name, kind: "openai", base_url: Some("http://127.0.0.1:1/v1"), key: None };
@@ -191,8 +205,7 @@ mod tests {
         let after = fs::read_to_string(home.path().join(FILE)).expect("written");
         assert_eq!(
             after,
-            "# mine\ndetect = false # no\n\n[providers.ollama] # at home\nkind = \"openai\"\n\n[providers.openai]\n\
-             kind = \"openai\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\n[agents.ada]\n# end\n"
+            format!("{before}\n[providers.openai]\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:1/v1\"\n")
         );
         assert!(!home.path().join("keys").exists());
     }

@@ -20,6 +20,9 @@ pub(super) async fn json<T: DeserializeOwned>(
     limit: usize,
 ) -> Result<T, ApiError> {
     let bytes = read(request, payload, limit).await?;
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(Failure::new(Code::BadRequest, "The body is not a JSON object.").into());
+    }
     serde_json::from_slice(&bytes).map_err(|error| {
         let sentence = format!("The body is not the JSON that this route takes: {error}.");
         Failure::new(Code::BadRequest, sentence).into()

@@ -34,7 +34,9 @@ impl From<Failure> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        tracing::warn!(%error, "the store could not be read");
+        if !matches!(error, StoreError::BadCursor) {
+            tracing::warn!(%error, "the store could not be read");
+        }
         Self(error.into())
     }
 }

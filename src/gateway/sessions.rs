@@ -120,7 +120,7 @@ pub(super) async fn create(gate: Data<Gate>, Asker(who): Asker, request: HttpReq
     match gate.doors.commit(Write::CreateSession(new)).await? {
         Outcome::Exists => {
             let sentence = "This session id is taken. Choose another, or leave it out and one is drawn.";
-            Err(ApiError(Failure::new(Code::IdempotencyConflict, sentence)))
+            Err(ApiError(Failure::new(Code::Exists, sentence)))
         }
         _ => Ok(HttpResponse::Created().json(row)),
     }

@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use mosaic_types::journal::{Outcome, Write};
+use mosaic_types::journal::{Outcome, TokenRow, Write};
 use mosaic_types::{Code, Failure, TokenId, UserRole};
 use serde::Deserialize;
 use serde_json::json;
@@ -58,14 +58,17 @@ pub(super) async fn create(gate: Data<Gate>, Asker(who): Asker, request: HttpReq
     Ok(HttpResponse::Created().json(json!({"id": id, "name": name, "role": role, "token": minted.text.expose()})))
 }
 
-/// `DELETE /api/v1/tokens/{id}`: at once.
+/// `DELETE /api/v1/tokens/{id}`: at once; never one with a higher role.
 pub(super) async fn revoke(gate: Data<Gate>, Asker(who): Asker, id: Path<String>) -> Answer {
     let unknown = || ApiError(Failure::not_found("token"));
     let id: TokenId = id.parse().map_err(|_| unknown())?;
     let tokens = gate.doors.store.tokens().await?;
-    let theirs = tokens.iter().any(|token| token.id == id && (who.role == UserRole::Owner || token.user == who.user));
-    if !theirs {
-        return Err(unknown());
+    let theirs = |token: &&TokenRow| token.id == id && (who.role == UserRole::Owner || token.user == who.user);
+    let token = tokens.iter().find(theirs).ok_or_else(unknown)?;
+    if token.role > who.role {
+        let sentence =
+            format!("This token has a higher role ({}) than the one it is revoked with ({}).", token.role, who.role);
+        return Err(ApiError(Failure::new(Code::Forbidden, sentence)));
     }
     match gate.doors.commit(Write::RevokeToken { token: id, at: gate.doors.outside.now() }).await? {
         Outcome::Missing => Err(unknown()),

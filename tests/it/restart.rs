@@ -34,7 +34,7 @@ async fn a_turn_that_a_kill_cut_off_is_answered_once_without_anyone_asking() {
     let queued = api.say(&session, "queued").await;
     bed.kill9().await;
     bed.restart().await;
-    assert!(bed.greeting().contains("1 sessions go on where they were cut off"), "{}", bed.greeting());
+    assert!(bed.greeting().contains("Sessions that go on where they were cut off: 1"), "{}", bed.greeting());
 
     let api = bed.api();
     api.settled(&session).await;
@@ -198,7 +198,7 @@ async fn what_outlasts_the_grace_goes_on_after_the_next_start() {
     bed.api().say(&session, "hello").await;
     soon("the call", gate.arrived(1)).await;
     assert_eq!(bed.stop().await.code(), Some(0));
-    assert!(bed.log().contains("1 turns go on after the next start"), "{}", bed.log());
+    assert!(bed.log().contains("Not done in time: 1."), "{}", bed.log());
     bed.restart().await;
     bed.api().settled(&session).await;
     let expected = owned(&[("user", "hello"), ("assistant", "You said: hello")]);

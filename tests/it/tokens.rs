@@ -105,7 +105,7 @@ async fn a_viewer_reads_and_does_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_token_never_makes_a_higher_one() {
+async fn a_token_never_makes_or_ends_a_higher_one() {
     let bed = Testbed::start().await;
     let api = bed.api();
     let member = api.bearing(&token(&api, json!({"role": "member", "name": "phone"})).await.1);
@@ -115,6 +115,10 @@ async fn a_token_never_makes_a_higher_one() {
     assert_eq!(own.get("/api/v1/me").await["role"], "member");
     let listed = api.get("/api/v1/tokens").await;
     assert!(listed["items"].as_array().expect("a list").iter().all(|token| token.get("token").is_none()));
+    let (owners, _) = token(&api, json!({"role": "owner"})).await;
+    let (_, members) = token(&api, json!({"role": "member"})).await;
+    let refused = api.bearing(&members).request("DELETE", &format!("/api/v1/tokens/{owners}"), &[], b"").await;
+    assert_eq!(refusal(&refused), (403, "forbidden".to_owned()), "nor ends one");
 }
 
 #[tokio::test]

@@ -76,6 +76,8 @@ codes! {
     AgentNotFound = "agent_not_found", 404;
     /// The idempotency key was used with another body.
     IdempotencyConflict = "idempotency_conflict", 422;
+    /// The name is taken.
+    Exists = "exists", 409;
     /// The session's queue is full.
     Busy = "busy", 429;
     /// The daemon is stopping.

@@ -157,6 +157,13 @@ impl Hub {
         self.shard(session).remove(session);
     }
 
+    /// No session speaks any more: all readers come to an end after what was buffered for them.
+    pub fn close_all(&self) {
+        for shard in self.shards.iter() {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+
     /// Sessions that someone reads or that are speaking.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()

@@ -94,7 +94,6 @@ pub(super) async fn run(
             Err(CallFailure::Provider { error, shown }) => (error.failure(), shown),
             Err(CallFailure::Refused(failure)) => (failure, false),
         };
-        order.sink.call_failed(&model);
         let roll = f64::from(order.outside.bytes::<1>()[0]) / 255.0;
         let next = plan.failed(failure.class(), failure.code, shown, roll);
         tracing::info!(provider.name = %model.provider, model = %model.model, code = failure.code.as_str(), ?next, "call failed");
@@ -124,6 +123,10 @@ async fn call(
         Err(CallFailure::Provider { error, .. }) => CallResult::Failed(error.class()),
         Err(_) => CallResult::Abandoned,
     };
+    if matches!(result, Err(CallFailure::Provider { .. })) {
+        let called = ModelRef { provider: model.provider.clone(), model: report.model.clone() };
+        order.sink.call_failed(&called);
+    }
     drop(permit);
     result
 }
