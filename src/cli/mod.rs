@@ -1,6 +1,8 @@
 //! The command line: what a person types, and what it does.
 
 mod agents;
+#[cfg(feature = "chaos")]
+mod chaos;
 mod chat;
 mod client;
 mod completions;
@@ -113,6 +115,9 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Show the supervisors of a running daemon and how their children are
     Tree(tree::Tree),
+    /// Panic, stall or stop children of a running daemon, to see what becomes of the rest
+    #[cfg(feature = "chaos")]
+    Chaos(chaos::Chaos),
     /// Say whom the daemon takes this token for
     Whoami(whoami::Whoami),
     /// Bring the database up to date without starting anything
@@ -133,6 +138,8 @@ impl Command {
             Self::Config(config) => config::run(&common, config),
             Self::Doctor(doctor) => here(&common.clone(), doctor::run(common, doctor)),
             Self::Tree(tree) => here(&common.clone(), tree::run(common, tree)),
+            #[cfg(feature = "chaos")]
+            Self::Chaos(chaos) => here(&common.clone(), chaos::run(common, chaos)),
             Self::Whoami(whoami) => here(&common.clone(), whoami::run(common, whoami)),
             Self::Migrate(migrate) => here(&common.clone(), migrate::run(common, migrate)),
             Self::Completions(completions) => completions::run(completions),

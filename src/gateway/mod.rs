@@ -5,6 +5,8 @@
 
 mod auth;
 mod body;
+#[cfg(feature = "chaos")]
+mod chaos;
 pub mod config;
 mod error;
 mod events;

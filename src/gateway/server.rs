@@ -121,6 +121,7 @@ fn routes(config: &mut ServiceConfig) {
                 .service(route("/agents").route(web::get().to(info::agents)))
                 .service(route("/providers").route(web::get().to(info::providers)))
                 .service(route("/tree").route(web::get().to(info::tree)))
+                .configure(faults)
                 .service(route("/me").route(web::get().to(info::me)))
                 .service(route("/tokens").route(web::get().to(tokens::list)).route(web::post().to(tokens::create)))
                 .service(route("/tokens/{id}").route(web::delete().to(tokens::revoke)))
@@ -136,6 +137,15 @@ fn routes(config: &mut ServiceConfig) {
         )
         .default_service(web::to(nothing_here));
 }
+
+/// Where faults are planted, in builds for it.
+#[cfg(feature = "chaos")]
+fn faults(config: &mut ServiceConfig) {
+    config.service(route("/chaos").route(web::post().to(super::chaos::plant)));
+}
+
+#[cfg(not(feature = "chaos"))]
+fn faults(_: &mut ServiceConfig) {}
 
 /// A path that answers every other method with a typed error.
 fn route(path: &str) -> actix_web::Resource {

@@ -7,6 +7,8 @@ mod testbed;
 
 mod api;
 mod cancel;
+#[cfg(feature = "chaos")]
+mod chaos;
 mod chat;
 mod house;
 mod messages;

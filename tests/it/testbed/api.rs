@@ -107,10 +107,18 @@ impl Api {
         items.iter().map(|message| (text(&message["role"]), text(&message["text"]))).collect()
     }
 
-    /// The session's journal, oldest first.
+    /// The session's whole journal, oldest first.
     pub(crate) async fn journal(&self, session: &str) -> Vec<Value> {
-        let page = self.get(&format!("/api/v1/sessions/{session}/events")).await;
-        page["items"].as_array().expect("a list").clone()
+        let mut events = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = self.get(&format!("/api/v1/sessions/{session}/events?after={after}")).await;
+            events.extend(page["items"].as_array().expect("a list").iter().cloned());
+            match page["next"].as_i64() {
+                Some(seq) => after = seq,
+                None => return events,
+            }
+        }
     }
 
     /// How often each type of event is in the session's journal.

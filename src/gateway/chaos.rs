@@ -1,0 +1,48 @@
+//! Plants faults in the tree. Only in builds with the feature `chaos`; an owner may do it.
+
+use std::time::Duration;
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use mosaic_supervise::Control;
+use mosaic_types::{Code, Failure, UserRole};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::auth::Asker;
+use super::body;
+use super::error::{Answer, ApiError};
+use super::server::Gate;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fault {
+    /// The child's path below the root, as in `sessions/ID`.
+    child: String,
+    order: Order,
+    #[serde(default)]
+    stall_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Order {
+    Panic,
+    Stall,
+    Stop,
+}
+
+/// `POST /api/v1/chaos {child, order, stall_ms?}`: answers whether a child of that path heard it.
+pub(super) async fn plant(gate: Data<Gate>, Asker(who): Asker, request: HttpRequest, payload: Payload) -> Answer {
+    if who.role < UserRole::Owner {
+        return Err(ApiError(Failure::new(Code::Forbidden, "Chaos takes the role owner.")));
+    }
+    let fault: Fault = body::json(&request, payload, body::API_BYTES).await?;
+    let order = match fault.order {
+        Order::Panic => Control::Panic,
+        Order::Stall => Control::Stall(Duration::from_millis(fault.stall_ms)),
+        Order::Stop => Control::Stop,
+    };
+    let heard = gate.root.order(&fault.child, order).await;
+    Ok(HttpResponse::Ok().json(json!({"heard": heard})))
+}

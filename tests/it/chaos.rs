@@ -1,0 +1,72 @@
+//! Children that die all the time, and turns that end all the same. Needs the feature `chaos`, which `tests/run` sets.
+
+use std::cell::Cell;
+
+use serde_json::{Value, json};
+
+use crate::testbed::{Testbed, eventually, run};
+
+/// With two agents and the provider there are 15 children to draw from.
+const SESSIONS: usize = 12;
+/// This many draws, by this seed, hit none of 15 children more than three times: a fourth within the minute would take
+/// it down for one, as it should.
+const HAIL: [&str; 6] = ["--count", "24", "--seed", "7", "--rate", "8"];
+
+/// One client: as long as it hails, sends messages with a key each, and each again until it is answered. Answers how
+/// many it sent.
+async fn talk(bed: &Testbed, session: &str, over: &Cell<bool>) -> usize {
+    let mut sent = 0;
+    while !over.get() {
+        let (key, text) = (format!("k-{sent}"), format!("m{sent}"));
+        eventually("the turn ends", || async {
+            let answer = bed.api().submit(session, "?wait=true", &[("idempotency-key", &key)], &text).await;
+            let body: Value = answer.json();
+            // A turn is given up when its session died three times while it ran; it has ended all the same.
+            (answer.status() == 200 || body["error"]["code"] == "crashed").then_some(())
+        })
+        .await;
+        sent += 1;
+    }
+    sent
+}
+
+#[tokio::test]
+async fn under_a_hail_of_panics_every_accepted_turn_ends_once_and_nothing_is_left_behind() {
+    let bed = Testbed::start().await;
+    let mut sessions = Vec::new();
+    for _ in 0..SESSIONS {
+        let session = bed.api().session().await;
+        bed.api().ask(&session, "wake up").await;
+        sessions.push(session);
+    }
+    let over = Cell::new(false);
+    let chaos = bed.command(&[&["chaos"], HAIL.as_slice()].concat());
+    let hail = async {
+        let hail = run(chaos, "").await;
+        over.set(true);
+        hail
+    };
+    let talks = futures_util::future::join_all(sessions.iter().map(|session| talk(&bed, session, &over)));
+    let (hail, sent) = tokio::join!(hail, talks);
+    assert_eq!(hail.good().lines().filter(|line| !line.contains("gone")).count(), 24, "each draw hit a child");
+    for (session, sent) in sessions.iter().zip(sent) {
+        bed.api().settled(session).await;
+        let journal = bed.api().journal(session).await;
+        let of = |kind: &str| journal.iter().filter(|event| event["type"] == kind).collect::<Vec<_>>();
+        let accepted: Vec<_> = of("turn.accepted").iter().map(|event| event["turn"].clone()).collect();
+        assert_eq!(accepted.len(), sent + 1, "a repeat is the same turn");
+        let ended = journal
+            .iter()
+            .filter(|event| ["turn.finished", "turn.failed", "turn.cancelled"].iter().any(|end| event["type"] == *end));
+        assert_eq!(ended.map(|event| event["turn"].clone()).collect::<Vec<_>>(), accepted, "once each, in order");
+    }
+    let quiet = || async {
+        let tree = bed.api().get("/api/v1/tree").await;
+        let below = |node: &Value| node["children"].as_array().cloned().unwrap_or_default();
+        let all: Vec<Value> =
+            below(&tree).iter().flat_map(|child| [vec![child.clone()], below(child)].concat()).collect();
+        all.iter().all(|child| child["depth"] == json!(0)).then_some(())
+    };
+    eventually("every depth returns to zero", quiet).await;
+    assert_eq!(bed.api().request("GET", "/readyz", &[], b"").await.status(), 200);
+}
