@@ -70,3 +70,20 @@ async fn under_a_hail_of_panics_every_accepted_turn_ends_once_and_nothing_is_lef
     eventually("every depth returns to zero", quiet).await;
     assert_eq!(bed.api().request("GET", "/readyz", &[], b"").await.status(), 200);
 }
+
+#[tokio::test]
+async fn the_fourth_panic_of_the_router_within_a_minute_ends_the_process_with_70() {
+    let mut bed = Testbed::start().await;
+    for _ in 0..4 {
+        eventually("the router lives and hears it", || async {
+            let hit = run(bed.command(&["chaos", "router"]), "").await;
+            (hit.code == Some(0)).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(bed.ended().await.code(), Some(70));
+    assert!(bed.log().contains("Mosaic gave up"), "{}", bed.log());
+    bed.restart().await;
+    let session = bed.api().session().await;
+    assert_eq!(bed.api().ask(&session, "hello").await["text"], "You said: hello", "the next life is well");
+}
