@@ -107,9 +107,15 @@ pub(super) fn answer_end(session: &SessionId, turn: TurnId, end: EventBody) -> A
             "usage": finished.usage,
             "cost_usd": finished.cost_usd,
         }))),
-        EventBody::TurnFailed { code, message } => Err(ApiError(Failure::new(code, message))),
+        EventBody::TurnFailed { code, message } => Ok(failed(code, message)),
         _ => Err(ApiError(Failure::new(Code::Cancelled, "The turn was cancelled."))),
     }
+}
+
+/// What one who waited is told of a turn that failed: always 502, whatever its code. The request itself was good, and
+/// sending it again attaches to the same end.
+pub(super) fn failed(code: Code, message: String) -> HttpResponse {
+    HttpResponse::BadGateway().json(ErrorBody::new(&Failure::new(code, message)))
 }
 
 /// The turn's events as they come.

@@ -57,11 +57,17 @@ async fn a_message_is_answered_in_each_of_the_three_forms() {
 
 #[tokio::test]
 async fn a_failed_turn_answers_502_with_its_code_and_the_session_goes_on() {
-    let steps = [Step::status(401, "invalid_api_key", "No."), Step::truncate("half"), Step::status(400, "bad", "No.")];
+    let steps = [
+        Step::status(401, "invalid_api_key", "No."),
+        Step::truncate("half"),
+        Step::status(400, "bad", "No."),
+        // A code with a status of its own elsewhere: here the request was good and the turn was not.
+        Step::status(404, "model_not_found", "No."),
+    ];
     let bed = Testbed::with(StandIn::builder().script(steps)).await;
     let api = bed.api();
     let session = api.session().await;
-    for code in ["provider_auth", "provider_bad_answer", "provider_rejected"] {
+    for code in ["provider_auth", "provider_bad_answer", "provider_rejected", "model_not_found"] {
         let failed = api.submit(&session, "?wait=true", &[], "hello").await;
         assert_eq!(refusal(&failed), (502, code.to_owned()));
     }

@@ -12,7 +12,7 @@ use super::Target;
 use super::stateless::{Head, event_stream, failure_line};
 use super::wire::{Completion, Delta};
 use crate::gateway::error::{Answer, ApiError};
-use crate::gateway::events::Following;
+use crate::gateway::events::{Following, failed};
 use crate::gateway::messages::key_of;
 use crate::gateway::server::Gate;
 use crate::submission::submission;
@@ -49,7 +49,7 @@ pub(super) async fn answer(
         let mut following = Following::begin(gate, ask, Interest::Journaled).await?;
         return match following.end().await?.body.clone() {
             EventBody::TurnFinished(end) => Ok(head.completed(Some(&end.text), &[], &end.stop_reason, end.usage)),
-            EventBody::TurnFailed { code, message } => Err(ApiError(Failure::new(code, message))),
+            EventBody::TurnFailed { code, message } => Ok(failed(code, message)),
             _ => Err(ApiError(Failure::new(Code::Cancelled, "The turn was cancelled."))),
         };
     }
