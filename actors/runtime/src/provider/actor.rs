@@ -1,6 +1,7 @@
 //! The shell: hands out permits and hears how calls went.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -15,11 +16,42 @@ use super::state::ProviderState;
 /// For so long a call may wait for a place.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The places of a provider, seen from every thread.
+///
+/// While no model rests and a place is free there is nothing to decide, and a run takes its place itself: a question
+/// to the actor would wake its thread and then the run's, which costs more than all the rest of a short call.
+pub struct Places {
+    free: Arc<Semaphore>,
+    /// Some model may have to rest: ask the actor.
+    resting: AtomicBool,
+}
+
+impl Places {
+    /// As many places as calls may be under way.
+    pub fn new(count: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(count)), resting: AtomicBool::new(false) }
+    }
+
+    /// A place, where there is nothing to decide. Never goes before one who waits: a place that becomes free is
+    /// handed to the first of them.
+    pub fn take(&self) -> Option<Permit> {
+        if self.is_resting() {
+            return None;
+        }
+        self.free.clone().try_acquire_owned().ok().map(|place| Permit { place })
+    }
+
+    /// Whether some model may have to rest.
+    pub fn is_resting(&self) -> bool {
+        self.resting.load(Ordering::Acquire)
+    }
+}
+
 /// Answers for one provider.
 pub struct ProviderActor {
     name: ProviderName,
     state: ProviderState,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     _tether: Tether,
 }
 
@@ -27,8 +59,10 @@ impl ProviderActor {
     /// Calls that may wait for a place; the next is refused as busy.
     pub const MAILBOX: Mailbox = Mailbox { capacity: 10_000, patience: Duration::from_secs(5) };
 
-    /// A provider with as many places as `places` has permits.
-    pub fn new(name: ProviderName, places: Arc<Semaphore>, tether: Tether) -> Self {
+    /// A provider that hands out `places`.
+    pub fn new(name: ProviderName, places: Arc<Places>, tether: Tether) -> Self {
+        // What rested in the life before is forgotten; it is asked once more.
+        places.resting.store(false, Ordering::Release);
         Self { name, state: ProviderState::default(), places, _tether: tether }
     }
 }
@@ -47,10 +81,11 @@ impl Handler<AcquirePermit> for ProviderActor {
             let failure = Failure::new(Code::ProviderRateLimited, sentence).after(rest);
             return Box::pin(std::future::ready(Err(failure)));
         }
-        if let Ok(place) = self.places.clone().try_acquire_owned() {
+        self.places.resting.store(self.state.any_rests(), Ordering::Release);
+        if let Ok(place) = self.places.free.clone().try_acquire_owned() {
             return Box::pin(std::future::ready(Ok(Permit { place })));
         }
-        let places = self.places.clone();
+        let places = self.places.free.clone();
         Box::pin(async move {
             match tokio::time::timeout(PATIENCE, places.acquire_owned()).await {
                 Ok(Ok(place)) => Ok(Permit { place }),
@@ -67,5 +102,6 @@ impl Handler<CallEnded> for ProviderActor {
     type Result = ();
     fn handle(&mut self, end: CallEnded, _: &mut Self::Context) {
         self.state.ended(&end.model, end.result, Instant::now());
+        self.places.resting.store(self.state.any_rests(), Ordering::Release);
     }
 }

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mosaic_messages::{AcquirePermit, CallEnded, CallResult, Permit};
 use mosaic_providers::{Provider, ProviderError};
 use mosaic_supervise::{ChildSpec, Link, Parent, Restart};
-use mosaic_types::{ModelRef, Price, ProviderName};
-use tokio::sync::{OnceCell, Semaphore};
+use mosaic_types::{Failure, ModelRef, Price, ProviderName};
+use tokio::sync::OnceCell;
 
-use super::actor::ProviderActor;
+use super::actor::{Places, ProviderActor};
+use crate::doors::unreached;
 
 /// What the config says of a provider.
 #[derive(Debug, Clone)]
@@ -34,6 +36,7 @@ pub struct ProviderHandle {
     pub adapter: Arc<dyn Provider>,
     pub settings: ProviderSettings,
     pub link: Link<ProviderActor>,
+    places: Arc<Places>,
     first_model: OnceCell<Arc<str>>,
 }
 
@@ -64,6 +67,27 @@ impl ProviderHandle {
         first.await.cloned()
     }
 
+    /// Leave for one call: at once where there is nothing to decide, else from the provider's actor.
+    ///
+    /// # Errors
+    /// The model rests, all places stay taken, or the provider is down.
+    pub async fn permit(&self, model: &Arc<str>) -> Result<Permit, Failure> {
+        if self.link.down().is_none()
+            && let Some(permit) = self.places.take()
+        {
+            return Ok(permit);
+        }
+        let asked = self.link.ask(AcquirePermit { model: model.clone() }).await;
+        asked.unwrap_or_else(|error| Err(unreached(&format!("The provider {}", self.adapter.name()), &error)))
+    }
+
+    /// Tells the provider's actor how a call went; a good one only where it may end a rest.
+    pub fn report(&self, model: Arc<str>, result: CallResult) {
+        if result != CallResult::Answered || self.places.is_resting() {
+            let _ = self.link.control(CallEnded { model, result });
+        }
+    }
+
     /// The error of a provider from which nothing came for too long.
     pub fn stalled(&self) -> ProviderError {
         ProviderError::Stalled { provider: self.adapter.name().clone(), idle: self.settings.idle }
@@ -81,13 +105,14 @@ impl Providers {
         let by_name = configured.into_iter().map(|(adapter, settings)| {
             let name = adapter.name().clone();
             // The permits outlive the actor: a reborn one must not forget the calls that are under way.
-            let places = Arc::new(Semaphore::new(settings.max_in_flight));
+            let places = Arc::new(Places::new(settings.max_in_flight));
+            let shown = places.clone();
             let child = name.clone();
             let spec = ChildSpec::new(name.as_str(), Restart::Permanent, ProviderActor::MAILBOX, move |birth| {
                 ProviderActor::new(child.clone(), places.clone(), birth.tether)
             });
             let link = family.adopt(spec);
-            (name, ProviderHandle { adapter, settings, link, first_model: OnceCell::new() })
+            (name, ProviderHandle { adapter, settings, link, places: shown, first_model: OnceCell::new() })
         });
         Self { by_name: Arc::new(by_name.collect()) }
     }

@@ -20,6 +20,11 @@ pub(super) struct ProviderState {
 }
 
 impl ProviderState {
+    /// Whether any model may have to rest.
+    pub(super) fn any_rests(&self) -> bool {
+        !self.resting.is_empty()
+    }
+
     /// How long `model` still rests; `None`: it may be called.
     pub(super) fn rest(&mut self, model: &str, now: Instant) -> Option<Duration> {
         let until = *self.resting.get(model)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use mosaic_messages::{AcquirePermit, CallEnded, CallResult, RunId};
+use mosaic_messages::{CallResult, RunId};
 use mosaic_providers::ProviderError;
 use mosaic_types::chat::{Sampling, ToolOffer};
 use mosaic_types::event::FinishedTurn;
@@ -20,7 +20,6 @@ use super::plan::{Next, Plan};
 use super::prompt;
 use super::sink::{Left, Sink};
 use crate::agent::AgentProfile;
-use crate::doors::unreached;
 use crate::lease::Lease;
 use crate::provider::{ProviderHandle, Providers};
 
@@ -112,10 +111,7 @@ async fn call(
     order: &mut RunOrder,
 ) -> Result<FinishedTurn, CallFailure> {
     let name = provider.resolve(model).await.map_err(|error| CallFailure::Provider { error, shown: false })?;
-    let permit = provider.link.ask(AcquirePermit { model: name.clone() }).await;
-    let permit =
-        permit.map_err(|error| CallFailure::Refused(unreached(&format!("The provider {}", model.provider), &error)))?;
-    let permit = permit.map_err(CallFailure::Refused)?;
+    let permit = provider.permit(&name).await.map_err(CallFailure::Refused)?;
     let mut report = Report { provider, model: name.clone(), result: CallResult::Abandoned };
     let result = answer(profile, provider, model, name, order).await;
     report.result = match &result {
@@ -224,6 +220,6 @@ struct Report<'a> {
 
 impl Drop for Report<'_> {
     fn drop(&mut self) {
-        let _ = self.provider.link.control(CallEnded { model: self.model.clone(), result: self.result });
+        self.provider.report(self.model.clone(), self.result);
     }
 }
