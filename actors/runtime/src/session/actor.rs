@@ -16,7 +16,8 @@ use tracing::Span;
 use super::carry::{Running, Then};
 use super::config::SessionConfig;
 use super::load::load;
-use super::state::{Cancel, Follow, SessionState, Submission};
+use super::parts::{Cancel, Follow, Submission};
+use super::state::SessionState;
 use crate::doors::Doors;
 use crate::drain::Busy;
 

@@ -12,7 +12,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Span;
 
 use super::actor::{LOAD_AGAIN, Reply, SessionActor};
-use super::state::{Begin, Follow, SessionState};
+use super::parts::{Begin, Follow};
+use super::state::SessionState;
 use crate::agent::run::{Keeper, RunInput, RunOrder, Sink};
 
 /// What to do when a write is answered.

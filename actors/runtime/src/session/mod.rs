@@ -4,6 +4,7 @@ mod actor;
 mod carry;
 pub mod config;
 mod load;
+mod parts;
 mod state;
 #[cfg(test)]
 mod tests;

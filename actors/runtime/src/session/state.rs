@@ -4,7 +4,6 @@
 //! or being written). Every answer of the writer comes back through a method here, which says what follows.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use mosaic_messages::{Accepted, SubmitTurn};
 use mosaic_types::event::{EventBody, FinishedTurn, StepKind};
@@ -12,87 +11,13 @@ use mosaic_types::journal::{
     AcceptTurn, ChangeSession, EndTurn, RestartTurn, SessionPhase, SessionRow, Snapshot, StartTurn, TurnEnd, TurnState,
     Write,
 };
-use mosaic_types::{
-    AgentName, ChatMessage, Code, Epoch, Failure, ModelRef, Principal, Role, Timestamp, TurnId, limits,
-};
+use mosaic_types::{AgentName, ChatMessage, Code, Epoch, Failure, Principal, Role, Timestamp, TurnId, limits};
 
+use super::parts::{Active, Begin, Cancel, Follow, Input, Phase, Submission};
 use super::title;
 
 /// Deaths of its own run, or of its session while handling it, after which a turn is given up.
 const DEATHS: u32 = 3;
-
-/// A stored input that waits or runs.
-#[derive(Debug, Clone, PartialEq)]
-struct Input {
-    turn: TurnId,
-    model: Option<ModelRef>,
-    text: Arc<str>,
-    hash: [u8; 32],
-}
-
-/// Where the active turn stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Its start is being written; no run yet.
-    Starting,
-    Running,
-    /// Its end is being written; no run any more.
-    Ending,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Active {
-    input: Input,
-    attempt: u32,
-    charged: u32,
-    phase: Phase,
-    /// A person wants it to end, and its start is still being written.
-    unwanted: bool,
-}
-
-impl Active {
-    fn new(input: Input) -> Self {
-        Self { input, attempt: 1, charged: 0, phase: Phase::Starting, unwanted: false }
-    }
-}
-
-/// A run to be started.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Begin {
-    pub(super) turn: TurnId,
-    pub(super) attempt: u32,
-    pub(super) agent: AgentName,
-    /// In place of the agent's own models.
-    pub(super) model: Option<ModelRef>,
-    /// Ends in the input to answer.
-    pub(super) dialogue: Vec<ChatMessage>,
-}
-
-/// What follows from a submission.
-#[derive(Debug, PartialEq)]
-pub(super) enum Submission {
-    /// It is here already.
-    Attach(Accepted),
-    Write(Box<AcceptTurn>),
-}
-
-/// What follows from a wish to cancel.
-#[derive(Debug, PartialEq)]
-pub(super) enum Cancel {
-    /// Its end is to be written.
-    Now(Box<EndTurn>),
-    /// Its start is being written; its end follows as soon as that is done.
-    Soon,
-    /// Nothing runs.
-    Nothing,
-}
-
-/// What follows when something was written.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Follow {
-    pub(super) begin: Option<Begin>,
-    pub(super) write: Option<Write>,
-}
 
 /// A session's memory.
 #[derive(Debug)]

@@ -11,7 +11,8 @@ use mosaic_types::{Code, Principal, SessionId, Timestamp, TurnId, Usage, UserId,
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::state::{Begin, Cancel, Follow, SessionState, Submission};
+use super::parts::{Begin, Cancel, Follow, Submission};
+use super::state::SessionState;
 
 const AT: Timestamp = Timestamp(0);
 
