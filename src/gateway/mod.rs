@@ -1,8 +1,9 @@
 //! The HTTP side of the daemon.
 //!
 //! Handlers translate: a request becomes a message to the router or a read of the store, and what comes back becomes
-//! JSON. Who may do what is decided in `auth`, before any handler runs.
+//! JSON. Who may do what stands in `routes` and is decided in `auth`, before any handler runs.
 
+mod access;
 mod auth;
 mod body;
 #[cfg(feature = "chaos")]
@@ -15,9 +16,12 @@ mod info;
 mod messages;
 mod openai;
 mod principals;
+mod routes;
 mod server;
 mod sessions;
 mod tokens;
 
+pub use access::Access;
 pub use principals::{Principals, hash_of};
+pub use routes::{RouteRow, table};
 pub use server::{Gate, Server, serve};

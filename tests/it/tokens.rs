@@ -1,34 +1,43 @@
 //! Who may do what: tokens and roles, on every route there is.
 
+use mosaic::gateway::{Access, table};
+use mosaic_testkit::http::{Client, Response};
+use mosaic_types::UserRole;
 use serde_json::{Value, json};
 
 use crate::testbed::{Api, Testbed, refusal};
 
-/// Every route that takes a token, with the method it takes.
-const ROUTES: [(&str, &str); 20] = [
-    ("GET", "/api/v1/sessions"),
-    ("POST", "/api/v1/sessions"),
-    ("GET", "/api/v1/sessions/some"),
-    ("PATCH", "/api/v1/sessions/some"),
-    ("DELETE", "/api/v1/sessions/some"),
-    ("GET", "/api/v1/sessions/some/messages"),
-    ("POST", "/api/v1/sessions/some/messages"),
-    ("POST", "/api/v1/sessions/some/cancel"),
-    ("GET", "/api/v1/sessions/some/events"),
-    ("GET", "/api/v1/agents"),
-    ("GET", "/api/v1/providers"),
-    ("GET", "/api/v1/tree"),
-    ("GET", "/api/v1/me"),
-    ("GET", "/api/v1/tokens"),
-    ("POST", "/api/v1/tokens"),
-    ("DELETE", "/api/v1/tokens/some"),
-    ("POST", "/v1/chat/completions"),
-    ("GET", "/v1/models"),
-    ("GET", "/v1/models/assistant"),
-    ("GET", "/api/v1/nothing"),
-];
+/// A path that the pattern of a route matches; what is named in it is there.
+fn filled(pattern: &str) -> String {
+    let part = |part: &str| match part {
+        "{id:.*}" => "assistant".to_owned(),
+        part if part.starts_with('{') => "some".to_owned(),
+        part => part.to_owned(),
+    };
+    pattern.split('/').map(part).collect::<Vec<_>>().join("/")
+}
 
-/// A session by the name in [`ROUTES`].
+/// Every route there is: its method, a path, and who may use it.
+fn routes() -> Vec<(String, String, Access)> {
+    let rows: Vec<_> = table().into_iter().map(|row| (row.method, filled(row.path), row.access)).collect();
+    assert!(rows.len() > 15, "{rows:?}");
+    rows
+}
+
+/// Every route that asks for a principal.
+fn guarded() -> impl Iterator<Item = (String, String, UserRole)> {
+    routes().into_iter().filter_map(|(method, path, access)| match access {
+        Access::Open => None,
+        Access::Least(least) => Some((method, path, least)),
+    })
+}
+
+async fn bare(bed: &Testbed, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+    let mut client = Client::connect(bed.address()).await.expect("it listens");
+    client.request(method, path, headers, b"{}").await.expect("it answers")
+}
+
+/// A session by the name that [`filled`] gives it.
 async fn named_session(api: &Api) {
     let made = api.send("POST", "/api/v1/sessions", json!({"id": "some"})).await;
     assert_eq!(made.status(), 201, "{}", made.text());
@@ -60,18 +69,15 @@ async fn no_route_is_open_to_one_without_a_good_token() {
         Some(token.clone()),
         Some("Bearer \u{e4}".to_owned()),
     ];
-    for (method, path) in ROUTES {
+    for (method, path, _) in guarded() {
         for bearer in &bearers {
             let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
-            let mut client = mosaic_testkit::http::Client::connect(bed.address()).await.expect("it listens");
-            let refused = client.request(method, path, &headers, b"{}").await.expect("it answers");
+            let refused = bare(&bed, &method, &path, &headers).await;
             assert_eq!(refusal(&refused), (401, "unauthorized".to_owned()), "{method} {path} {bearer:?}");
             assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
         }
         let query = format!("{path}?token={token}&access_token={token}");
-        let mut client = mosaic_testkit::http::Client::connect(bed.address()).await.expect("it listens");
-        let refused = client.request(method, &query, &[], b"{}").await.expect("it answers");
-        assert_eq!(refused.status(), 401, "a token in a URL is none: {method} {path}");
+        assert_eq!(bare(&bed, &method, &query, &[]).await.status(), 401, "a token in a URL is none: {method} {path}");
     }
     assert_eq!(api.get("/api/v1/sessions").await["items"].as_array().map(Vec::len), Some(1), "nothing was done");
     assert!(!bed.log().contains(&token), "the token is in no log");
@@ -81,27 +87,53 @@ async fn no_route_is_open_to_one_without_a_good_token() {
 async fn health_is_told_to_everyone() {
     let bed = Testbed::start().await;
     for (path, status) in [("/healthz", "ok"), ("/readyz", "ready")] {
-        let mut client = mosaic_testkit::http::Client::connect(bed.address()).await.expect("it listens");
-        let answer = client.request("GET", path, &[], b"").await.expect("it answers");
+        let answer = bare(&bed, "GET", path, &[]).await;
         assert_eq!((answer.status(), &answer.json::<Value>()["status"]), (200, &status.into()));
     }
 }
 
 #[tokio::test]
-async fn a_viewer_reads_and_does_nothing_else() {
+async fn every_route_takes_the_role_that_the_table_names_and_no_less() {
     let bed = Testbed::start().await;
     let api = bed.api();
     named_session(&api).await;
-    let viewer = api.bearing(&token(&api, json!({"role": "viewer"})).await.1);
-    for (method, path) in ROUTES {
-        let answer = viewer.send(method, path, json!({"text": "hello"})).await;
-        if method == "GET" {
-            assert!(answer.status() == 200 || path.ends_with("nothing"), "{path}: {}", answer.text());
-        } else {
-            assert_eq!(refusal(&answer), (403, "forbidden".to_owned()), "{method} {path}");
+    for role in UserRole::ALL {
+        let bearer = api.bearing(&token(&api, json!({"role": role})).await.1);
+        for (method, path, least) in guarded() {
+            // An empty object is too little for a route that would do something lasting.
+            let answer = bearer.send(&method, &path, json!({})).await;
+            if role < least {
+                assert_eq!(refusal(&answer), (403, "forbidden".to_owned()), "{role}: {method} {path}");
+            } else {
+                assert!(![401, 403, 405].contains(&answer.status()), "{role}: {method} {path}: {}", answer.text());
+                if method == "DELETE" && path == "/api/v1/sessions/some" {
+                    named_session(&api).await;
+                }
+            }
         }
     }
     assert_eq!(bed.model.progress().calls, 0);
+}
+
+#[tokio::test]
+async fn a_guarded_path_tells_a_stranger_nothing_however_it_is_asked() {
+    let bed = Testbed::start().await;
+    let api = bed.api();
+    for path in ["/api/v1/nothing", "/v1/nothing", "/api/v1/", "/v1/models/a/b"] {
+        assert_eq!(bare(&bed, "GET", path, &[]).await.status(), 401, "{path}");
+        assert_eq!(api.request("GET", path, &[], b"").await.status(), 404, "{path}");
+    }
+    for (method, path, _) in guarded() {
+        for wrong in ["HEAD", "OPTIONS", "TRACE", "BREW"] {
+            assert_eq!(bare(&bed, wrong, &path, &[]).await.status(), 401, "{wrong} {path}");
+            let told = api.request(wrong, &path, &[], b"").await;
+            assert_eq!(told.status(), 405, "{wrong} {path}");
+        }
+        // The router takes an encoded letter for the letter.
+        let letter = path.as_bytes()[1];
+        let encoded = format!("/%{letter:02x}{}", &path[2..]);
+        assert_eq!(bare(&bed, &method, &encoded, &[]).await.status(), 401, "{method} {encoded}");
+    }
 }
 
 #[tokio::test]
