@@ -18,6 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use mosaic_types::journal::{InboxKey, MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
+use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
 
@@ -46,10 +47,10 @@ pub trait Store: Send + Sync {
     /// Journaled events with a seq above `after`, oldest first, `limit` at the most.
     fn events(&self, id: &SessionId, after: Seq, limit: Limit) -> Work<'_, Vec<SessionEvent>>;
 
-    /// A turn, with the event that ended it.
     /// The turn that an input's key names already, with the hash of its body.
     fn known(&self, key: &InboxKey) -> Work<'_, Option<(TurnId, [u8; 32])>>;
 
+    /// A turn, with the event that ended it.
     fn turn(&self, id: TurnId) -> Work<'_, Option<TurnRow>>;
 
     /// What a session actor needs to live again. `context_bytes`: how much text of finished turns to bring, newest
@@ -58,6 +59,10 @@ pub trait Store: Send + Sync {
 
     /// Sessions with turns that have not ended.
     fn unfinished(&self) -> Work<'_, Vec<SessionId>>;
+
+    /// What answered turns used, summed by day (newest first) or by agent, model or session (in the order of their
+    /// names). Outlives the sessions.
+    fn usage(&self, ask: UsageQuery, cursor: Option<String>, limit: Limit) -> Work<'_, Page<UsageSum>>;
 
     /// All tokens, revoked ones too.
     fn tokens(&self) -> Work<'_, Vec<TokenRow>>;

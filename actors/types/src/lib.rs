@@ -8,6 +8,7 @@ pub mod event;
 pub mod failure;
 pub mod ids;
 pub mod journal;
+pub mod ledger;
 pub mod limits;
 pub mod outside;
 pub mod page;

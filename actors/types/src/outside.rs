@@ -1,10 +1,11 @@
 //! The doors for time and chance, so that a test can own both.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -49,6 +50,18 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let date = DateTime::<Utc>::deserialize(from)?;
         Ok(Self(date.timestamp_micros()))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = String;
+    /// An RFC 3339 moment, or a date alone, which is its first moment in UTC.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let date = || text.parse::<NaiveDate>().ok().map(|date| date.and_time(NaiveTime::MIN).and_utc());
+        let moment = DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.with_timezone(&Utc)).or_else(date);
+        moment
+            .map(|moment| Self(moment.timestamp_micros()))
+            .ok_or_else(|| format!("{text:?} is no moment: write 2026-11-23 or 2026-11-23T08:00:00Z"))
     }
 }
 

@@ -3,11 +3,13 @@
 //! Each check gets a store that is open and empty. [`store_contract!`](crate::store_contract) makes a test of each.
 
 mod hand;
+mod ledger;
 mod lists;
 mod sessions;
 mod turns;
 
 pub use hand::Hand;
+pub use ledger::*;
 pub use lists::*;
 pub use sessions::*;
 pub use turns::*;
@@ -40,6 +42,9 @@ macro_rules! store_contract {
             sessions_with_open_turns_are_found
             a_session_is_made_changed_and_removed
             a_removed_session_frees_its_keys
+            what_was_spent_is_summed_by_day_agent_model_and_session
+            pages_of_sums_are_complete
+            absurd_counts_do_not_spoil_the_sum
             people_and_tokens_are_kept
             a_store_says_that_it_can_be_written
         );

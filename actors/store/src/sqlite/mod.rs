@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use diesel::SqliteConnection;
 use mosaic_types::journal::{InboxKey, MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
+use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
 
@@ -120,6 +121,10 @@ impl Store for SqliteStore {
 
     fn unfinished(&self) -> Work<'_, Vec<SessionId>> {
         self.read(read::unfinished)
+    }
+
+    fn usage(&self, ask: UsageQuery, cursor: Option<String>, limit: Limit) -> Work<'_, Page<UsageSum>> {
+        self.read(move |conn| read::usage(conn, &ask, cursor.as_deref(), limit))
     }
 
     fn tokens(&self) -> Work<'_, Vec<TokenRow>> {

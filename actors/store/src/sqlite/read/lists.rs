@@ -13,12 +13,12 @@ use crate::schema::{messages, sessions};
 use crate::sql_types::{Id, Ts};
 
 /// Asks for one row more than the page holds: whether it comes says whether there is a next page.
-fn asked(limit: Limit) -> i64 {
+pub(super) fn asked(limit: Limit) -> i64 {
     limit.rows() as i64 + 1
 }
 
 /// Cuts that one row off again and names the position after the page.
-fn page<T>(mut items: Vec<T>, limit: Limit, position: impl Fn(&T) -> String) -> Page<T> {
+pub(super) fn page<T>(mut items: Vec<T>, limit: Limit, position: impl Fn(&T) -> String) -> Page<T> {
     let more = items.len() > limit.rows();
     items.truncate(limit.rows());
     let next = if more { items.last().map(position) } else { None };

@@ -3,6 +3,7 @@
 mod access;
 mod lists;
 mod snapshot;
+mod usage;
 
 use diesel::prelude::*;
 use mosaic_types::journal::{InboxKey, SessionRow, TurnRow};
@@ -18,6 +19,7 @@ use crate::sql_types::{Digest, Id};
 pub(super) use access::{owner, tokens};
 pub(super) use lists::{messages, sessions};
 pub(super) use snapshot::snapshot;
+pub(super) use usage::usage;
 
 /// Rows to the rest of the house, or the first one that cannot be read.
 fn all<T, U>(records: Vec<T>) -> Result<Vec<U>, StoreError>

@@ -1,0 +1,81 @@
+//! What was spent, summed up.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::UserId;
+use crate::outside::Timestamp;
+
+/// What the ledger is summed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UsageBy {
+    /// Days of UTC.
+    #[default]
+    Day,
+    Agent,
+    /// `provider/model`, as the provider named the model that answered.
+    Model,
+    Session,
+}
+
+impl UsageBy {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Day, Self::Agent, Self::Model, Self::Session];
+
+    /// Its name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Agent => "agent",
+            Self::Model => "model",
+            Self::Session => "session",
+        }
+    }
+}
+
+impl fmt::Display for UsageBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for UsageBy {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|by| by.as_str() == text)
+            .ok_or_else(|| format!("{text:?} is nothing to sum by: day, agent, model or session"))
+    }
+}
+
+/// Which part of the ledger is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UsageQuery {
+    /// Only what this user's turns cost; `None`: everyone's.
+    pub user: Option<UserId>,
+    pub by: UsageBy,
+    /// Turns that ended then or later.
+    pub since: Option<Timestamp>,
+    /// Turns that ended before.
+    pub until: Option<Timestamp>,
+}
+
+/// The turns of one day, agent, model or session together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UsageSum {
+    /// A day as in `2026-11-23`, an agent's name, `provider/model`, or a session's id, which may be of a session that
+    /// was removed: what was spent stays spent.
+    pub key: String,
+    /// Turns that were answered.
+    pub turns: u64,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    /// US dollars of the turns that have a price; `None` where none has.
+    pub cost_usd: Option<f64>,
+    /// Turns whose model has no price in the config; their cost is not part of the sum.
+    pub unpriced_turns: u64,
+}
