@@ -36,7 +36,7 @@ pub(super) struct Chaos {
     /// How many are drawn
     #[arg(long, default_value_t = 60)]
     count: u32,
-    /// Draw the writer and the router too; four of those within a minute end the daemon with 70
+    /// Draw the writer, the router and the gateway too; four of those within a minute end the daemon with 70
     #[arg(long)]
     root: bool,
 }

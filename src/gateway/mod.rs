@@ -4,6 +4,7 @@
 //! JSON. Who may do what stands in `routes` and is decided in `auth`, before any handler runs.
 
 mod access;
+mod actor;
 mod auth;
 mod body;
 #[cfg(feature = "chaos")]
@@ -22,6 +23,7 @@ mod sessions;
 mod tokens;
 
 pub use access::Access;
+pub use actor::Server;
 pub use principals::{Principals, hash_of};
 pub use routes::{RouteRow, table};
-pub use server::{Gate, Server, serve};
+pub use server::{Gate, serve};

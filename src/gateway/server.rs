@@ -1,10 +1,10 @@
-//! Binds the address and hangs the routes on it.
+//! What a listener serves: the routes, and what their handlers may use.
 
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::Server as Running;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
@@ -14,6 +14,7 @@ use mosaic_runtime::{Doors, RouterActor, Sessions};
 use mosaic_supervise::{Link, Parent};
 use mosaic_types::Failure;
 
+use super::actor::Server;
 use super::config::GatewayConfig;
 use super::error::ApiError;
 use super::principals::Principals;
@@ -51,25 +52,18 @@ impl Gate {
     }
 }
 
-/// A listener at work.
-pub struct Server {
-    pub address: SocketAddr,
-    handle: ServerHandle,
-}
-
-impl Server {
-    /// Serves what was begun, takes no more, and ends.
-    pub async fn stop(&self) {
-        self.handle.stop(true).await;
-    }
-}
-
-/// Starts to listen.
+/// Binds the address and hangs the gateway on the tree.
 ///
 /// # Errors
 /// The address is in use, or may not be bound.
 pub fn serve(gate: Gate, config: &GatewayConfig) -> std::io::Result<Server> {
-    let gate = Data::new(gate);
+    let (root, gate, workers) = (gate.root.clone(), Data::new(gate), config.workers);
+    Server::open(&root, config.bind, move |socket| listen(&gate, workers, socket))
+}
+
+/// One life of the listener.
+fn listen(gate: &Data<Gate>, workers: usize, socket: TcpListener) -> std::io::Result<Running> {
+    let gate = gate.clone();
     let server = HttpServer::new(move || App::new().app_data(gate.clone()).configure(routes::configure))
         .on_connect(|socket, _| {
             // Pieces of a stream go out as they come, not when the other side has confirmed the last one.
@@ -77,18 +71,10 @@ pub fn serve(gate: Gate, config: &GatewayConfig) -> std::io::Result<Server> {
                 let _ = socket.set_nodelay(true);
             }
         })
-        .workers(config.workers)
+        .workers(workers)
         .disable_signals()
         .client_request_timeout(Duration::from_secs(10))
         .shutdown_timeout(5)
-        .bind(config.bind)?;
-    let address = server.addrs().first().copied().unwrap_or(config.bind);
-    let running = server.run();
-    let handle = running.handle();
-    actix::spawn(async move {
-        if let Err(error) = running.await {
-            tracing::error!(%error, "the listener failed");
-        }
-    });
-    Ok(Server { address, handle })
+        .listen(socket)?;
+    Ok(server.run())
 }

@@ -2,9 +2,11 @@
 
 use std::cell::Cell;
 
+use mosaic_testkit::provider::Gate;
+use mosaic_testkit::{StandIn, Step};
 use serde_json::{Value, json};
 
-use crate::testbed::{Testbed, eventually, run};
+use crate::testbed::{Testbed, eventually, run, soon};
 
 /// With two agents and the provider there are 15 children to draw from.
 const SESSIONS: usize = 12;
@@ -69,6 +71,35 @@ async fn under_a_hail_of_panics_every_accepted_turn_ends_once_and_nothing_is_lef
     };
     eventually("every depth returns to zero", quiet).await;
     assert_eq!(bed.api().request("GET", "/readyz", &[], b"").await.status(), 200);
+}
+
+#[tokio::test]
+async fn the_gateway_is_a_child_of_root_and_its_panic_costs_no_turn_and_no_request() {
+    let gate = Gate::new();
+    let mut bed = Testbed::with(StandIn::builder().always(Step::hold_after(&gate, "one two", 1))).await;
+    let api = bed.api();
+    let gateway = || async {
+        let tree = api.get("/api/v1/tree").await;
+        tree["children"].as_array().expect("a list").last().expect("a child").clone()
+    };
+    assert_eq!((&gateway().await["name"], &gateway().await["incarnation"]), (&json!("gateway"), &json!(1)));
+    let session = api.session().await;
+    let waiting = api.submit(&session, "?wait=true", &[], "count");
+    let trouble = async {
+        soon("the call", gate.arrived(1)).await;
+        run(bed.command(&["chaos", "gateway"]), "").await.good();
+        let reborn = eventually("it lives again", || async {
+            let gateway = gateway().await;
+            (gateway["incarnation"] == 2).then_some(gateway)
+        })
+        .await;
+        assert_eq!((&reborn["restarts"], &reborn["last_error"]), (&json!(1), &json!("panicked")));
+        gate.open();
+    };
+    let (waited, ()) = tokio::join!(waiting, trouble);
+    assert_eq!(waited.json::<Value>()["text"], "one two", "who waited is answered by the server that took the request");
+    assert_eq!(api.count(&session, "turn.restarted").await, 0);
+    assert_eq!(bed.stop().await.code(), Some(0));
 }
 
 #[tokio::test]

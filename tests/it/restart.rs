@@ -195,9 +195,14 @@ async fn what_outlasts_the_grace_goes_on_after_the_next_start() {
     bed.configure("[shutdown]\ngrace = \"200ms\"\n");
     bed.restart().await;
     let session = bed.api().session().await;
-    bed.api().say(&session, "hello").await;
-    soon("the call", gate.arrived(1)).await;
-    assert_eq!(bed.stop().await.code(), Some(0));
+    let api = bed.api();
+    let stopping = async {
+        soon("the call", gate.arrived(1)).await;
+        bed.stop().await
+    };
+    let (waited, ended) = tokio::join!(api.submit(&session, "?wait=true", &[], "hello"), stopping);
+    assert_eq!(refusal(&waited), (503, "unavailable".to_owned()), "who waits is told before the listener ends");
+    assert_eq!(ended.code(), Some(0));
     assert!(bed.log().contains("Not done in time: 1."), "{}", bed.log());
     bed.restart().await;
     bed.api().settled(&session).await;
