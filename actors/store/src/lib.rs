@@ -7,6 +7,7 @@
 pub mod contract;
 mod cursor;
 pub mod error;
+mod probe;
 mod rows;
 mod schema;
 mod sql_types;

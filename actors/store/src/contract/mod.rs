@@ -39,6 +39,7 @@ macro_rules! store_contract {
             events_are_read_after_a_position
             a_snapshot_holds_what_is_open_and_what_was_said
             context_is_cut_at_whole_turns
+            a_long_context_is_read_whole_and_in_order
             sessions_with_open_turns_are_found
             a_session_is_made_changed_and_removed
             a_removed_session_frees_its_keys

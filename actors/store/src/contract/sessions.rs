@@ -60,6 +60,21 @@ pub async fn context_is_cut_at_whole_turns(store: Arc<dyn Store>) {
     assert_eq!(context(&hand, 3 * size).await.len(), 6);
 }
 
+pub async fn a_long_context_is_read_whole_and_in_order(store: Arc<dyn Store>) {
+    const TURNS: u8 = 100;
+    let hand = Hand::on(store).await;
+    // Each question waits while the one before it is answered.
+    hand.ask(1, true).await;
+    for number in 1..=TURNS {
+        hand.ask(number + 1, false).await;
+        hand.answer(number, Some(number + 1)).await;
+    }
+    let expected: Vec<String> = (1..=TURNS)
+        .flat_map(|number| [format!("user: question {number}"), format!("assistant: answer {number}")])
+        .collect();
+    assert_eq!(context(&hand, 100_000).await, expected);
+}
+
 pub async fn sessions_with_open_turns_are_found(store: Arc<dyn Store>) {
     let hand = Hand::on(store).await;
     hand.make(&session("idle"), Timestamp(0)).await;

@@ -1,13 +1,17 @@
 //! SQLite: the database inside the binary.
 //!
-//! One connection writes and a few read. Whatever touches a connection is one blocking job that holds it to its end,
+//! Its queries are those of `sql/`, put into the words of `dialect`. One connection writes and a few read. Whatever touches a connection is one blocking job that holds it to its end,
 //! so a caller that goes away leaves neither an open transaction nor a connection in use behind.
 
+mod dialect;
 mod migrate;
 mod place;
-mod probe;
+#[path = "../sql/read/mod.rs"]
 mod read;
 mod readers;
+#[path = "../sql/store.rs"]
+mod store;
+#[path = "../sql/write/mod.rs"]
 mod write;
 mod writer;
 
@@ -19,19 +23,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::SqliteConnection;
-use mosaic_types::journal::{InboxKey, MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
-use mosaic_types::ledger::{UsageQuery, UsageSum};
-use mosaic_types::page::{Limit, Page};
-use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
+use mosaic_types::journal::{Outcome, Write};
 
-use crate::{Store, StoreError, Work};
+use crate::probe::Probe;
+use crate::{StoreError, Work};
+use dialect::{Conn, DAY, RunQueryDsl, now};
 use place::{PATIENCE, Place};
-use probe::Probe;
 use readers::Readers;
 use writer::Writer;
 
 /// A SQLite database, opened and up to date.
-pub(crate) struct SqliteStore {
+pub(crate) struct Database {
     writer: Arc<Writer>,
     /// `None` in memory, where one connection is the database and must do everything.
     readers: Option<Readers>,
@@ -39,8 +41,8 @@ pub(crate) struct SqliteStore {
 }
 
 /// Opens the database at `url`, making and migrating it where needed.
-pub(crate) async fn open(url: &str, home: &Path) -> Result<SqliteStore, StoreError> {
-    SqliteStore::open(Place::parse(url, home)?, PATIENCE).await
+pub(crate) async fn open(url: &str, home: &Path) -> Result<Database, StoreError> {
+    Database::open(Place::parse(url, home)?, PATIENCE).await
 }
 
 /// Brings the database at `url` up to date and answers the names of the migrations that were missing.
@@ -50,7 +52,7 @@ pub(crate) async fn migrate(url: &str, home: &Path) -> Result<Vec<String>, Store
     job.await?
 }
 
-impl SqliteStore {
+impl Database {
     async fn open(place: Place, patience: Duration) -> Result<Self, StoreError> {
         let readers = match place {
             Place::Memory => None,
@@ -72,70 +74,43 @@ impl SqliteStore {
     fn read<T, F>(&self, query: F) -> Work<'_, T>
     where
         T: Send + 'static,
+        F: AsyncFnOnce(&mut Conn<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.job(move |mut conn| now(query(&mut conn)))
+    }
+
+    /// The same, with all that `query` asks answered from one state of the database.
+    fn read_at_once<T, F>(&self, query: F) -> Work<'_, T>
+    where
+        T: Send + 'static,
+        F: AsyncFnOnce(&mut Conn<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.job(move |conn| writer::transaction(conn, "BEGIN", |mut conn| now(query(&mut conn))))
+    }
+
+    fn job<T, F>(&self, job: F) -> Work<'_, T>
+    where
+        T: Send + 'static,
         F: FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
     {
         match &self.readers {
-            Some(readers) => Box::pin(readers.run(query)),
-            None => Box::pin(self.writer.run(query)),
+            Some(readers) => Box::pin(readers.run(job)),
+            None => Box::pin(self.writer.run(job)),
         }
     }
-}
 
-impl Store for SqliteStore {
-    fn commit(&self, batch: Vec<Write>) -> Work<'static, Vec<Result<Outcome, StoreError>>> {
+    fn write(&self, batch: Vec<Write>) -> Work<'static, Vec<Result<Outcome, StoreError>>> {
         Box::pin(self.writer.run(move |conn| Ok(writer::commit(conn, &batch))))
     }
 
-    fn session(&self, id: &SessionId) -> Work<'_, Option<SessionRow>> {
-        let id = id.clone();
-        self.read(move |conn| read::session(conn, &id))
-    }
-
-    fn sessions(&self, user: Option<UserId>, cursor: Option<String>, limit: Limit) -> Work<'_, Page<SessionRow>> {
-        self.read(move |conn| read::sessions(conn, user, cursor.as_deref(), limit))
-    }
-
-    fn messages(&self, id: &SessionId, cursor: Option<String>, limit: Limit) -> Work<'_, Page<MessageRow>> {
-        let id = id.clone();
-        self.read(move |conn| read::messages(conn, &id, cursor.as_deref(), limit))
-    }
-
-    fn events(&self, id: &SessionId, after: Seq, limit: Limit) -> Work<'_, Vec<SessionEvent>> {
-        let id = id.clone();
-        self.read(move |conn| read::events(conn, &id, after, limit))
-    }
-
-    fn known(&self, key: &InboxKey) -> Work<'_, Option<(TurnId, [u8; 32])>> {
-        let key = key.clone();
-        self.read(move |conn| read::known(conn, &key))
-    }
-
-    fn turn(&self, id: TurnId) -> Work<'_, Option<TurnRow>> {
-        self.read(move |conn| read::turn(conn, id))
-    }
-
-    fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Work<'_, Option<Snapshot>> {
-        let id = id.clone();
-        self.read(move |conn| read::snapshot(conn, &id, context_bytes))
-    }
-
-    fn unfinished(&self) -> Work<'_, Vec<SessionId>> {
-        self.read(read::unfinished)
-    }
-
-    fn usage(&self, ask: UsageQuery, cursor: Option<String>, limit: Limit) -> Work<'_, Page<UsageSum>> {
-        self.read(move |conn| read::usage(conn, &ask, cursor.as_deref(), limit))
-    }
-
-    fn tokens(&self) -> Work<'_, Vec<TokenRow>> {
-        self.read(read::tokens)
-    }
-
-    fn owner(&self) -> Work<'_, Option<UserId>> {
-        self.read(read::owner)
-    }
-
-    fn writable(&self) -> Work<'_, ()> {
-        Box::pin(self.probe.ask(&self.writer))
+    fn probe(&self) -> impl Future<Output = Result<(), StoreError>> + Send + use<> {
+        let writer = self.writer.clone();
+        // The job goes on without its future.
+        self.probe.ask(move |answer| {
+            drop(writer.run(move |conn| {
+                answer.give(writer::probe(conn));
+                Ok(())
+            }));
+        })
     }
 }

@@ -6,6 +6,7 @@ use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
 use mosaic_types::journal::{Outcome, Write};
 
+use super::dialect::now;
 use super::write;
 use crate::StoreError;
 
@@ -41,8 +42,8 @@ impl Writer {
 
 /// Carries out `batch` in one transaction, or, where that fails, each write in one of its own.
 pub(super) fn commit(conn: &mut SqliteConnection, batch: &[Write]) -> Vec<Result<Outcome, StoreError>> {
-    let together = transaction(conn, "BEGIN IMMEDIATE", |conn| {
-        batch.iter().map(|write| write::apply(conn, write)).collect::<Result<Vec<_>, _>>()
+    let together = transaction(conn, "BEGIN IMMEDIATE", |mut conn| {
+        batch.iter().map(|write| now(write::apply(&mut conn, write))).collect::<Result<Vec<_>, _>>()
     });
     match together {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
@@ -61,11 +62,21 @@ fn one_by_one(conn: &mut SqliteConnection, batch: &[Write]) -> Vec<Result<Outcom
         if locked {
             return Err(StoreError::Busy);
         }
-        let outcome = transaction(conn, "BEGIN IMMEDIATE", |conn| write::apply(conn, write));
+        let outcome = transaction(conn, "BEGIN IMMEDIATE", |mut conn| now(write::apply(&mut conn, write)));
         locked = matches!(outcome, Err(StoreError::Busy));
         outcome
     };
     batch.iter().map(each).collect()
+}
+
+/// Writes a row and takes it away again, in one commit that goes through to the disk.
+pub(super) fn probe(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    transaction(conn, "BEGIN IMMEDIATE", |conn| {
+        Ok(conn.batch_execute(
+            "INSERT INTO cursors (channel, scope, value, updated_at) VALUES ('', 'writable', '', 0);
+             DELETE FROM cursors WHERE channel = '' AND scope = 'writable';",
+        )?)
+    })
 }
 
 /// Runs `work` in a transaction begun with `begin`.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::bare;
 use crate::contract::Hand;
-use crate::sqlite::SqliteStore;
+use crate::sqlite::Database;
 use crate::sqlite::place::Place;
 use crate::{Store, StoreError};
 
@@ -56,7 +56,7 @@ async fn a_lock_held_elsewhere_is_waited_for_once_and_refused_while_reads_go_on(
     const SHORT: Duration = Duration::from_millis(100);
     let home = tempdir().expect("a folder");
     let place = Place::parse("sqlite://mosaic.db", home.path()).expect("valid");
-    let store = SqliteStore::open(place.clone(), SHORT).await.expect("opens");
+    let store = Database::open(place.clone(), SHORT).await.expect("opens");
     let hand = Hand::on(std::sync::Arc::new(store)).await;
     let mut other = place.writer(SHORT).expect("opens");
     other.batch_execute("BEGIN IMMEDIATE").expect("takes the lock");
@@ -114,7 +114,7 @@ async fn a_panic_in_a_job_costs_that_job_only() {
     });
     assert!(matches!(job.await, Err(StoreError::Panicked)));
     assert_eq!(hand.ask(1, true).await.len(), 2, "its transaction is undone and another begins");
-    let read = store.read(|_| -> Result<(), StoreError> { panic!("on purpose") });
+    let read = store.job(|_| -> Result<(), StoreError> { panic!("on purpose") });
     assert!(matches!(read.await, Err(StoreError::Panicked)));
     assert!(hand.store.session(&hand.session).await.expect("reads").is_some());
 }
@@ -126,7 +126,7 @@ async fn a_reader_that_hangs_up_leaves_no_busy_connection_behind() {
     let hand = Hand::on(store.clone()).await;
     let (begun, has_begun) = oneshot::channel();
     let (go_on, may_go_on) = mpsc::channel::<()>();
-    let read = store.read(move |_| {
+    let read = store.job(move |_| {
         begun.send(()).expect("the test waits");
         may_go_on.recv().expect("the test goes on");
         Ok(())

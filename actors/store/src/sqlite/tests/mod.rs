@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tempfile::{TempDir, tempdir};
 
-use super::SqliteStore;
+use super::Database;
 use super::place::{PATIENCE, Place};
 use crate::Store;
 
@@ -26,7 +26,7 @@ crate::store_contract!(file, on_file());
 crate::store_contract!(memory, in_memory());
 
 /// A store whose inside a test may reach.
-async fn bare(home: &TempDir) -> Arc<SqliteStore> {
+async fn bare(home: &TempDir) -> Arc<Database> {
     let place = Place::parse("sqlite://mosaic.db", home.path()).expect("valid");
-    Arc::new(SqliteStore::open(place, PATIENCE).await.expect("opens"))
+    Arc::new(Database::open(place, PATIENCE).await.expect("opens"))
 }

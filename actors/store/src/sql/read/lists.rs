@@ -5,7 +5,7 @@ use mosaic_types::journal::{MessageRow, SessionRow};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::{SessionId, UserId};
 
-use super::all;
+use super::{Conn, RunQueryDsl, all};
 use crate::StoreError;
 use crate::cursor::{MessageCursor, SessionCursor};
 use crate::rows::{MessageRecord, SessionRecord};
@@ -26,8 +26,8 @@ pub(super) fn page<T>(mut items: Vec<T>, limit: Limit, position: impl Fn(&T) -> 
 }
 
 /// Sessions by their newest change, ties by id.
-pub(in crate::sqlite) fn sessions(
-    conn: &mut SqliteConnection,
+pub(in super::super) async fn sessions(
+    conn: &mut Conn<'_>,
     user: Option<UserId>,
     cursor: Option<&str>,
     limit: Limit,
@@ -43,15 +43,16 @@ pub(in crate::sqlite) fn sessions(
         let tie = sessions::updated_at.lt(at).or(sessions::id.lt(String::from(id)));
         query = query.filter(sessions::updated_at.le(at).and(tie));
     }
-    let records = query.order((sessions::updated_at.desc(), sessions::id.desc())).limit(asked(limit)).load(conn)?;
+    let records =
+        query.order((sessions::updated_at.desc(), sessions::id.desc())).limit(asked(limit)).load(conn).await?;
     Ok(page(all::<_, SessionRow>(records)?, limit, |row| {
         SessionCursor { updated_at: row.updated_at, id: row.id.clone() }.encode()
     }))
 }
 
 /// Messages as they were written.
-pub(in crate::sqlite) fn messages(
-    conn: &mut SqliteConnection,
+pub(in super::super) async fn messages(
+    conn: &mut Conn<'_>,
     id: &SessionId,
     cursor: Option<&str>,
     limit: Limit,
@@ -62,6 +63,7 @@ pub(in crate::sqlite) fn messages(
         .order(messages::seq)
         .limit(asked(limit))
         .select(MessageRecord::as_select())
-        .load(conn)?;
+        .load(conn)
+        .await?;
     Ok(page(all::<_, MessageRow>(records)?, limit, |row| MessageCursor { session: id.clone(), seq: row.seq }.encode()))
 }

@@ -1,4 +1,4 @@
-//! What is read, and along which index.
+//! What is read, in any database, and along which index.
 
 mod access;
 mod lists;
@@ -10,7 +10,7 @@ use mosaic_types::journal::{InboxKey, SessionRow, TurnRow};
 use mosaic_types::page::Limit;
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId};
 
-use super::writer::transaction;
+use super::{Conn, DAY, RunQueryDsl};
 use crate::StoreError;
 use crate::rows::{self, EventRecord, SessionRecord, TurnRecord};
 use crate::schema::{events, inbox, sessions, turns};
@@ -29,13 +29,14 @@ where
     records.into_iter().map(U::try_from).collect()
 }
 
-pub(super) fn session(conn: &mut SqliteConnection, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
-    let found = sessions::table.find(id.as_str()).select(SessionRecord::as_select()).get_result(conn).optional()?;
+pub(super) async fn session(conn: &mut Conn<'_>, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
+    let found =
+        sessions::table.find(id.as_str()).select(SessionRecord::as_select()).get_result(conn).await.optional()?;
     found.map(SessionRow::try_from).transpose()
 }
 
-pub(super) fn events(
-    conn: &mut SqliteConnection,
+pub(super) async fn events(
+    conn: &mut Conn<'_>,
     id: &SessionId,
     after: Seq,
     limit: Limit,
@@ -45,43 +46,44 @@ pub(super) fn events(
         .order(events::seq)
         .limit(limit.rows() as i64)
         .select(EventRecord::as_select())
-        .load(conn)?;
+        .load(conn)
+        .await?;
     all(records)
 }
 
-pub(super) fn known(conn: &mut SqliteConnection, key: &InboxKey) -> Result<Option<(TurnId, [u8; 32])>, StoreError> {
+pub(super) async fn known(conn: &mut Conn<'_>, key: &InboxKey) -> Result<Option<(TurnId, [u8; 32])>, StoreError> {
     let found = inbox::table
         .find((&*key.channel, &*key.account, &*key.conversation, &*key.event))
         .inner_join(turns::table.on(turns::id.eq(inbox::turn_id)))
         .select((inbox::turn_id, turns::body_hash))
         .get_result::<(Id, Digest)>(conn)
+        .await
         .optional()?;
     Ok(found.map(|(turn, hash)| (turn.into(), hash.0)))
 }
 
-pub(super) fn turn(conn: &mut SqliteConnection, id: TurnId) -> Result<Option<TurnRow>, StoreError> {
-    transaction(conn, "BEGIN", |conn| {
-        let found = turns::table.find(Id::from(id)).select(TurnRecord::as_select()).get_result(conn).optional()?;
-        let Some(record) = found else { return Ok(None) };
-        let session = record.session()?;
-        let end = match record.end_seq {
-            Some(seq) => {
-                let event =
-                    events::table.find((session.as_str(), seq)).select(EventRecord::as_select()).get_result(conn)?;
-                Some(SessionEvent::try_from(event)?)
-            }
-            None => None,
-        };
-        Ok(Some(TurnRow { id, state: record.state()?, session, end }))
-    })
+/// More than one query: wants one state of the database.
+pub(super) async fn turn(conn: &mut Conn<'_>, id: TurnId) -> Result<Option<TurnRow>, StoreError> {
+    let found = turns::table.find(Id::from(id)).select(TurnRecord::as_select()).get_result(conn).await.optional()?;
+    let Some(record) = found else { return Ok(None) };
+    let session = record.session()?;
+    let end = match record.end_seq {
+        Some(seq) => {
+            let event = events::table.find((session.as_str(), seq)).select(EventRecord::as_select());
+            Some(SessionEvent::try_from(event.get_result(conn).await?)?)
+        }
+        None => None,
+    };
+    Ok(Some(TurnRow { id, state: record.state()?, session, end }))
 }
 
-pub(super) fn unfinished(conn: &mut SqliteConnection) -> Result<Vec<SessionId>, StoreError> {
+pub(super) async fn unfinished(conn: &mut Conn<'_>) -> Result<Vec<SessionId>, StoreError> {
     let ids = turns::table
         .filter(turns::end_seq.is_null())
         .select(turns::session_id)
         .distinct()
         .order(turns::session_id)
-        .load::<String>(conn)?;
+        .load::<String>(conn)
+        .await?;
     ids.iter().map(|id| rows::session_id(id)).collect()
 }

@@ -5,12 +5,13 @@ use mosaic_types::journal::{ChangeSession, NewSession, Outcome, SessionPhase};
 use mosaic_types::{Epoch, EventBody, Seq, SessionId};
 
 use super::journal::Journal;
+use super::{Conn, RunQueryDsl};
 use crate::StoreError;
 use crate::schema::sessions;
 use crate::sql_types::{Id, Ts};
 
 /// Makes a session, unless its id is taken.
-pub(super) fn create(conn: &mut SqliteConnection, new: &NewSession) -> Result<Outcome, StoreError> {
+pub(super) async fn create(conn: &mut Conn<'_>, new: &NewSession) -> Result<Outcome, StoreError> {
     let at = Ts::from(new.at);
     let made = diesel::insert_into(sessions::table)
         .values((
@@ -27,22 +28,24 @@ pub(super) fn create(conn: &mut SqliteConnection, new: &NewSession) -> Result<Ou
             sessions::updated_at.eq(at),
         ))
         .on_conflict_do_nothing()
-        .execute(conn)?;
+        .execute(conn)
+        .await?;
     Ok(if made == 1 { Outcome::Written(Vec::new()) } else { Outcome::Exists })
 }
 
 /// Raises a session's epoch, which shuts out whoever held it before.
-pub(super) fn claim(conn: &mut SqliteConnection, id: &SessionId) -> Result<Outcome, StoreError> {
+pub(super) async fn claim(conn: &mut Conn<'_>, id: &SessionId) -> Result<Outcome, StoreError> {
     let epoch = diesel::update(sessions::table.find(id.as_str()))
         .set(sessions::epoch.eq(sessions::epoch + 1))
         .returning(sessions::epoch)
         .get_result::<Epoch>(conn)
+        .await
         .optional()?;
     Ok(epoch.map_or(Outcome::Missing, Outcome::Claimed))
 }
 
 /// Gives a session another agent and title.
-pub(super) fn change(conn: &mut SqliteConnection, change: &ChangeSession) -> Result<Outcome, StoreError> {
+pub(super) async fn change(conn: &mut Conn<'_>, change: &ChangeSession) -> Result<Outcome, StoreError> {
     let owned = sessions::table.find(change.session.as_str()).filter(sessions::epoch.eq(change.epoch));
     let last = diesel::update(owned)
         .set((
@@ -53,16 +56,17 @@ pub(super) fn change(conn: &mut SqliteConnection, change: &ChangeSession) -> Res
         ))
         .returning(sessions::last_seq)
         .get_result::<Seq>(conn)
+        .await
         .optional()?;
     let Some(last) = last else { return Ok(Outcome::Stale) };
     let mut journal = Journal::new(&change.session, change.at, last, 1);
     let body = EventBody::SessionChanged { agent: change.agent.clone(), title: change.title.clone() };
-    journal.add(conn, None, body)?;
+    journal.add(conn, None, body).await?;
     Ok(journal.done())
 }
 
 /// Removes a session; its turns, events, messages and inbox rows go with it by their foreign keys.
-pub(super) fn delete(conn: &mut SqliteConnection, id: &SessionId) -> Result<Outcome, StoreError> {
-    let gone = diesel::delete(sessions::table.find(id.as_str())).execute(conn)?;
+pub(super) async fn delete(conn: &mut Conn<'_>, id: &SessionId) -> Result<Outcome, StoreError> {
+    let gone = diesel::delete(sessions::table.find(id.as_str())).execute(conn).await?;
     Ok(if gone == 1 { Outcome::Written(Vec::new()) } else { Outcome::Missing })
 }

@@ -4,12 +4,13 @@ use diesel::prelude::*;
 use mosaic_types::journal::{NewToken, NewUser, Outcome};
 use mosaic_types::{Timestamp, TokenId};
 
+use super::{Conn, RunQueryDsl};
 use crate::StoreError;
 use crate::schema::{tokens, users};
 use crate::sql_types::{Digest, Id, Ts};
 
 /// Makes a person known, unless the id is taken.
-pub(super) fn create_user(conn: &mut SqliteConnection, new: &NewUser) -> Result<Outcome, StoreError> {
+pub(super) async fn create_user(conn: &mut Conn<'_>, new: &NewUser) -> Result<Outcome, StoreError> {
     let made = diesel::insert_into(users::table)
         .values((
             users::id.eq(Id::from(new.id)),
@@ -18,12 +19,13 @@ pub(super) fn create_user(conn: &mut SqliteConnection, new: &NewUser) -> Result<
             users::created_at.eq(Ts::from(new.at)),
         ))
         .on_conflict_do_nothing()
-        .execute(conn)?;
+        .execute(conn)
+        .await?;
     Ok(if made == 1 { Outcome::Written(Vec::new()) } else { Outcome::Exists })
 }
 
 /// Makes a token known, unless its id or its hash is taken.
-pub(super) fn create_token(conn: &mut SqliteConnection, new: &NewToken) -> Result<Outcome, StoreError> {
+pub(super) async fn create_token(conn: &mut Conn<'_>, new: &NewToken) -> Result<Outcome, StoreError> {
     let made = diesel::insert_into(tokens::table)
         .values((
             tokens::id.eq(Id::from(new.id)),
@@ -34,13 +36,14 @@ pub(super) fn create_token(conn: &mut SqliteConnection, new: &NewToken) -> Resul
             tokens::created_at.eq(Ts::from(new.at)),
         ))
         .on_conflict_do_nothing()
-        .execute(conn)?;
+        .execute(conn)
+        .await?;
     Ok(if made == 1 { Outcome::Written(Vec::new()) } else { Outcome::Exists })
 }
 
 /// Revokes a token for good.
-pub(super) fn revoke_token(conn: &mut SqliteConnection, id: TokenId, at: Timestamp) -> Result<Outcome, StoreError> {
+pub(super) async fn revoke_token(conn: &mut Conn<'_>, id: TokenId, at: Timestamp) -> Result<Outcome, StoreError> {
     let valid = tokens::table.find(Id::from(id)).filter(tokens::revoked_at.is_null());
-    let revoked = diesel::update(valid).set(tokens::revoked_at.eq(Ts::from(at))).execute(conn)?;
+    let revoked = diesel::update(valid).set(tokens::revoked_at.eq(Ts::from(at))).execute(conn).await?;
     Ok(if revoked == 1 { Outcome::Written(Vec::new()) } else { Outcome::Missing })
 }

@@ -8,20 +8,18 @@ use mosaic_types::ledger::{UsageBy, UsageQuery, UsageSum};
 use mosaic_types::page::{Limit, Page};
 
 use super::lists::{asked, page};
+use super::{Conn, DAY, RunQueryDsl};
 use crate::StoreError;
 use crate::cursor::UsageCursor;
 use crate::schema::usage;
 use crate::sql_types::{Id, Ts};
 
-/// The day of a moment, the one thing here that each database spells in its own way.
-const DAY: &str = "strftime('%Y-%m-%d', at / 1000000, 'unixepoch')";
-
 /// Sums as floating point: exact up to 2^53, and a server that reports absurd counts cannot overflow them.
 const SUMS: [&str; 2] = ["SUM(CAST(input_tokens AS DOUBLE PRECISION))", "SUM(CAST(output_tokens AS DOUBLE PRECISION))"];
 
 /// Sums of one key each, in the order of the keys; of days, the newest first.
-pub(in crate::sqlite) fn usage(
-    conn: &mut SqliteConnection,
+pub(in super::super) async fn usage(
+    conn: &mut Conn<'_>,
     ask: &UsageQuery,
     cursor: Option<&str>,
     limit: Limit,
@@ -65,7 +63,7 @@ pub(in crate::sqlite) fn usage(
         };
     }
     let query = query.order(sql::<Text>(order)).limit(asked(limit));
-    let rows = query.load::<(String, i64, f64, f64, Option<f64>, i64)>(conn)?;
+    let rows = query.load::<(String, i64, f64, f64, Option<f64>, i64)>(conn).await?;
     let sums = rows.into_iter().map(|(key, turns, input, output, cost_usd, priced)| UsageSum {
         key,
         turns: turns.unsigned_abs(),

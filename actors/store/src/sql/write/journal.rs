@@ -1,9 +1,9 @@
 //! Writes events under numbers that their session's fence has set aside.
 
-use diesel::prelude::*;
 use mosaic_types::journal::Outcome;
 use mosaic_types::{EventBody, Seq, SessionEvent, SessionId, Timestamp, TurnId};
 
+use super::{Conn, RunQueryDsl};
 use crate::StoreError;
 use crate::rows::NewEvent;
 use crate::schema::events;
@@ -24,9 +24,9 @@ impl<'a> Journal<'a> {
     }
 
     /// Writes one event and answers its number.
-    pub(super) fn add(
+    pub(super) async fn add(
         &mut self,
-        conn: &mut SqliteConnection,
+        conn: &mut Conn<'_>,
         turn: Option<TurnId>,
         body: EventBody,
     ) -> Result<Seq, StoreError> {
@@ -38,7 +38,7 @@ impl<'a> Journal<'a> {
             body: Json(serde_json::to_string(&body)?),
             at: self.at.into(),
         };
-        diesel::insert_into(events::table).values(row).execute(conn)?;
+        diesel::insert_into(events::table).values(row).execute(conn).await?;
         self.next += 1;
         self.written.push(SessionEvent { body, session: self.session.clone(), turn, seq: Some(seq) });
         Ok(seq)

@@ -1,0 +1,68 @@
+//! The trait, in any database: which query answers what.
+
+use mosaic_types::journal::{InboxKey, MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
+use mosaic_types::ledger::{UsageQuery, UsageSum};
+use mosaic_types::page::{Limit, Page};
+use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
+
+use super::{Conn, Database, read};
+use crate::{Store, StoreError, Work};
+
+impl Store for Database {
+    fn commit(&self, batch: Vec<Write>) -> Work<'static, Vec<Result<Outcome, StoreError>>> {
+        self.write(batch)
+    }
+
+    fn session(&self, id: &SessionId) -> Work<'_, Option<SessionRow>> {
+        let id = id.clone();
+        self.read(async move |conn: &mut Conn<'_>| read::session(conn, &id).await)
+    }
+
+    fn sessions(&self, user: Option<UserId>, cursor: Option<String>, limit: Limit) -> Work<'_, Page<SessionRow>> {
+        self.read(async move |conn: &mut Conn<'_>| read::sessions(conn, user, cursor.as_deref(), limit).await)
+    }
+
+    fn messages(&self, id: &SessionId, cursor: Option<String>, limit: Limit) -> Work<'_, Page<MessageRow>> {
+        let id = id.clone();
+        self.read(async move |conn: &mut Conn<'_>| read::messages(conn, &id, cursor.as_deref(), limit).await)
+    }
+
+    fn events(&self, id: &SessionId, after: Seq, limit: Limit) -> Work<'_, Vec<SessionEvent>> {
+        let id = id.clone();
+        self.read(async move |conn: &mut Conn<'_>| read::events(conn, &id, after, limit).await)
+    }
+
+    fn known(&self, key: &InboxKey) -> Work<'_, Option<(TurnId, [u8; 32])>> {
+        let key = key.clone();
+        self.read(async move |conn: &mut Conn<'_>| read::known(conn, &key).await)
+    }
+
+    fn turn(&self, id: TurnId) -> Work<'_, Option<TurnRow>> {
+        self.read_at_once(async move |conn: &mut Conn<'_>| read::turn(conn, id).await)
+    }
+
+    fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Work<'_, Option<Snapshot>> {
+        let id = id.clone();
+        self.read_at_once(async move |conn: &mut Conn<'_>| read::snapshot(conn, &id, context_bytes).await)
+    }
+
+    fn unfinished(&self) -> Work<'_, Vec<SessionId>> {
+        self.read(async move |conn: &mut Conn<'_>| read::unfinished(conn).await)
+    }
+
+    fn usage(&self, ask: UsageQuery, cursor: Option<String>, limit: Limit) -> Work<'_, Page<UsageSum>> {
+        self.read(async move |conn: &mut Conn<'_>| read::usage(conn, &ask, cursor.as_deref(), limit).await)
+    }
+
+    fn tokens(&self) -> Work<'_, Vec<TokenRow>> {
+        self.read(async move |conn: &mut Conn<'_>| read::tokens(conn).await)
+    }
+
+    fn owner(&self) -> Work<'_, Option<UserId>> {
+        self.read(async move |conn: &mut Conn<'_>| read::owner(conn).await)
+    }
+
+    fn writable(&self) -> Work<'_, ()> {
+        Box::pin(self.probe())
+    }
+}

@@ -1,0 +1,30 @@
+//! What each write does to the tables, in any database.
+
+mod access;
+mod journal;
+mod session;
+mod turn;
+
+use mosaic_types::journal::{Outcome, Write};
+
+use super::{Conn, RunQueryDsl};
+use crate::StoreError;
+
+/// Carries out one write inside the transaction that is open.
+///
+/// A conflict is an outcome and has changed nothing; after an error the transaction must be rolled back.
+pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome, StoreError> {
+    match write {
+        Write::CreateSession(new) => session::create(conn, new).await,
+        Write::Claim { session } => session::claim(conn, session).await,
+        Write::Accept(accept) => turn::accept(conn, accept).await,
+        Write::End(end) => turn::end(conn, end).await,
+        Write::Start { session, epoch, next, at } => turn::start(conn, session, *epoch, next, *at).await,
+        Write::Restart(restart) => turn::restart(conn, restart).await,
+        Write::Change(change) => session::change(conn, change).await,
+        Write::Delete { session } => session::delete(conn, session).await,
+        Write::CreateUser(new) => access::create_user(conn, new).await,
+        Write::CreateToken(new) => access::create_token(conn, new).await,
+        Write::RevokeToken { token, at } => access::revoke_token(conn, *token, *at).await,
+    }
+}
