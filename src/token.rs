@@ -15,8 +15,8 @@ impl Minted {
     /// Draws a token: `msc_` and 256 random bits in hex, so that leak scanners can tell what it is.
     pub fn new(outside: &Outside, user: UserId, name: String, role: UserRole) -> Self {
         let text = Secret::new(draw(outside));
-        let row =
-            NewToken { id: outside.token_id(), user, name, role, hash: hash_of(text.expose()), at: outside.now() };
+        let (id, hash, at) = (outside.token_id(), hash_of(text.expose()), outside.now());
+        let row = NewToken { id, user, name, role, hash, at, expires_at: None };
         Self { text, row }
     }
 }

@@ -173,6 +173,7 @@ async fn what_is_someone_elses_does_not_exist() {
         role: UserRole::Member,
         hash: hash_of("bobs-token"),
         at: outside.now(),
+        expires_at: None,
     };
     let store = mosaic_store::open("sqlite://mosaic.db", bed.home()).await.expect("the store opens");
     for written in store.commit(vec![Write::CreateUser(row), Write::CreateToken(token)]).await.expect("a batch") {

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use mosaic_types::journal::{InboxKey, MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
 use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::page::{Limit, Page};
+use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
 
 pub use error::StoreError;
@@ -67,6 +68,12 @@ pub trait Store: Send + Sync {
 
     /// All tokens, revoked ones too.
     fn tokens(&self) -> Work<'_, Vec<TokenRow>>;
+
+    /// The browsers that are signed in, those that have expired too; the one not used for longest first.
+    fn browsers(&self) -> Work<'_, Vec<Browser>>;
+
+    /// The links there are, oldest first: of each user one that was spent at the most, and one that was not.
+    fn links(&self) -> Work<'_, Vec<LinkRow>>;
 
     /// The first owner, if there is one.
     fn owner(&self) -> Work<'_, Option<UserId>>;

@@ -4,10 +4,11 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use mosaic_types::journal::{MessageRow, OpenTurn, SessionPhase, SessionRow, TokenRow, TurnState};
+use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{AgentName, EventBody, ModelRef, Role, SessionEvent, SessionId, UserRole};
 
 use crate::StoreError;
-use crate::schema::{events, inbox, messages, sessions, tokens, turns, usage};
+use crate::schema::{browsers, events, inbox, links, messages, sessions, tokens, turns, usage};
 use crate::sql_types::{Digest, Id, Json, Ts};
 
 /// A name in the database that its own type does not allow.
@@ -172,6 +173,7 @@ pub(crate) struct TokenRecord {
     hash: Digest,
     created_at: Ts,
     revoked_at: Option<Ts>,
+    expires_at: Option<Ts>,
 }
 
 impl TokenRecord {
@@ -184,7 +186,58 @@ impl TokenRecord {
             role: role(&self.role)?,
             hash: self.hash.0,
             created_at: self.created_at.into(),
+            expires_at: self.expires_at.map(Into::into),
             revoked: self.revoked_at.is_some(),
+        })
+    }
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = browsers, check_for_backend(Pg, Sqlite))]
+pub(crate) struct BrowserRecord {
+    hash: Digest,
+    user_id: Id,
+    role: String,
+    token_id: Option<Id>,
+    created_at: Ts,
+    seen_at: Ts,
+    expires_at: Ts,
+}
+
+impl TryFrom<BrowserRecord> for Browser {
+    type Error = StoreError;
+    fn try_from(record: BrowserRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            hash: record.hash.0,
+            user: record.user_id.into(),
+            role: role(&record.role)?,
+            token: record.token_id.map(Into::into),
+            created_at: record.created_at.into(),
+            seen_at: record.seen_at.into(),
+            expires_at: record.expires_at.into(),
+        })
+    }
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = links, check_for_backend(Pg, Sqlite))]
+pub(crate) struct LinkRecord {
+    hash: Digest,
+    user_id: Id,
+    role: String,
+    expires_at: Ts,
+    spent_at: Option<Ts>,
+}
+
+impl TryFrom<LinkRecord> for LinkRow {
+    type Error = StoreError;
+    fn try_from(record: LinkRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            hash: record.hash.0,
+            user: record.user_id.into(),
+            role: role(&record.role)?,
+            expires_at: record.expires_at.into(),
+            spent: record.spent_at.is_some(),
         })
     }
 }

@@ -41,6 +41,24 @@ tables! {
         hash -> Binary,
         created_at -> Instant,
         revoked_at -> Nullable<Instant>,
+        expires_at -> Nullable<Instant>,
+    }
+    browsers (hash) {
+        hash -> Binary,
+        user_id -> Uid,
+        role -> Text,
+        token_id -> Nullable<Uid>,
+        created_at -> Instant,
+        seen_at -> Instant,
+        expires_at -> Instant,
+    }
+    links (hash) {
+        hash -> Binary,
+        user_id -> Uid,
+        role -> Text,
+        created_at -> Instant,
+        expires_at -> Instant,
+        spent_at -> Nullable<Instant>,
     }
     sessions (id) {
         id -> Text,

@@ -13,6 +13,7 @@ use crate::event::{EventBody, FinishedTurn, SessionEvent};
 use crate::ids::{AgentName, Epoch, ModelRef, Seq, SessionId, TokenId, TurnId, UserId};
 use crate::outside::Timestamp;
 use crate::principal::UserRole;
+use crate::signin::{Browser, NewLink};
 
 /// The channel of sessions made over HTTP, WebSocket, the terminal and the browser.
 pub const API_CHANNEL: &str = "api";
@@ -212,6 +213,8 @@ pub struct NewToken {
     pub role: UserRole,
     pub hash: [u8; 32],
     pub at: Timestamp,
+    /// From then on it is worth nothing.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// One all-or-nothing change of the store.
@@ -238,8 +241,18 @@ pub enum Write {
     CreateUser(NewUser),
     /// `Written`, or `Exists`.
     CreateToken(NewToken),
-    /// `Written`, or `Missing` (also where it was revoked before).
+    /// Revokes a token and signs out the browsers that were signed in with it. `Written`, or `Missing` (also where it
+    /// was revoked before).
     RevokeToken { token: TokenId, at: Timestamp },
+    /// Makes a link known; an older one of the user that was not spent is void. `Written`, or `Exists`.
+    CreateLink(NewLink),
+    /// Signs a browser in, and spends the link with this hash if it is named. `Written`, `Exists`, or `Missing`: the
+    /// link is not there, is spent or has expired, or the browser's token is revoked.
+    SignIn { browser: Browser, link: Option<[u8; 32]> },
+    /// Notes that a browser was used. `Written`, or `Missing`.
+    SeeBrowser { browser: [u8; 32], at: Timestamp },
+    /// `Written`, or `Missing`.
+    SignOut { browser: [u8; 32] },
 }
 
 /// What became of a [`Write`].
@@ -336,5 +349,6 @@ pub struct TokenRow {
     pub role: UserRole,
     pub hash: [u8; 32],
     pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
     pub revoked: bool,
 }

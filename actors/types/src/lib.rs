@@ -15,6 +15,7 @@ pub mod page;
 pub mod principal;
 pub mod secret;
 pub mod settings;
+pub mod signin;
 pub mod usage;
 
 pub use chat::{ChatEvent, ChatMessage, ChatRequest, Role, StopReason, ToolCall};

@@ -6,12 +6,14 @@ mod hand;
 mod ledger;
 mod lists;
 mod sessions;
+mod signin;
 mod turns;
 
 pub use hand::Hand;
 pub use ledger::*;
 pub use lists::*;
 pub use sessions::*;
+pub use signin::*;
 pub use turns::*;
 
 /// Makes a module of tests, one per check, each with a store of its own from `$open`: an expression that answers a
@@ -47,6 +49,9 @@ macro_rules! store_contract {
             pages_of_sums_are_complete
             absurd_counts_do_not_spoil_the_sum
             people_and_tokens_are_kept
+            a_link_signs_one_browser_in_once
+            a_newer_link_voids_the_older_one
+            a_browser_ends_with_its_token_and_by_itself
             a_store_says_that_it_can_be_written
         );
     };

@@ -156,6 +156,7 @@ pub async fn people_and_tokens_are_kept(store: Arc<dyn Store>) {
         role: UserRole::Member,
         hash: [hash; 32],
         at: Timestamp(3),
+        expires_at: (byte == 2).then_some(Timestamp(9)),
     };
     hand.events_of(Write::CreateToken(token(1, 1))).await;
     assert_eq!(hand.write(Write::CreateToken(token(1, 2))).await, Outcome::Exists, "the id is taken");
@@ -168,6 +169,8 @@ pub async fn people_and_tokens_are_kept(store: Arc<dyn Store>) {
     let tokens = hand.store.tokens().await.expect("reads");
     let kept: Vec<_> = tokens.iter().map(|row| (row.hash[0], row.revoked, row.role, row.user_name.as_str())).collect();
     assert_eq!(kept, [(1, true, UserRole::Member, "ada"), (2, false, UserRole::Member, "ada")]);
+    let ends: Vec<_> = tokens.iter().map(|row| row.expires_at).collect();
+    assert_eq!(ends, [None, Some(Timestamp(9))]);
 }
 
 pub async fn a_store_says_that_it_can_be_written(store: Arc<dyn Store>) {

@@ -174,6 +174,7 @@ pub async fn a_bad_write_costs_only_itself(store: Arc<dyn Store>) {
         role: UserRole::Member,
         hash: [1; 32],
         at: Timestamp(1),
+        expires_at: None,
     };
     let known_turn = hand.accept(1, false);
     let mut clash = hand.accept(2, false);

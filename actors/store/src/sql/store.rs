@@ -3,6 +3,7 @@
 use mosaic_types::journal::{InboxKey, MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
 use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::page::{Limit, Page};
+use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
 
 use super::{Conn, Database, read};
@@ -56,6 +57,14 @@ impl Store for Database {
 
     fn tokens(&self) -> Work<'_, Vec<TokenRow>> {
         self.read(async move |conn: &mut Conn<'_>| read::tokens(conn).await)
+    }
+
+    fn browsers(&self) -> Work<'_, Vec<Browser>> {
+        self.read(async move |conn: &mut Conn<'_>| read::browsers(conn).await)
+    }
+
+    fn links(&self) -> Work<'_, Vec<LinkRow>> {
+        self.read(async move |conn: &mut Conn<'_>| read::links(conn).await)
     }
 
     fn owner(&self) -> Work<'_, Option<UserId>> {

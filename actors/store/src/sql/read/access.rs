@@ -1,13 +1,14 @@
-//! People and their tokens.
+//! People, their tokens and their browsers.
 
 use diesel::prelude::*;
 use mosaic_types::journal::TokenRow;
+use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{UserId, UserRole};
 
-use super::{Conn, RunQueryDsl};
+use super::{Conn, RunQueryDsl, all};
 use crate::StoreError;
-use crate::rows::TokenRecord;
-use crate::schema::{tokens, users};
+use crate::rows::{BrowserRecord, LinkRecord, TokenRecord};
+use crate::schema::{browsers, links, tokens, users};
 use crate::sql_types::Id;
 
 pub(in super::super) async fn tokens(conn: &mut Conn<'_>) -> Result<Vec<TokenRow>, StoreError> {
@@ -18,6 +19,18 @@ pub(in super::super) async fn tokens(conn: &mut Conn<'_>) -> Result<Vec<TokenRow
         .load::<(TokenRecord, String)>(conn)
         .await?;
     records.into_iter().map(|(token, user_name)| token.of(user_name)).collect()
+}
+
+pub(in super::super) async fn browsers(conn: &mut Conn<'_>) -> Result<Vec<Browser>, StoreError> {
+    all(browsers::table
+        .order((browsers::seen_at, browsers::hash))
+        .select(BrowserRecord::as_select())
+        .load(conn)
+        .await?)
+}
+
+pub(in super::super) async fn links(conn: &mut Conn<'_>) -> Result<Vec<LinkRow>, StoreError> {
+    all(links::table.order((links::created_at, links::hash)).select(LinkRecord::as_select()).load(conn).await?)
 }
 
 pub(in super::super) async fn owner(conn: &mut Conn<'_>) -> Result<Option<UserId>, StoreError> {

@@ -6,7 +6,7 @@ use mosaic_types::{Timestamp, TokenId};
 
 use super::{Conn, RunQueryDsl};
 use crate::StoreError;
-use crate::schema::{tokens, users};
+use crate::schema::{browsers, tokens, users};
 use crate::sql_types::{Digest, Id, Ts};
 
 /// Makes a person known, unless the id is taken.
@@ -34,6 +34,7 @@ pub(super) async fn create_token(conn: &mut Conn<'_>, new: &NewToken) -> Result<
             tokens::role.eq(new.role.as_str()),
             tokens::hash.eq(Digest(new.hash)),
             tokens::created_at.eq(Ts::from(new.at)),
+            tokens::expires_at.eq(new.expires_at.map(Ts::from)),
         ))
         .on_conflict_do_nothing()
         .execute(conn)
@@ -41,9 +42,13 @@ pub(super) async fn create_token(conn: &mut Conn<'_>, new: &NewToken) -> Result<
     Ok(if made == 1 { Outcome::Written(Vec::new()) } else { Outcome::Exists })
 }
 
-/// Revokes a token for good.
+/// Revokes a token for good, and with it what it let in.
 pub(super) async fn revoke_token(conn: &mut Conn<'_>, id: TokenId, at: Timestamp) -> Result<Outcome, StoreError> {
     let valid = tokens::table.find(Id::from(id)).filter(tokens::revoked_at.is_null());
     let revoked = diesel::update(valid).set(tokens::revoked_at.eq(Ts::from(at))).execute(conn).await?;
-    Ok(if revoked == 1 { Outcome::Written(Vec::new()) } else { Outcome::Missing })
+    if revoked == 0 {
+        return Ok(Outcome::Missing);
+    }
+    diesel::delete(browsers::table.filter(browsers::token_id.eq(Id::from(id)))).execute(conn).await?;
+    Ok(Outcome::Written(Vec::new()))
 }

@@ -3,6 +3,7 @@
 mod access;
 mod journal;
 mod session;
+mod signin;
 mod turn;
 
 use mosaic_types::journal::{Outcome, Write};
@@ -26,5 +27,9 @@ pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome,
         Write::CreateUser(new) => access::create_user(conn, new).await,
         Write::CreateToken(new) => access::create_token(conn, new).await,
         Write::RevokeToken { token, at } => access::revoke_token(conn, *token, *at).await,
+        Write::CreateLink(new) => signin::create_link(conn, new).await,
+        Write::SignIn { browser, link } => signin::sign_in(conn, browser, link.as_ref()).await,
+        Write::SeeBrowser { browser, at } => signin::see(conn, *browser, *at).await,
+        Write::SignOut { browser } => signin::sign_out(conn, *browser).await,
     }
 }

@@ -31,14 +31,17 @@ fn tables(conn: &mut SqliteConnection) -> Vec<String> {
 #[tokio::test]
 async fn every_table_of_the_design_is_there_after_a_migration_and_a_second_one_changes_nothing() {
     let home = tempdir().expect("a folder");
-    assert_eq!(crate::migrate(URL, home.path()).await.expect("migrates"), ["2026-11-23-000001_journal"]);
+    let migrations = ["2026-11-23-000001_journal", "2026-11-23-000002_access"];
+    assert_eq!(crate::migrate(URL, home.path()).await.expect("migrates"), migrations);
     assert!(crate::migrate(URL, home.path()).await.expect("has nothing to do").is_empty());
     let expected = [
         "audit",
         "bindings",
+        "browsers",
         "cursors",
         "events",
         "inbox",
+        "links",
         "messages",
         "outbox",
         "pairings",
@@ -50,6 +53,29 @@ async fn every_table_of_the_design_is_there_after_a_migration_and_a_second_one_c
         "users",
     ];
     assert_eq!(tables(&mut connect(&home)), expected);
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_is_brought_up_to_date_with_what_it_holds() {
+    let home = tempdir().expect("a folder");
+    let first = include_str!("../../../../../migrations/sqlite/2026-11-23-000001_journal/up.sql");
+    connect(&home)
+        .batch_execute(&format!(
+            "{first}
+             CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL,
+                 run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP);
+             INSERT INTO __diesel_schema_migrations (version) VALUES ('20261123000001');
+             INSERT INTO users VALUES (x'01010101010101010101010101010101', 'ada', 'owner', 1);
+             INSERT INTO tokens VALUES (x'02020202020202020202020202020202', x'01010101010101010101010101010101',
+                 'laptop', 'member', zeroblob(32), 2, NULL);"
+        ))
+        .expect("is written");
+    assert_eq!(crate::migrate(URL, home.path()).await.expect("migrates"), ["2026-11-23-000002_access"]);
+    let store = crate::open(URL, home.path()).await.expect("opens");
+    let tokens = store.tokens().await.expect("reads");
+    let kept: Vec<_> = tokens.iter().map(|token| (token.name.as_str(), token.revoked, token.expires_at)).collect();
+    assert_eq!(kept, [("laptop", false, None)], "a token without an end stays good");
+    assert!(store.browsers().await.expect("reads").is_empty() && store.links().await.expect("reads").is_empty());
 }
 
 #[test]
@@ -66,7 +92,7 @@ fn two_that_open_an_empty_database_at_once_both_end_well() {
                 one.join().expect("no panic").expect("opens");
             }
         });
-        assert_eq!(tables(&mut connect(&home)).len(), 14);
+        assert_eq!(tables(&mut connect(&home)).len(), 16);
     }
 }
 
@@ -92,7 +118,7 @@ fn a_migration_that_fails_leaves_the_old_state() {
     assert!(matches!(&error, StoreError::Migration(why) if why.contains("inbox")), "{error:?}");
     assert_eq!(tables(&mut conn), ["inbox"]);
     conn.batch_execute("DROP TABLE inbox").expect("is written");
-    assert_eq!(migrate::run(&mut conn).expect("migrates").len(), 1);
+    assert_eq!(migrate::run(&mut conn).expect("migrates").len(), 2);
 }
 
 #[test]
