@@ -100,6 +100,7 @@ mod family;
 mod gauge;
 mod link;
 mod nest;
+mod news;
 mod parcel;
 mod parent;
 mod roll;

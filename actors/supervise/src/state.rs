@@ -276,6 +276,21 @@ impl State {
         effects
     }
 
+    /// How long a child that ended with these effects waits for its next life; `None` where that does not come by
+    /// itself.
+    pub(crate) fn wait_of(&self, id: ChildId, effects: &[Effect]) -> Option<Duration> {
+        if let Phase::Regrouping { from, delay, .. } = self.phase
+            && id >= from
+        {
+            return Some(delay);
+        }
+        effects.iter().find_map(|effect| match effect {
+            Effect::Start { child, .. } if *child == id => Some(Duration::ZERO),
+            Effect::Wake { after, wake: Wake::Child { child, rested: false, .. } } if *child == id => Some(*after),
+            _ => None,
+        })
+    }
+
     /// Whether this is the present life of a child, or its last one.
     pub(crate) fn knows(&self, id: ChildId, incarnation: u64) -> bool {
         self.children.get(&id).is_some_and(|kin| kin.incarnation == incarnation)

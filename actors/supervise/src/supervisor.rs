@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::control::{Control, Supervised};
 use crate::effect::Effect;
 use crate::link::{Link, Presence};
+use crate::news::{self, News};
 use crate::parent::{Admit, Parent, StopAll};
 use crate::roll::{Entry, Roll};
 use crate::scope::{Scope, Strategy};
@@ -27,7 +28,7 @@ pub(crate) enum Above {
 
 /// Starts children from their recipes, hears how they end, and restarts them under a budget.
 pub struct Supervisor {
-    name: Arc<str>,
+    news: News,
     pub(crate) state: State,
     pub(crate) began: Instant,
     above: Above,
@@ -68,6 +69,7 @@ impl Supervisor {
         seed: u64,
         on_escalate: impl FnOnce(Arc<str>) + Send + 'static,
     ) -> Parent {
+        news::describe();
         let name = name.into();
         let parent = Parent::vacant(name.clone());
         let escalate: Box<dyn FnOnce(Arc<str>) + Send> = Box::new(on_escalate);
@@ -78,7 +80,7 @@ impl Supervisor {
 
     pub(crate) fn new(name: Arc<str>, scope: Scope, strategy: Strategy, seed: u64, own: &Parent, above: Above) -> Self {
         Self {
-            name,
+            news: News::new(name),
             state: State::new(scope, strategy, seed),
             began: Instant::now(),
             above,
@@ -108,6 +110,7 @@ impl Supervisor {
                 Effect::Start { child, incarnation } => {
                     let (last_exit, last_handling) = self.exits.remove(&child).unzip();
                     if let Some(entry) = self.entries.get(&child) {
+                        self.news.begins(child, &entry.recipe.name(), incarnation);
                         let tether = Tether::unborn(child, incarnation, ctx.address(), (self.link)());
                         entry.recipe.start(Birth {
                             tether,
@@ -131,12 +134,18 @@ impl Supervisor {
                     }
                 }
                 Effect::Away { child } => self.tell(child, Absence::Restarting),
-                Effect::Down { child, why } => self.tell(child, Absence::Down(why)),
+                Effect::Down { child, why } => {
+                    let name = self.entries.get(&child).map(|entry| entry.recipe.name());
+                    let incarnation = self.entries.get(&child).map(|entry| entry.recipe.lives());
+                    let rest = self.state.scope().budget().rest;
+                    self.news.down(child, name.as_deref(), incarnation, &why, rest);
+                    self.tell(child, Absence::Down(why));
+                }
                 Effect::Forget { child } => self.forget(child),
                 Effect::Abandon { child } => {
                     let name = self.entries.get(&child).map(|entry| entry.recipe.name());
                     let within = self.entries.get(&child).map(|entry| entry.recipe.stop_within());
-                    tracing::warn!(supervisor = %self.name, child = name.as_deref(), ?within, "a child did not stop in time and is abandoned");
+                    self.news.abandoned(name.as_deref(), within);
                 }
                 Effect::Wake { after, wake } => {
                     ctx.run_later(after, move |actor, ctx| {
@@ -164,6 +173,7 @@ impl Supervisor {
 
     fn forget(&mut self, child: ChildId) {
         self.exits.remove(&child);
+        self.news.left(child);
         let Some(entry) = self.entries.remove(&child) else { return };
         if self.ending {
             entry.left(self.left());
@@ -184,7 +194,7 @@ impl Supervisor {
     }
 
     fn escalate(&mut self, why: Arc<str>) {
-        tracing::error!(supervisor = %self.name, %why, "a supervisor gives up");
+        self.news.gave_up(&why);
         self.ending = true;
         self.spent = Some(why.clone());
         match &mut self.above {
@@ -272,11 +282,8 @@ impl Handler<ChildExited> for Supervisor {
         if effects.is_empty() && !self.state.knows(end.child, end.incarnation) {
             return; // of a life that was abandoned
         }
-        if end.exit.is_abnormal() {
-            let child = self.entries.get(&end.child).map(|entry| entry.recipe.name());
-            let handling = end.handling.as_ref().map(ToString::to_string);
-            tracing::error!(supervisor = %self.name, child = child.as_deref(), exit = ?end.exit, handling, "child ended");
-        }
+        let name = self.entries.get(&end.child).map(|entry| entry.recipe.name());
+        self.news.ended(name.as_deref(), &end, self.state.wait_of(end.child, &effects));
         self.exits.insert(end.child, (end.exit, end.handling));
         self.perform(effects, ctx);
     }

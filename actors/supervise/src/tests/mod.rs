@@ -13,6 +13,7 @@ use crate::*;
 mod beside;
 mod ends;
 mod flood;
+mod news;
 mod order;
 
 struct Worker {
