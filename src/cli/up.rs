@@ -11,7 +11,7 @@ use super::{CliError, Common};
 use crate::app::App;
 use crate::detect::NO_PROVIDER;
 use crate::gateway::{Principals, hash_of, serve};
-use crate::outside;
+use crate::{outside, telemetry};
 
 /// For so long another daemon on the same home may take to leave.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -23,6 +23,7 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
     let home = common.home()?;
     let config = common.config(&home)?;
     common.log(config.log.level, config.log.format);
+    telemetry::metrics::start();
     let mut stops = Stops::listen()?;
     let mut lock = home.lock(LOCK_PATIENCE).await?;
     let outside = outside::system();

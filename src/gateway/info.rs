@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::auth::Asker;
 use super::server::Gate;
+use crate::telemetry;
 
 /// `GET /api/v1/agents`
 pub(super) async fn agents(gate: Data<Gate>) -> HttpResponse {
@@ -50,6 +51,12 @@ pub(super) async fn providers(gate: Data<Gate>) -> HttpResponse {
 /// `GET /api/v1/tree`: the root, with all that hangs below it.
 pub(super) async fn tree(gate: Data<Gate>) -> HttpResponse {
     HttpResponse::Ok().json(gate.root.tree().await)
+}
+
+/// `GET /metrics`: totals over all users, as Prometheus reads them.
+pub(super) async fn metrics(gate: Data<Gate>) -> HttpResponse {
+    let root = gate.root.tree().await;
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(telemetry::metrics::page(&gate.doors, &root))
 }
 
 /// `GET /api/v1/me`

@@ -15,6 +15,7 @@ mod events;
 mod health;
 mod info;
 mod messages;
+mod observe;
 mod openai;
 mod principals;
 mod routes;

@@ -103,6 +103,8 @@ fn entries() -> Vec<Entry> {
         post("/api/v1/chaos", OWNER, super::chaos::plant),
         get("/healthz", OPEN, health::alive),
         get("/readyz", OPEN, health::ready),
+        // Totals over all users: any of them may see how the house is.
+        get("/metrics", VIEWER, info::metrics),
     ]
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server as Running;
+use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
@@ -18,7 +19,7 @@ use super::actor::Server;
 use super::config::GatewayConfig;
 use super::error::ApiError;
 use super::principals::Principals;
-use super::routes;
+use super::{observe, routes};
 
 /// What handlers may use.
 pub struct Gate {
@@ -64,7 +65,8 @@ pub fn serve(gate: Gate, config: &GatewayConfig) -> std::io::Result<Server> {
 /// One life of the listener.
 fn listen(gate: &Data<Gate>, workers: usize, socket: TcpListener) -> std::io::Result<Running> {
     let gate = gate.clone();
-    let server = HttpServer::new(move || App::new().app_data(gate.clone()).configure(routes::configure))
+    let app = move || App::new().app_data(gate.clone()).configure(routes::configure).wrap(from_fn(observe::observe));
+    let server = HttpServer::new(app)
         .on_connect(|socket, _| {
             // Pieces of a stream go out as they come, not when the other side has confirmed the last one.
             if let Some(socket) = socket.downcast_ref::<TcpStream>() {

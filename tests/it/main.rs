@@ -12,6 +12,7 @@ mod chaos;
 mod chat;
 mod house;
 mod messages;
+mod metrics;
 mod openai;
 mod panics;
 mod restart;

@@ -18,6 +18,7 @@ pub mod doors;
 pub mod drain;
 pub mod events;
 pub mod lease;
+pub mod meters;
 pub mod provider;
 pub mod router;
 pub mod session;

@@ -10,6 +10,7 @@ pub mod ids;
 pub mod journal;
 pub mod ledger;
 pub mod limits;
+pub mod metric;
 pub mod outside;
 pub mod page;
 pub mod principal;

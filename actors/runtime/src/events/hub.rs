@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mosaic_types::{EventBody, SessionEvent, SessionId, TurnId};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::meters::meters;
 
 /// Events that may wait for a reader; one that is slower is cut, never waited for.
 const READER_BUFFER: usize = 1_024;
@@ -58,11 +62,20 @@ struct Entry {
 #[derive(Clone, Default)]
 pub struct Hub {
     shards: Arc<[Mutex<HashMap<SessionId, Entry>>; SHARDS]>,
+    /// Readers that are not dropped yet.
+    readers: Arc<AtomicUsize>,
 }
 
 /// One who reads along.
 pub struct Reader {
     events: mpsc::Receiver<Told>,
+    readers: Arc<AtomicUsize>,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.readers.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Hub {
@@ -81,7 +94,13 @@ impl Hub {
             let _ = events.try_send(Some(Arc::new(so_far)));
         }
         entry.ears.push(Ear { interest, events });
-        Reader { events: reader }
+        self.readers.fetch_add(1, Ordering::Relaxed);
+        Reader { events: reader, readers: self.readers.clone() }
+    }
+
+    /// How many read along now.
+    pub fn readers(&self) -> usize {
+        self.readers.load(Ordering::Relaxed)
     }
 
     /// Announces what was journaled, in order.
@@ -189,7 +208,14 @@ impl Entry {
                 return !ear.events.is_closed();
             }
             // Full or closed: the ear is dropped, and its reader sees the end after what was buffered.
-            ear.events.try_send(told.clone()).is_ok()
+            match ear.events.try_send(told.clone()) {
+                Ok(()) => true,
+                Err(TrySendError::Full(_)) => {
+                    meters().readers_cut.increment(1);
+                    false
+                }
+                Err(TrySendError::Closed(_)) => false,
+            }
         });
     }
 

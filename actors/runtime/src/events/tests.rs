@@ -54,6 +54,9 @@ async fn a_slow_reader_is_cut_and_the_hub_forgets_it() {
     assert_eq!(slow.next().await, Err(Missed::Lagged));
     assert_eq!(heard, 1_024);
     assert!(hub.is_empty());
+    assert_eq!(hub.readers(), 1, "it still holds on to what it was told");
+    drop(slow);
+    assert_eq!(hub.readers(), 0);
 }
 
 #[actix::test]

@@ -41,6 +41,11 @@ impl Places {
         self.free.clone().try_acquire_owned().ok().map(|place| Permit { place })
     }
 
+    /// Places that are not taken.
+    pub fn free(&self) -> usize {
+        self.free.available_permits()
+    }
+
     /// Whether some model may have to rest.
     pub fn is_resting(&self) -> bool {
         self.resting.load(Ordering::Acquire)

@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::actor::{Places, ProviderActor};
 use crate::doors::unreached;
+use crate::meters::CallMeter;
 
 /// What the config says of a provider.
 #[derive(Debug, Clone)]
@@ -36,6 +37,7 @@ pub struct ProviderHandle {
     pub adapter: Arc<dyn Provider>,
     pub settings: ProviderSettings,
     pub link: Link<ProviderActor>,
+    pub meter: CallMeter,
     places: Arc<Places>,
     first_model: OnceCell<Arc<str>>,
 }
@@ -77,6 +79,7 @@ impl ProviderHandle {
         {
             return Ok(permit);
         }
+        let _waiting = self.meter.wait();
         let asked = self.link.ask(AcquirePermit { model: model.clone() }).await;
         asked.unwrap_or_else(|error| Err(unreached(&format!("The provider {}", self.adapter.name()), &error)))
     }
@@ -86,6 +89,11 @@ impl ProviderHandle {
         if result != CallResult::Answered || self.places.is_resting() {
             let _ = self.link.control(CallEnded { model, result });
         }
+    }
+
+    /// Calls under way.
+    pub fn in_flight(&self) -> usize {
+        self.settings.max_in_flight.saturating_sub(self.places.free())
     }
 
     /// The error of a provider from which nothing came for too long.
@@ -112,7 +120,8 @@ impl Providers {
                 ProviderActor::new(child.clone(), places.clone(), birth.tether)
             });
             let link = family.adopt(spec);
-            (name, ProviderHandle { adapter, settings, link, places: shown, first_model: OnceCell::new() })
+            let meter = CallMeter::new(&name);
+            (name, ProviderHandle { adapter, settings, link, meter, places: shown, first_model: OnceCell::new() })
         });
         Self { by_name: Arc::new(by_name.collect()) }
     }

@@ -33,6 +33,15 @@ enum Held {
     Change(Change, Reply<SessionRow>),
 }
 
+/// What is remembered of a turn only to show it.
+pub(super) struct Watched {
+    /// The turn's own: its run and its writes hang under it.
+    pub(super) span: Span,
+    pub(super) since: Instant,
+    /// No run has begun yet.
+    pub(super) waits: bool,
+}
+
 /// A live session.
 pub struct SessionActor {
     pub(super) id: SessionId,
@@ -47,8 +56,8 @@ pub struct SessionActor {
     pub(super) cancelling: Vec<Reply<Option<TurnId>>>,
     /// Held from a turn's begin until its end is stored.
     pub(super) busy: Option<Busy>,
-    /// Spans of the turns that wait or run: the run of a turn hangs under its own. A resumed turn has none.
-    pub(super) spans: HashMap<TurnId, Span>,
+    /// How the turns that wait or run are watched. A resumed turn is not among them.
+    pub(super) watched: HashMap<TurnId, Watched>,
     /// The life before crashed; on which turn, where it was known.
     crashed: Option<Option<Label>>,
     /// It was loaded before, in this life or an earlier one.
@@ -72,7 +81,7 @@ impl SessionActor {
             running: None,
             cancelling: Vec::new(),
             busy: None,
-            spans: HashMap::new(),
+            watched: HashMap::new(),
             crashed: (birth.last_exit == Some(Exit::Panicked)).then_some(birth.last_handling),
             loaded: birth.incarnation > 1,
             used: Instant::now(),
@@ -86,7 +95,7 @@ impl SessionActor {
         self.running = None;
         self.busy = None;
         self.cancelling.clear();
-        self.spans.clear();
+        self.watched.clear();
         self.doors.hub.hush(&self.id);
         let (doors, id) = (self.doors.clone(), self.id.clone());
         ctx.spawn(async move { load(&doors, &id).await }.into_actor(self).map(|loaded, actor, ctx| match loaded {
@@ -142,7 +151,7 @@ impl SessionActor {
             Err(failure) => drop(reply.send(Err(failure))),
             Ok(Submission::Attach(accepted)) => drop(reply.send(Ok(accepted))),
             Ok(Submission::Write(accept)) => {
-                self.spans.insert(accept.turn, ask.span);
+                self.watched.insert(accept.turn, Watched { span: ask.span, since: Instant::now(), waits: true });
                 let then = Then::Accepted { turn: accept.turn, title: accept.title.clone(), reply };
                 self.write(Write::Accept(accept), then, ctx);
             }

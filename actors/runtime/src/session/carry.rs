@@ -8,6 +8,7 @@ use mosaic_supervise::ChildExited;
 use mosaic_types::chat::Sampling;
 use mosaic_types::journal::{ChangeSession, EndTurn, Outcome, SessionRow, TurnEnd, Write};
 use mosaic_types::{Code, Failure, TurnId};
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Span;
 
@@ -15,13 +16,29 @@ use super::actor::{LOAD_AGAIN, Reply, SessionActor};
 use super::parts::{Begin, Follow};
 use super::state::SessionState;
 use crate::agent::run::{Keeper, RunInput, RunOrder, Sink};
+use crate::meters::meters;
 
 /// What to do when a write is answered.
 pub(super) enum Then {
-    Accepted { turn: TurnId, title: Option<String>, reply: Reply<Accepted> },
-    Started { turn: TurnId },
-    Ended { end: TurnEnd, next: Option<TurnId>, turn: TurnId, cancelled: Vec<Reply<Option<TurnId>>> },
-    Changed { change: ChangeSession, reply: Reply<SessionRow> },
+    Accepted {
+        turn: TurnId,
+        title: Option<String>,
+        reply: Reply<Accepted>,
+    },
+    Started {
+        turn: TurnId,
+    },
+    Ended {
+        end: TurnEnd,
+        next: Option<TurnId>,
+        turn: TurnId,
+        cancelled: Vec<Reply<Option<TurnId>>>,
+        since: Option<Instant>,
+    },
+    Changed {
+        change: ChangeSession,
+        reply: Reply<SessionRow>,
+    },
 }
 
 /// The run of the active turn; dropping it, by will or by death, ends the run.
@@ -49,11 +66,16 @@ impl SessionActor {
                 let follow = match then {
                     Then::Accepted { turn, title, reply } => {
                         let (accepted, follow) = state.accepted(turn, title, at);
+                        meters().accepted.increment(1);
                         let _ = reply.send(Ok(accepted));
                         follow
                     }
                     Then::Started { turn } => state.started(turn, at),
-                    Then::Ended { end, next, turn, cancelled } => {
+                    Then::Ended { end, next, turn, cancelled, since } => {
+                        meters().ended(&end);
+                        if let Some(since) = since {
+                            meters().turn.record(since.elapsed());
+                        }
                         let told = (end == TurnEnd::Cancelled).then_some(turn);
                         cancelled.into_iter().for_each(|reply| drop(reply.send(Ok(told))));
                         state.ended(&end, next, at)
@@ -68,7 +90,7 @@ impl SessionActor {
             (Ok(Outcome::Duplicate { turn: first, same_body }), Then::Accepted { turn, reply, .. }) => {
                 let _ = reply.send(state.repeat(first, same_body));
                 let follow = state.not_accepted(turn, at);
-                self.spans.remove(&turn);
+                self.watched.remove(&turn);
                 self.follow(follow, ctx);
             }
             // The store refused, or the writer was too busy to take it: nothing was changed.
@@ -77,7 +99,7 @@ impl SessionActor {
             {
                 let _ = reply.send(Err(failure));
                 let follow = state.not_accepted(turn, at);
-                self.spans.remove(&turn);
+                self.watched.remove(&turn);
                 self.follow(follow, ctx);
             }
             // Somebody else took the session over, it was deleted, or it is not known what was written: start afresh.
@@ -114,18 +136,24 @@ impl SessionActor {
     pub(super) fn write_end(&mut self, end: Box<EndTurn>, ctx: &mut Context<Self>) {
         self.running = None;
         self.doors.hub.hush(&self.id);
-        self.spans.remove(&end.turn);
+        let watched = self.watched.remove(&end.turn);
         let then = Then::Ended {
             end: end.end.clone(),
             next: end.next.as_ref().map(|next| next.turn),
             turn: end.turn,
             cancelled: std::mem::take(&mut self.cancelling),
+            since: watched.as_ref().map(|watched| watched.since),
         };
         self.write(Write::End(end), then, ctx);
     }
 
     fn begin(&mut self, begin: Begin, ctx: &mut Context<Self>) {
         let Begin { turn, attempt, agent, model, dialogue } = begin;
+        if let Some(watched) = self.watched.get_mut(&turn)
+            && std::mem::take(&mut watched.waits)
+        {
+            meters().queue_wait.record(watched.since.elapsed());
+        }
         let (run, wanted) = (self.doors.agents.next_run(), CancellationToken::new());
         let keeper = Keeper {
             turn,
@@ -150,7 +178,7 @@ impl SessionActor {
             outside: self.doors.outside.clone(),
             keeper: Some(keeper),
             lease: None,
-            span: self.spans.get(&turn).cloned().unwrap_or_else(Span::none),
+            span: self.watched.get(&turn).map_or_else(Span::none, |watched| watched.span.clone()),
         };
         self.running = Some(Running { run, turn, attempt, _wanted: wanted.drop_guard() });
         self.busy.get_or_insert_with(|| self.doors.work.begin());

@@ -11,6 +11,9 @@ use mosaic_supervise::{Mailbox, Tether, supervised};
 use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::{Code, Failure};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::meters::meters;
 
 /// Writes of one batch, at the most: bounds how long the last to come may wait for one transaction.
 const BATCH: usize = 1_024;
@@ -41,8 +44,12 @@ impl WriterActor {
         self.writing = true;
         let count = self.waiting.len().min(BATCH);
         let (writes, answers): (Vec<_>, Vec<_>) = self.waiting.drain(..count).unzip();
+        let meters = meters();
+        meters.batch.record(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+        let begun = Instant::now();
         let commit = self.store.commit(writes);
         ctx.spawn(commit.into_actor(self).map(move |results, actor, ctx| {
+            meters.commit.record(begun.elapsed());
             actor.writing = false;
             // The next batch goes first: the disk should not wait while answers are handed out.
             actor.next_batch(ctx);
@@ -60,6 +67,7 @@ fn answer(answers: Vec<Answer>, results: Result<Vec<Result<Outcome, StoreError>>
         }
         Err(error) => {
             tracing::error!(%error, "a batch could not be written");
+            meters().commit_failures.increment(1);
             let failure = Failure::from(error);
             for answer in answers {
                 let _ = answer.send(Err(failure.clone()));

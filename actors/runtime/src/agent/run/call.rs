@@ -12,7 +12,7 @@ use mosaic_types::failure::NO_PROVIDER;
 use mosaic_types::{
     ChatEvent, ChatMessage, ChatRequest, Classify, Code, Failure, ModelRef, Outside, StopReason, Usage,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::Span;
 
 use super::actor::Keeper;
@@ -112,7 +112,7 @@ async fn call(
 ) -> Result<FinishedTurn, CallFailure> {
     let name = provider.resolve(model).await.map_err(|error| CallFailure::Provider { error, shown: false })?;
     let permit = provider.permit(&name).await.map_err(CallFailure::Refused)?;
-    let mut report = Report { provider, model: name.clone(), result: CallResult::Abandoned };
+    let mut report = Report { provider, model: name.clone(), result: CallResult::Abandoned, since: Instant::now() };
     let result = answer(profile, provider, model, name, order).await;
     report.result = match &result {
         Ok(_) => CallResult::Answered,
@@ -153,6 +153,7 @@ async fn answer(
     let unseen = |error| CallFailure::Provider { error, shown: false };
     let resolved = ModelRef { provider: model.provider.clone(), model: name };
     order.sink.call_began(&resolved, STEP).await?;
+    let sent = Instant::now();
     let mut stream = within(idle, provider, provider.adapter.chat(request)).await.map_err(unseen)?;
     order.sink.answering(&resolved).await?;
     let mut text = String::new();
@@ -175,6 +176,8 @@ async fn answer(
                 }
                 order.sink.event(ChatEvent::Finished { stop_reason, usage, model: says }, STEP).await?;
                 let spent = usage.unwrap_or_default();
+                let cost_usd = price(facts.price, usage);
+                provider.meter.used(spent, cost_usd);
                 return Ok(FinishedTurn {
                     text,
                     model: resolved.model.to_string(),
@@ -182,14 +185,16 @@ async fn answer(
                     route_reason: String::new(),
                     stop_reason: stop_reason.as_str().to_owned(),
                     usage: spent,
-                    cost_usd: price(facts.price, usage),
+                    cost_usd,
                 });
             }
             Ok(event) => {
                 if let (ChatEvent::Text(piece), Sink::Session { .. }) = (&event, &order.sink) {
                     text.push_str(piece);
                 }
-                shown = true;
+                if !std::mem::replace(&mut shown, true) {
+                    provider.meter.first_token(sent.elapsed());
+                }
                 order.sink.event(event, STEP).await?;
             }
             Err(error) => return Err(CallFailure::Provider { error, shown }),
@@ -216,10 +221,12 @@ struct Report<'a> {
     provider: &'a ProviderHandle,
     model: Arc<str>,
     result: CallResult,
+    since: Instant,
 }
 
 impl Drop for Report<'_> {
     fn drop(&mut self) {
+        self.provider.meter.ended(self.result, self.since.elapsed());
         self.provider.report(self.model.clone(), self.result);
     }
 }

@@ -1,0 +1,190 @@
+//! What this floor counts. Handles are made once: to look one up by its name costs more than to count.
+//!
+//! With no recorder set (a command without a daemon, most tests) each of these is a branch that does nothing. The
+//! daemon sets its recorder before the first actor starts.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use metrics::{Counter, Histogram, counter, histogram};
+use mosaic_messages::CallResult;
+use mosaic_types::journal::TurnEnd;
+use mosaic_types::{ErrorClass, ProviderName, Usage, metric};
+
+static METERS: LazyLock<Meters> = LazyLock::new(Meters::new);
+
+/// Counters that belong to no provider.
+pub(crate) struct Meters {
+    pub(crate) accepted: Counter,
+    finished: Counter,
+    failed: Counter,
+    cancelled: Counter,
+    pub(crate) turn: Histogram,
+    pub(crate) queue_wait: Histogram,
+    pub(crate) commit: Histogram,
+    pub(crate) batch: Histogram,
+    pub(crate) commit_failures: Counter,
+    pub(crate) readers_cut: Counter,
+}
+
+/// The counters of this process.
+pub(crate) fn meters() -> &'static Meters {
+    &METERS
+}
+
+impl Meters {
+    fn new() -> Self {
+        let ended = |state: &'static str| counter!(metric::TURNS.name, "state" => state);
+        Self {
+            accepted: counter!(metric::TURNS_ACCEPTED.name),
+            finished: ended("finished"),
+            failed: ended("failed"),
+            cancelled: ended("cancelled"),
+            turn: histogram!(metric::TURN_SECONDS.name),
+            queue_wait: histogram!(metric::TURN_QUEUE_SECONDS.name),
+            commit: histogram!(metric::COMMIT_SECONDS.name),
+            batch: histogram!(metric::COMMIT_WRITES.name),
+            commit_failures: counter!(metric::COMMIT_FAILURES.name),
+            readers_cut: counter!(metric::READERS_CUT.name),
+        }
+    }
+
+    /// A turn's end is stored.
+    pub(crate) fn ended(&self, end: &TurnEnd) {
+        match end {
+            TurnEnd::Finished(_) => self.finished.increment(1),
+            TurnEnd::Failed { .. } => self.failed.increment(1),
+            TurnEnd::Cancelled => self.cancelled.increment(1),
+        }
+    }
+}
+
+/// Every outcome of a call, as its label says it.
+const OUTCOMES: [&str; 8] =
+    ["answered", "abandoned", "transient", "overloaded", "invalid", "not_found", "denied", "defect"];
+
+/// Which of [`OUTCOMES`] a call had.
+fn outcome(result: CallResult) -> usize {
+    match result {
+        CallResult::Answered => 0,
+        CallResult::Abandoned => 1,
+        CallResult::Failed(ErrorClass::Transient { .. }) => 2,
+        CallResult::Failed(ErrorClass::Overloaded) => 3,
+        CallResult::Failed(ErrorClass::Invalid) => 4,
+        CallResult::Failed(ErrorClass::NotFound) => 5,
+        CallResult::Failed(ErrorClass::Denied) => 6,
+        CallResult::Failed(ErrorClass::Defect) => 7,
+    }
+}
+
+/// The outcome of a call in a word.
+#[cfg(test)]
+pub(crate) fn outcome_name(result: CallResult) -> &'static str {
+    OUTCOMES[outcome(result)]
+}
+
+/// Counters of one provider.
+pub struct CallMeter {
+    ended: [Counter; OUTCOMES.len()],
+    first_token: Histogram,
+    total: Histogram,
+    input: Counter,
+    output: Counter,
+    /// Billionths of a dollar: whole numbers add up exactly, and 64 bits hold eighteen billion dollars.
+    spent: AtomicU64,
+    waiting: AtomicUsize,
+}
+
+impl CallMeter {
+    pub(crate) fn new(provider: &ProviderName) -> Self {
+        let provider = provider.to_string();
+        let ended = |outcome| counter!(metric::MODEL_CALLS.name, "provider" => provider.clone(), "outcome" => outcome);
+        let tokens = |direction: &'static str| counter!(metric::MODEL_TOKENS.name, "provider" => provider.clone(), "direction" => direction);
+        Self {
+            ended: OUTCOMES.map(ended),
+            first_token: histogram!(metric::MODEL_FIRST_TOKEN.name, "provider" => provider.clone()),
+            total: histogram!(metric::MODEL_SECONDS.name, "provider" => provider.clone()),
+            input: tokens("input"),
+            output: tokens("output"),
+            spent: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// The first piece of an answer is here.
+    pub(crate) fn first_token(&self, after: Duration) {
+        self.first_token.record(after);
+    }
+
+    /// A call ended.
+    pub(crate) fn ended(&self, result: CallResult, after: Duration) {
+        self.ended[outcome(result)].increment(1);
+        self.total.record(after);
+    }
+
+    /// What a call used, and cost where that is known.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a price is never negative; `as` saturates
+    pub(crate) fn used(&self, usage: Usage, cost_usd: Option<f64>) {
+        self.input.increment(usage.input_tokens);
+        self.output.increment(usage.output_tokens);
+        if let Some(cost) = cost_usd {
+            self.spent.fetch_add((cost * 1e9).round() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// US dollars spent in this process, as far as prices are known.
+    #[allow(clippy::cast_precision_loss)] // shown, not reckoned with
+    pub fn spent_usd(&self) -> f64 {
+        self.spent.load(Ordering::Relaxed) as f64 / 1e9
+    }
+
+    /// Calls that wait for a place.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Counts one who waits until the guard is dropped.
+    pub(crate) fn wait(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(&self.waiting)
+    }
+}
+
+/// One who waits for a place.
+pub(crate) struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_of_a_call_has_its_label() {
+        let classes = [
+            ErrorClass::Transient { retry_after: None },
+            ErrorClass::Overloaded,
+            ErrorClass::Invalid,
+            ErrorClass::NotFound,
+            ErrorClass::Denied,
+            ErrorClass::Defect,
+        ];
+        let all = [CallResult::Answered, CallResult::Abandoned].into_iter().chain(classes.map(CallResult::Failed));
+        assert_eq!(all.map(outcome_name).collect::<Vec<_>>(), OUTCOMES);
+    }
+
+    #[test]
+    fn money_adds_up_to_the_billionth() {
+        let meter = CallMeter::new(&"lab".parse().expect("a name"));
+        for _ in 0..1_000 {
+            meter.used(Usage { input_tokens: 1, output_tokens: 1 }, Some(0.000_000_1));
+        }
+        meter.used(Usage::default(), None);
+        assert!((meter.spent_usd() - 0.000_1).abs() < 1e-12, "{}", meter.spent_usd());
+    }
+}
