@@ -1,9 +1,14 @@
 //! Makes tokens.
 
+use std::time::Duration;
+
 use mosaic_types::journal::NewToken;
-use mosaic_types::{Outside, Secret, UserId, UserRole};
+use mosaic_types::{Outside, Secret, Timestamp, UserId, UserRole};
 
 use crate::gateway::hash_of;
+
+/// A token expires after this at the latest, if it does at all: ten years, so that a mistyped span is noticed.
+pub const LONGEST: Duration = Duration::from_secs(3_650 * 86_400);
 
 /// A new token: its text, to be shown once, and the row that is kept.
 pub struct Minted {
@@ -13,10 +18,10 @@ pub struct Minted {
 
 impl Minted {
     /// Draws a token: `msc_` and 256 random bits in hex, so that leak scanners can tell what it is.
-    pub fn new(outside: &Outside, user: UserId, name: String, role: UserRole) -> Self {
+    pub fn new(outside: &Outside, user: UserId, name: String, role: UserRole, expires_at: Option<Timestamp>) -> Self {
         let text = Secret::new(draw(outside));
         let (id, hash, at) = (outside.token_id(), hash_of(text.expose()), outside.now());
-        let row = NewToken { id, user, name, role, hash, at, expires_at: None };
+        let row = NewToken { id, user, name, role, hash, at, expires_at };
         Self { text, row }
     }
 }

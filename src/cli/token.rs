@@ -1,19 +1,21 @@
 //! `mosaic token`: keys to the API, made, listed and revoked.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use mosaic_types::journal::{Outcome, Write};
+use mosaic_types::settings::parse_span;
 use mosaic_types::{Failure, Timestamp, TokenId, UserRole};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::output::{Out, ago, note, one_line, print};
+use super::output::{Out, ago, note, one_line, print, span};
 use super::reach::Books;
 use super::{CliError, Common};
 use crate::outside;
-use crate::token::Minted;
+use crate::token::{LONGEST, Minted};
 
 /// Make, list and revoke tokens of the API; without a daemon, straight in the home
 #[derive(Debug, Args)]
@@ -33,14 +35,23 @@ enum Command {
         /// What it may do: everything, their own sessions, or read those [default: the caller's]
         #[arg(long, value_parser = roles())]
         role: Option<UserRole>,
+        /// Make it worthless after so long, as in 30d or 12h [default: never, or with the caller's]
+        #[arg(long, value_name = "SPAN", value_parser = life)]
+        expires: Option<Duration>,
     },
-    /// List the tokens that are good
+    /// List the tokens that were not revoked
     List,
     /// Make a token worthless, at once
     Revoke {
         /// Its id, as `mosaic token list` shows it
         id: String,
     },
+}
+
+fn life(text: &str) -> Result<Duration, String> {
+    let span = parse_span(text).map_err(|error| error.to_string())?;
+    let range = Duration::from_secs(1)..=LONGEST;
+    if range.contains(&span) { Ok(span) } else { Err("a token lasts from 1s to 3650d".to_owned()) }
 }
 
 fn roles() -> impl TypedValueParser<Value = UserRole> {
@@ -51,7 +62,7 @@ fn roles() -> impl TypedValueParser<Value = UserRole> {
 pub(super) async fn run(common: Common, Token { command }: Token) -> Result<(), CliError> {
     let books = Books::open(&common).await?;
     match command {
-        Command::Create { name, role } => create(&common, &books, name, role).await,
+        Command::Create { name, role, expires } => create(&common, &books, name, role, expires).await,
         Command::List => list(&common, &books).await,
         Command::Revoke { id } => {
             let unknown = || CliError::from(Failure::not_found("token"));
@@ -67,6 +78,8 @@ struct New {
     id: TokenId,
     name: String,
     role: UserRole,
+    #[serde(default)]
+    expires_at: Option<Timestamp>,
     token: String,
 }
 
@@ -78,6 +91,10 @@ struct Shown {
     role: UserRole,
     user: String,
     created_at: Timestamp,
+    #[serde(default)]
+    expires_at: Option<Timestamp>,
+    #[serde(default)]
+    expired: bool,
 }
 
 #[derive(Deserialize)]
@@ -85,8 +102,14 @@ struct List {
     items: Vec<Shown>,
 }
 
-async fn create(common: &Common, books: &Books, name: String, role: Option<UserRole>) -> Result<(), CliError> {
-    let new = books.create(name, role).await?;
+async fn create(
+    common: &Common,
+    books: &Books,
+    name: String,
+    role: Option<UserRole>,
+    expires: Option<Duration>,
+) -> Result<(), CliError> {
+    let new = books.create(name, role, expires).await?;
     if common.json {
         let mut out = Out::new();
         out.json(&new)?;
@@ -115,23 +138,42 @@ async fn list(common: &Common, books: &Books) -> Result<(), CliError> {
                 token.role.to_string(),
                 one_line(&token.user),
                 ago(token.created_at, now),
+                end(token, now),
                 one_line(&token.name),
             ]
         };
         let rows: Vec<_> = tokens.iter().map(cells).collect();
-        out.table(&["ID", "ROLE", "USER", "MADE", "NAME"], &rows)?;
+        out.table(&["ID", "ROLE", "USER", "MADE", "EXPIRES", "NAME"], &rows)?;
     }
     out.end()
 }
 
+/// When a token ends, as the list says it.
+fn end(token: &Shown, now: Timestamp) -> String {
+    match token.expires_at {
+        None => "never".to_owned(),
+        Some(_) if token.expired => "expired".to_owned(),
+        Some(end) => format!("in {}", span(end.unix_seconds() - now.unix_seconds())),
+    }
+}
+
 impl Books {
-    async fn create(&self, name: String, role: Option<UserRole>) -> Result<New, CliError> {
+    async fn create(&self, name: String, role: Option<UserRole>, expires: Option<Duration>) -> Result<New, CliError> {
         match self {
-            Self::Daemon(client) => client.post("/api/v1/tokens", &json!({"name": name, "role": role})).await,
+            Self::Daemon(client) => {
+                client
+                    .post(
+                        "/api/v1/tokens",
+                        &json!({"name": name, "role": role, "expires_in_s": expires.map(|span| span.as_secs())}),
+                    )
+                    .await
+            }
             Self::Here(held) => {
-                let Minted { text, row } =
-                    Minted::new(&held.outside, held.owner, name, role.unwrap_or(UserRole::Owner));
-                let new = New { id: row.id, name: row.name.clone(), role: row.role, token: text.expose().to_owned() };
+                let end = expires.map(|span| held.outside.now().plus(span));
+                let role = role.unwrap_or(UserRole::Owner);
+                let Minted { text, row } = Minted::new(&held.outside, held.owner, name, role, end);
+                let (name, token) = (row.name.clone(), text.expose().to_owned());
+                let new = New { id: row.id, name, role, expires_at: end, token };
                 match held.commit(Write::CreateToken(row)).await? {
                     Outcome::Written(_) => Ok(new),
                     other => Err(CliError::Failed(format!("the token could not be made: {other:?}"))),
@@ -144,13 +186,16 @@ impl Books {
         match self {
             Self::Daemon(client) => Ok(client.get::<List>("/api/v1/tokens").await?.items),
             Self::Here(held) => {
-                let good = held.store.tokens().await?.into_iter().filter(|token| !token.revoked);
-                let shown = good.map(|token| Shown {
+                let now = held.outside.now();
+                let kept = held.store.tokens().await?.into_iter().filter(|token| !token.revoked);
+                let shown = kept.map(|token| Shown {
                     id: token.id,
                     name: token.name,
                     role: token.role,
                     user: token.user_name,
                     created_at: token.created_at,
+                    expires_at: token.expires_at,
+                    expired: token.expires_at.is_some_and(|end| end <= now),
                 });
                 Ok(shown.collect())
             }

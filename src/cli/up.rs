@@ -28,11 +28,11 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
     let mut lock = home.lock(LOCK_PATIENCE).await?;
     let outside = outside::system();
     let app = App::start(&config, &common.env(), outside.clone()).await?;
-    let principals = Principals::default();
+    let principals = Principals::new(outside.clone());
     principals.load(app.doors.store.tokens().await?);
     let token = lock.token(|| outside.bytes())?;
     let owner = mosaic_types::Principal { user: app.owner, role: UserRole::Owner };
-    principals.admit(hash_of(token.expose()), None, owner);
+    principals.admit(hash_of(token.expose()), None, owner, None);
 
     let server = match serve(app.gate(principals), &config.gateway) {
         Ok(server) => server,

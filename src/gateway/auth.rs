@@ -11,6 +11,7 @@ use mosaic_types::{Code, Failure, Principal};
 
 use super::access::Access;
 use super::error::ApiError;
+use super::principals::Credential;
 use super::server::Gate;
 
 /// The principal behind a request; on every route that is not open there is one.
@@ -18,20 +19,19 @@ use super::server::Gate;
 pub(super) struct Asker(pub(super) Principal);
 
 /// Who asks, by the token of the request.
-pub(super) fn principal(request: &HttpRequest) -> Result<Principal, ApiError> {
+pub(super) fn credential(request: &HttpRequest) -> Result<Credential, ApiError> {
     let bearer = request.headers().get("authorization").and_then(|value| {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let gate = request.app_data::<Data<Gate>>().expect("the gate is set where the server is made");
-    bearer.and_then(|token| gate.principals.bearer(token)).ok_or_else(|| {
-        let sentence = if bearer.is_some() {
-            "This token is not known here. `mosaic token create` makes a new one."
-        } else {
-            "A token is needed: send `Authorization: Bearer TOKEN`. `mosaic token create` makes one."
-        };
-        ApiError(Failure::new(Code::Unauthorized, sentence))
-    })
+    match bearer {
+        Some(token) => gate.principals.bearer(token).map_err(|refused| ApiError(refused.into())),
+        None => {
+            let sentence = "A token is needed: send `Authorization: Bearer TOKEN`. `mosaic token create` makes one.";
+            Err(ApiError(Failure::new(Code::Unauthorized, sentence)))
+        }
+    }
 }
 
 /// Lets a request on to its handler only where `access` allows it.
@@ -43,10 +43,10 @@ pub(super) async fn guard(
     if access == Access::Open {
         return next.call(request).await;
     }
-    let allowed = principal(request.request()).and_then(|who| Ok(access.check(who.role).map(|()| who)?));
-    match allowed {
-        Ok(who) => {
-            request.extensions_mut().insert(Asker(who));
+    let known = credential(request.request());
+    match known.and_then(|known| Ok(access.check(known.principal.role).map(|()| known)?)) {
+        Ok(known) => {
+            request.extensions_mut().insert(known);
             next.call(request).await
         }
         Err(refused) => Ok(request.error_response(refused)),
@@ -58,7 +58,25 @@ impl FromRequest for Asker {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let asker = request.extensions().get::<Self>().copied();
-        ready(asker.ok_or_else(|| ApiError(Failure::new(Code::Unauthorized, "A token is needed."))))
+        ready(found(request).map(|credential| Self(credential.principal)))
     }
+}
+
+/// As [`Asker`], with how the principal was known and when that ends.
+#[derive(Debug, Clone)]
+pub(super) struct Bearing(pub(super) Credential);
+
+impl FromRequest for Bearing {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(found(request).map(Self))
+    }
+}
+
+/// The credential that the guard found good.
+fn found(request: &HttpRequest) -> Result<Credential, ApiError> {
+    let found = request.extensions().get::<Credential>().cloned();
+    found.ok_or_else(|| ApiError(Failure::new(Code::Unauthorized, "A token is needed.")))
 }

@@ -25,6 +25,6 @@ mod tokens;
 
 pub use access::Access;
 pub use actor::Server;
-pub use principals::{Principals, hash_of};
+pub use principals::{Credential, End, Ending, Principals, Refused, hash_of};
 pub use routes::{RouteRow, table};
 pub use server::{Gate, serve};

@@ -142,7 +142,7 @@ fn access(doors: &[(Method, Access)], method: &Method) -> Access {
 
 async fn nothing_here(request: HttpRequest) -> Answer {
     if GUARDED.iter().any(|prefix| request.path().starts_with(prefix)) {
-        auth::principal(&request)?;
+        auth::credential(&request)?;
     }
     Err(ApiError(Failure::new(Code::NotFound, "There is no such route.")))
 }

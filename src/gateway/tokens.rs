@@ -1,17 +1,19 @@
 //! Tokens: made, listed and revoked. A token's text is answered once, at its making.
 
+use std::time::Duration;
+
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use mosaic_types::journal::{Outcome, TokenRow, Write};
-use mosaic_types::{Code, Failure, TokenId, UserRole};
+use mosaic_types::{Code, Failure, Principal, Timestamp, TokenId, UserRole};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::auth::Asker;
+use super::auth::{Asker, Bearing};
 use super::body;
 use super::error::{Answer, ApiError};
 use super::server::Gate;
-use crate::token::Minted;
+use crate::token::{LONGEST, Minted};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,11 +22,40 @@ struct Wish {
     name: Option<String>,
     #[serde(default)]
     role: Option<UserRole>,
+    #[serde(default)]
+    expires_in_s: Option<u64>,
+    #[serde(default)]
+    expires_at: Option<Timestamp>,
+}
+
+impl Wish {
+    /// When the token is to expire; one never outlasts the credential it is made with (`until`).
+    fn end(&self, now: Timestamp, until: Option<Timestamp>) -> Result<Option<Timestamp>, ApiError> {
+        let bad = |sentence: &'static str| Err(ApiError(Failure::new(Code::BadRequest, sentence)));
+        let asked = match (self.expires_in_s, self.expires_at) {
+            (Some(_), Some(_)) => return bad("Send expires_in_s or expires_at, not both."),
+            (Some(span), None) if !(1..=LONGEST.as_secs()).contains(&span) => {
+                return bad("expires_in_s is 1 to 315360000 seconds, which are ten years.");
+            }
+            (Some(span), None) => Some(now.plus(Duration::from_secs(span))),
+            (None, Some(end)) if end <= now => return bad("expires_at is in the past."),
+            (None, Some(end)) => Some(end),
+            (None, None) => until,
+        };
+        match (asked, until) {
+            (Some(asked), Some(until)) if asked > until => {
+                let sentence = format!("A token cannot last longer than the one it is made with, which ends {until}.");
+                Err(ApiError(Failure::new(Code::Forbidden, sentence)))
+            }
+            (asked, _) => Ok(asked),
+        }
+    }
 }
 
 /// `GET /api/v1/tokens`: one's own; an owner sees all.
 pub(super) async fn list(gate: Data<Gate>, Asker(who): Asker) -> Answer {
     let tokens = gate.doors.store.tokens().await?;
+    let now = gate.doors.outside.now();
     let items: Vec<_> = tokens
         .into_iter()
         .filter(|token| !token.revoked && (who.role == UserRole::Owner || token.user == who.user))
@@ -35,27 +66,33 @@ pub(super) async fn list(gate: Data<Gate>, Asker(who): Asker) -> Answer {
                 "role": token.role,
                 "user": token.user_name,
                 "created_at": token.created_at,
+                "expires_at": token.expires_at,
+                "expired": token.expires_at.is_some_and(|end| end <= now),
             })
         })
         .collect();
     Ok(HttpResponse::Ok().json(json!({"items": items, "next": null})))
 }
 
-/// `POST /api/v1/tokens {name?, role?}`: by default with the caller's role, never with a higher one.
-pub(super) async fn create(gate: Data<Gate>, Asker(who): Asker, request: HttpRequest, payload: Payload) -> Answer {
+/// `POST /api/v1/tokens {name?, role?, expires_in_s? or expires_at?}`: by default with the caller's role and end, never
+/// with a higher role or a later end.
+pub(super) async fn create(gate: Data<Gate>, Bearing(by): Bearing, request: HttpRequest, payload: Payload) -> Answer {
     let wish: Wish = body::json(&request, payload, body::API_BYTES).await?;
+    let who = by.principal;
     let role = wish.role.unwrap_or(who.role);
     if role > who.role {
         let sentence =
             format!("A token cannot have a higher role ({role}) than the one it is made with ({}).", who.role);
         return Err(ApiError(Failure::new(Code::Forbidden, sentence)));
     }
-    let minted = Minted::new(&gate.doors.outside, who.user, wish.name.unwrap_or_default(), role);
+    let end = wish.end(gate.doors.outside.now(), by.until)?;
+    let minted = Minted::new(&gate.doors.outside, who.user, wish.name.unwrap_or_default(), role, end);
     let (id, hash) = (minted.row.id, minted.row.hash);
     let name = minted.row.name.clone();
     gate.doors.commit(Write::CreateToken(minted.row)).await?;
-    gate.principals.admit(hash, Some(id), mosaic_types::Principal { user: who.user, role });
-    Ok(HttpResponse::Created().json(json!({"id": id, "name": name, "role": role, "token": minted.text.expose()})))
+    gate.principals.admit(hash, Some(id), Principal { user: who.user, role }, end);
+    let text = minted.text.expose();
+    Ok(HttpResponse::Created().json(json!({"id": id, "name": name, "role": role, "expires_at": end, "token": text})))
 }
 
 /// `DELETE /api/v1/tokens/{id}`: at once; never one with a higher role.

@@ -5,7 +5,7 @@ use mosaic_testkit::http::{Client, Response};
 use mosaic_types::UserRole;
 use serde_json::{Value, json};
 
-use crate::testbed::{Api, Testbed, refusal};
+use crate::testbed::{Api, Testbed, eventually, refusal, run};
 
 /// A path that the pattern of a route matches; what is named in it is there.
 fn filled(pattern: &str) -> String {
@@ -175,4 +175,76 @@ async fn a_revoked_token_is_worth_nothing_at_once_and_after_a_restart() {
         async move { api.request("GET", "/api/v1/me", &[], b"").await.status() }
     };
     assert_eq!((me(&text).await, me(&kept).await), (401, 200));
+}
+
+#[tokio::test]
+async fn a_token_that_expires_is_refused_with_its_own_sentence_and_shown_as_expired() {
+    let mut bed = Testbed::start().await;
+    let api = bed.api();
+    let (_, short) = token(&api, json!({"name": "short", "expires_in_s": 1})).await;
+    let (_, long) = token(&api, json!({"expires_at": "2999-01-01T00:00:00Z"})).await;
+    let refused = eventually("the short one expires", || async {
+        let answer = api.bearing(&short).request("GET", "/api/v1/me", &[], b"").await;
+        (answer.status() != 200).then_some(answer)
+    })
+    .await;
+    assert_eq!(refusal(&refused), (401, "unauthorized".to_owned()));
+    assert!(refused.text().contains("has expired"), "{}", refused.text());
+    let listed = api.get("/api/v1/tokens").await;
+    let ends: Vec<_> = listed["items"].as_array().expect("a list").iter().map(|token| &token["expired"]).collect();
+    assert_eq!(ends, [&json!(true), &json!(false)], "{listed}");
+    for bad in [
+        json!({"expires_in_s": 0}),
+        json!({"expires_in_s": 1_000_000_000}),
+        json!({"expires_at": "2001-01-01T00:00:00Z"}),
+        json!({"expires_at": "soon"}),
+        json!({"expires_in_s": 5, "expires_at": "2999-01-01T00:00:00Z"}),
+    ] {
+        let refused = api.send("POST", "/api/v1/tokens", bad.clone()).await;
+        assert_eq!(refusal(&refused), (400, "bad_request".to_owned()), "{bad}");
+    }
+    bed.stop().await;
+    bed.restart().await;
+    let me = |text: &str| {
+        let api = bed.api().bearing(text);
+        async move { api.request("GET", "/api/v1/me", &[], b"").await }
+    };
+    assert!(me(&short).await.text().contains("has expired"), "after a restart too");
+    assert_eq!(me(&long).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_token_never_makes_one_that_outlasts_it() {
+    let bed = Testbed::start().await;
+    let api = bed.api();
+    let (_, parent) = token(&api, json!({"expires_in_s": 3_600})).await;
+    let parent = api.bearing(&parent);
+    let refused = parent.send("POST", "/api/v1/tokens", json!({"expires_in_s": 7_200})).await;
+    assert_eq!(refusal(&refused), (403, "forbidden".to_owned()));
+    let listed = |made: mosaic_testkit::http::Response| made.json::<Value>()["expires_at"].clone();
+    let shorter = parent.send("POST", "/api/v1/tokens", json!({"expires_in_s": 60})).await;
+    let unsaid = parent.send("POST", "/api/v1/tokens", json!({})).await;
+    assert_eq!((shorter.status(), unsaid.status()), (201, 201));
+    let ends = api.get("/api/v1/tokens").await["items"].clone();
+    assert_eq!(listed(unsaid), ends[0]["expires_at"], "by default it ends with the one it is made with");
+    assert_ne!(listed(shorter), ends[0]["expires_at"]);
+}
+
+#[tokio::test]
+async fn a_token_made_on_the_command_line_can_expire() {
+    let mut bed = Testbed::start().await;
+    let made = async |bed: &Testbed, span: &str| {
+        run(bed.command(&["token", "create", "--name", span, "--expires", span]), "").await
+    };
+    made(&bed, "30d").await.good();
+    let bad = made(&bed, "30").await;
+    assert!(bad.code == Some(2) && bad.stderr.contains("add its unit"), "{bad:?}");
+    assert!(made(&bed, "0s").await.stderr.contains("from 1s to 3650d"));
+    bed.stop().await;
+    made(&bed, "12h").await.good();
+    let listed = run(bed.command(&["token", "list"]), "").await.good();
+    // Whether a whole day is left depends on how long the commands took.
+    for shown in [["EXPIRES"; 2], ["in 30 d", "in 29 d"], ["in 12 h", "in 11 h"]] {
+        assert!(shown.iter().any(|shown| listed.contains(shown)), "{shown:?}: {listed}");
+    }
 }

@@ -25,8 +25,8 @@ impl Inside {
         let bed = Testbed::asleep(model);
         let config = Config::load(None, bed.home(), &Env::default()).expect("the settings are good");
         let app = App::start(&config, &Env::default(), outside::system()).await.expect("the house starts");
-        let principals = Principals::default();
-        principals.admit(hash_of(TOKEN), None, app.owner());
+        let principals = Principals::new(outside::system());
+        principals.admit(hash_of(TOKEN), None, app.owner(), None);
         let server = serve(app.gate(principals), &config.gateway).expect("a port is free");
         Self { bed, app, server }
     }

@@ -1,0 +1,151 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use mosaic_types::signin::Browser;
+use mosaic_types::{Chance, Clock, Outside, Principal, Timestamp, TokenId, UserId, UserRole};
+use uuid::Uuid;
+
+use super::browsers::{IDLE, OF_A_USER};
+use super::*;
+
+/// A clock that is set by hand.
+#[derive(Clone, Default)]
+struct Hand(Arc<AtomicI64>);
+
+impl Hand {
+    fn forward(&self, span: Duration) {
+        self.0.fetch_add(i64::try_from(span.as_micros()).expect("short"), Ordering::Relaxed);
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Chance for Hand {
+    fn fill(&self, _: &mut [u8]) {
+        unreachable!("nothing is drawn here");
+    }
+}
+
+fn nobody_yet() -> (Principals, Hand) {
+    let hand = Hand::default();
+    (Principals::new(Outside::new(Arc::new(hand.clone()), Arc::new(hand.clone()))), hand)
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+const ADA: Principal = Principal { user: UserId(Uuid::from_u128(1)), role: UserRole::Owner };
+
+fn id(number: u128) -> TokenId {
+    TokenId(Uuid::from_u128(number))
+}
+
+fn browser(cookie: &str, token: Option<TokenId>, at: Timestamp) -> Browser {
+    let (hash, expires_at) = (hash_of(cookie), at.plus(Principals::BROWSER_LIFE));
+    Browser { hash, user: ADA.user, role: ADA.role, token, created_at: at, seen_at: at, expires_at }
+}
+
+fn whose(found: Result<Credential, Refused>) -> Result<Principal, Refused> {
+    found.map(|credential| credential.principal)
+}
+
+#[test]
+fn a_token_is_good_to_its_end_and_then_told_that_it_has_expired() {
+    let (principals, hand) = nobody_yet();
+    principals.admit(hash_of("short"), Some(id(1)), ADA, Some(Timestamp(0).plus(DAY)));
+    principals.admit(hash_of("for ever"), Some(id(2)), ADA, None);
+    hand.forward(DAY - Duration::from_micros(1));
+    assert_eq!(whose(principals.bearer("short")), Ok(ADA));
+    hand.forward(Duration::from_micros(1));
+    assert_eq!(whose(principals.bearer("short")), Err(Refused::Expired));
+    assert_eq!(whose(principals.bearer("for ever")), Ok(ADA));
+    assert_eq!(whose(principals.bearer("wrong")), Err(Refused::Unknown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_keeps_a_socket_open_hears_of_the_revocation_at_once() {
+    let (principals, _) = nobody_yet();
+    principals.admit(hash_of("one"), Some(id(1)), ADA, None);
+    principals.admit(hash_of("other"), Some(id(2)), ADA, None);
+    let one = principals.bearer("one").expect("it is good").ending;
+    let other = principals.bearer("other").expect("it is good").ending;
+    assert_eq!(one.now(), None);
+    principals.revoke(id(1));
+    assert_eq!(one.wait().await, End::Revoked);
+    assert_eq!(whose(principals.bearer("one")), Err(Refused::Unknown));
+    assert!(tokio::time::timeout(DAY, other.wait()).await.is_err(), "another token goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_keeps_a_socket_open_hears_that_its_token_expired() {
+    let (principals, hand) = nobody_yet();
+    principals.admit(hash_of("short"), Some(id(1)), ADA, Some(Timestamp(0).plus(DAY)));
+    let ending = principals.bearer("short").expect("it is good").ending;
+    let begun = tokio::time::Instant::now();
+    let (ended, ()) = tokio::join!(ending.wait(), async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        // The clock is set forward: what has expired by it ends soon, not after a day.
+        hand.forward(DAY);
+    });
+    assert_eq!(ended, End::Expired);
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_ends_with_the_token_that_it_was_signed_in_with() {
+    let (principals, _) = nobody_yet();
+    principals.admit(hash_of("token"), Some(id(1)), ADA, None);
+    assert_eq!(principals.sign_in(&browser("by token", Some(id(1)), Timestamp(0))), Some(Vec::new()));
+    assert_eq!(principals.sign_in(&browser("by link", None, Timestamp(0))), Some(Vec::new()));
+    let ending = principals.browser("by token").expect("it is signed in").0.ending;
+    principals.revoke(id(1));
+    assert_eq!(ending.wait().await, End::Revoked);
+    assert_eq!(principals.browser("by token").err(), Some(Refused::Unknown));
+    assert_eq!(principals.browser("by link").expect("it is signed in").0.principal, ADA);
+    assert_eq!(principals.sign_in(&browser("late", Some(id(1)), Timestamp(0))), None, "its token is gone");
+    assert!(principals.sign_out(&hash_of("by link")) && !principals.sign_out(&hash_of("by link")));
+    assert_eq!(principals.browser("by link").err(), Some(Refused::Unknown));
+}
+
+#[test]
+fn a_browser_ends_when_it_is_not_used_and_in_any_case_after_its_time() {
+    let (principals, hand) = nobody_yet();
+    principals.sign_in(&browser("used", None, Timestamp(0)));
+    principals.sign_in(&browser("idle", None, Timestamp(0)));
+    let mut told = 0;
+    while hand.now() < Timestamp(0).plus(Principals::BROWSER_LIFE) {
+        let (_, due) = principals.browser("used").expect("it is used every day");
+        told += u32::from(due);
+        assert!(!principals.browser("used").expect("it is good").1, "the store was told already");
+        hand.forward(IDLE / 7);
+    }
+    assert_eq!(told, 29, "once a day, and not at its sign-in");
+    assert_eq!(principals.browser("used").err(), Some(Refused::Expired));
+    assert_eq!(principals.browser("idle").err(), Some(Refused::Expired));
+}
+
+#[test]
+fn a_user_has_so_many_browsers_and_the_one_not_used_for_longest_goes() {
+    let (principals, hand) = nobody_yet();
+    for number in 0..OF_A_USER {
+        hand.forward(Duration::from_secs(1));
+        assert_eq!(principals.sign_in(&browser(&number.to_string(), None, hand.now())), Some(Vec::new()));
+    }
+    hand.forward(Duration::from_secs(1));
+    principals.browser("0").expect("it is in use again");
+    let gone = principals.sign_in(&browser("one more", None, hand.now()));
+    assert_eq!(gone, Some(vec![hash_of("1")]));
+    assert_eq!(principals.browser("1").err(), Some(Refused::Unknown));
+    assert!(principals.browser("0").is_ok() && principals.browser("one more").is_ok());
+}
+
+#[test]
+fn what_a_browser_sends_along_is_made_of_its_cookie_and_is_not_its_hash() {
+    assert_eq!(Principals::csrf_of("one"), Principals::csrf_of("one"));
+    assert_ne!(Principals::csrf_of("one"), Principals::csrf_of("two"));
+    let hash: String = hash_of("one").iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_ne!(Principals::csrf_of("one"), hash, "who reads the database cannot send it");
+}
