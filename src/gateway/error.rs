@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, ResponseError};
 use mosaic_store::StoreError;
 use mosaic_types::Failure;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A failure on its way to an HTTP client.
 #[derive(Debug, Clone)]
@@ -15,7 +16,9 @@ pub(super) struct ApiError(pub(super) Failure);
 /// What handlers answer.
 pub(super) type Answer = Result<HttpResponse, ApiError>;
 
-#[derive(Serialize)]
+/// What a request that failed is told.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
 pub(super) struct ErrorBody<'a> {
     error: &'a Failure,
 }

@@ -9,8 +9,10 @@ use futures_util::stream;
 use mosaic_messages::{Accepted, SubmitTurn};
 use mosaic_runtime::events::{Interest, Missed};
 use mosaic_runtime::{Doors, Reader};
-use mosaic_types::{Code, EventBody, Failure, SessionEvent, SessionId, TurnId};
-use serde_json::json;
+use mosaic_types::journal::TurnState;
+use mosaic_types::{Code, EventBody, Failure, FinishedTurn, SessionEvent, SessionId, TurnId};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::error::{Answer, ApiError, ErrorBody};
 use super::server::Gate;
@@ -92,21 +94,23 @@ impl Following {
     }
 }
 
+/// A turn that was answered.
+#[derive(Serialize, ToSchema)]
+pub(super) struct FinalAnswer<'a> {
+    session: &'a SessionId,
+    turn: TurnId,
+    /// Always `finished`.
+    state: TurnState,
+    #[serde(flatten)]
+    end: FinishedTurn,
+}
+
 /// The whole answer to one who waited for a turn's end.
 pub(super) fn answer_end(session: &SessionId, turn: TurnId, end: EventBody) -> Answer {
     match end {
-        EventBody::TurnFinished(finished) => Ok(HttpResponse::Ok().json(json!({
-            "session": session,
-            "turn": turn,
-            "state": "finished",
-            "text": finished.text,
-            "model": finished.model,
-            "provider": finished.provider,
-            "route_reason": finished.route_reason,
-            "stop_reason": finished.stop_reason,
-            "usage": finished.usage,
-            "cost_usd": finished.cost_usd,
-        }))),
+        EventBody::TurnFinished(end) => {
+            Ok(HttpResponse::Ok().json(FinalAnswer { session, turn, state: TurnState::Finished, end }))
+        }
         EventBody::TurnFailed { code, message } => Ok(failed(code, message)),
         _ => Err(ApiError(Failure::new(Code::Cancelled, "The turn was cancelled."))),
     }

@@ -2,64 +2,179 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use serde_json::json;
+use mosaic_supervise::ChildView;
+use mosaic_types::page::Page;
+use mosaic_types::{AgentName, ModelRef, ProviderName, UserId, UserRole};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::auth::Asker;
 use super::server::Gate;
 use crate::telemetry;
 
-/// `GET /api/v1/agents`
+/// Whether an actor serves.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Up,
+    /// It spent its restarts and is tried again every minute.
+    Down,
+}
+
+impl State {
+    fn of(down: bool) -> Self {
+        if down { Self::Down } else { Self::Up }
+    }
+}
+
+/// A configured agent.
+#[derive(Serialize, ToSchema)]
+struct Agent {
+    name: AgentName,
+    /// In order of preference.
+    models: Vec<ModelRef>,
+    /// How its models are asked: `fallback`, one after the other until one answers.
+    strategy: &'static str,
+    /// It answers where no agent is named.
+    default: bool,
+    state: State,
+}
+
+/// A place that answers model calls.
+#[derive(Serialize, ToSchema)]
+struct Provider {
+    name: ProviderName,
+    /// Those that the config names; others work too.
+    models: Vec<String>,
+    /// Calls under way at once, at the most.
+    max_in_flight: usize,
+    state: State,
+}
+
+/// A bridge to people.
+#[derive(Serialize, ToSchema)]
+struct Channel {
+    /// As in `[channels.NAME]`.
+    name: String,
+    /// `discord` or `telegram`.
+    kind: String,
+    /// Who answers there.
+    agent: AgentName,
+    state: State,
+}
+
+/// Who the bearer of a token is.
+#[derive(Serialize, ToSchema)]
+struct Me {
+    user: UserId,
+    /// What the token may do.
+    role: UserRole,
+    /// Of the daemon.
+    version: &'static str,
+}
+
+/// A list that is short enough to be whole.
+fn whole<T: Serialize>(items: Vec<T>) -> HttpResponse {
+    HttpResponse::Ok().json(Page { items, next: None })
+}
+
+/// Lists the agents that answer
+#[utoipa::path(
+    get,
+    path = "/api/v1/agents",
+    operation_id = "list_agents",
+    tag = "house",
+    responses((status = 200, description = "All agents; `next` is always null.", body = Page<Agent>))
+)]
 pub(super) async fn agents(gate: Data<Gate>) -> HttpResponse {
     let agents = &gate.doors.agents;
-    let items: Vec<_> = agents
-        .profiles()
-        .iter()
-        .map(|agent| {
-            json!({
-                "name": agent.name,
-                "models": agent.models,
-                "strategy": "fallback",
-                "default": agents.default_name() == Some(&agent.name),
-                "state": if agents.down(&agent.name).is_some() { "down" } else { "up" },
-            })
-        })
-        .collect();
-    HttpResponse::Ok().json(json!({"items": items, "next": null}))
+    let profiles = agents.profiles();
+    let shown = profiles.iter().map(|agent| Agent {
+        name: agent.name.clone(),
+        models: agent.models.clone(),
+        strategy: "fallback",
+        default: agents.default_name() == Some(&agent.name),
+        state: State::of(agents.down(&agent.name).is_some()),
+    });
+    whole(shown.collect())
 }
 
-/// `GET /api/v1/providers`
+/// Lists the places that answer model calls
+#[utoipa::path(
+    get,
+    path = "/api/v1/providers",
+    operation_id = "list_providers",
+    tag = "house",
+    responses((status = 200, description = "All providers; `next` is always null.", body = Page<Provider>))
+)]
 pub(super) async fn providers(gate: Data<Gate>) -> HttpResponse {
-    let items: Vec<_> = gate
-        .doors
-        .providers
-        .all()
-        .iter()
-        .map(|provider| {
-            let mut models: Vec<_> = provider.settings.models.keys().cloned().collect();
-            models.sort();
-            json!({
-                "name": provider.adapter.name(),
-                "models": models,
-                "max_in_flight": provider.settings.max_in_flight,
-                "state": if provider.link.down().is_some() { "down" } else { "up" },
-            })
-        })
-        .collect();
-    HttpResponse::Ok().json(json!({"items": items, "next": null}))
+    let providers = gate.doors.providers.all();
+    let shown = providers.iter().map(|provider| {
+        let mut models: Vec<_> = provider.settings.models.keys().map(ToString::to_string).collect();
+        models.sort();
+        Provider {
+            name: provider.adapter.name().clone(),
+            models,
+            max_in_flight: provider.settings.max_in_flight,
+            state: State::of(provider.link.down().is_some()),
+        }
+    });
+    whole(shown.collect())
 }
 
-/// `GET /api/v1/tree`: the root, with all that hangs below it.
+/// Lists the bridges to people
+///
+/// This build has none yet, so the list is empty.
+#[utoipa::path(
+    get,
+    path = "/api/v1/channels",
+    operation_id = "list_channels",
+    tag = "house",
+    responses((status = 200, description = "All channels; `next` is always null.", body = Page<Channel>))
+)]
+pub(super) async fn channels() -> HttpResponse {
+    whole(Vec::<Channel>::new())
+}
+
+/// Shows the supervision tree
+///
+/// The root with all that hangs below it: what is up, restarting or down, how often each was restarted, how much waits
+/// in its mailbox, and its last error.
+#[utoipa::path(
+    get,
+    path = "/api/v1/tree",
+    operation_id = "show_tree",
+    tag = "house",
+    responses((status = 200, description = "The root.", body = ChildView))
+)]
 pub(super) async fn tree(gate: Data<Gate>) -> HttpResponse {
     HttpResponse::Ok().json(gate.root.tree().await)
 }
 
-/// `GET /metrics`: totals over all users, as Prometheus reads them.
+/// Tells the metrics of this daemon
+///
+/// Totals over all users, as Prometheus reads them.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "show_metrics",
+    tag = "health",
+    responses((status = 200, description = "The text format of Prometheus, version 0.0.4.", body = String,
+        content_type = "text/plain"))
+)]
 pub(super) async fn metrics(gate: Data<Gate>) -> HttpResponse {
     let root = gate.root.tree().await;
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(telemetry::metrics::page(&gate.doors, &root))
 }
 
-/// `GET /api/v1/me`
+/// Says whom this API takes you for
+#[utoipa::path(
+    get,
+    path = "/api/v1/me",
+    operation_id = "show_me",
+    tag = "house",
+    responses((status = 200, description = "You.", body = Me))
+)]
 pub(super) async fn me(Asker(who): Asker) -> HttpResponse {
-    HttpResponse::Ok().json(json!({"user": who.user, "role": who.role}))
+    HttpResponse::Ok().json(Me { user: who.user, role: who.role, version: env!("CARGO_PKG_VERSION") })
 }

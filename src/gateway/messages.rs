@@ -6,24 +6,34 @@ use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use mosaic_messages::{Accepted, CancelTurn};
 use mosaic_runtime::events::Interest;
-use mosaic_types::journal::TurnState;
-use mosaic_types::page::Limit;
-use mosaic_types::{Code, Failure, SessionId};
-use serde::Deserialize;
-use serde_json::json;
+use mosaic_types::journal::{MessageRow, TurnState};
+use mosaic_types::page::Page;
+use mosaic_types::{Code, Failure, Seq, SessionEvent, SessionId, TurnId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Asker;
-use super::body;
-use super::error::{Answer, ApiError};
-use super::events::{Following, answer_end, stream};
+use super::error::{Answer, ApiError, ErrorBody};
+use super::events::{FinalAnswer, Following, answer_end, stream};
 use super::server::Gate;
-use super::sessions::{Reading, named, visible};
+use super::sessions::{Reading, limit, named, visible};
+use super::{body, refusals};
 use crate::submission::submission;
 
 /// For so long `?wait=true` waits; then it answers as if it had not been asked to.
 const WAIT: Duration = Duration::from_secs(600);
 
-/// `GET /api/v1/sessions/{id}/messages?cursor&limit`: oldest first.
+/// Reads a session's transcript, oldest first
+///
+/// What people wrote and what was answered; the system prompt is not part of it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sessions/{id}/messages",
+    operation_id = "list_messages",
+    tag = "sessions",
+    params(("id" = SessionId, Path), Reading),
+    responses((status = 200, description = "A page of messages.", body = Page<MessageRow>), refusals::ListOfSession)
+)]
 pub(super) async fn list(gate: Data<Gate>, Asker(who): Asker, id: Path<String>, reading: Query<Reading>) -> Answer {
     let limit = reading.limit()?;
     let row = visible(&gate, &named(&id)?, who).await?;
@@ -31,42 +41,104 @@ pub(super) async fn list(gate: Data<Gate>, Asker(who): Asker, id: Path<String>, 
     Ok(HttpResponse::Ok().json(page))
 }
 
-#[derive(Deserialize)]
+/// Where a client reads on in a journal.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct After {
+    /// The `seq` of the last event that you know; 0 for all.
     #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 0, default = 0)]
     after: Option<String>,
+    /// Events at the most.
     #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 200)]
     limit: Option<String>,
 }
 
-/// `GET /api/v1/sessions/{id}/events?after=SEQ&limit`: what was journaled after that position.
-pub(super) async fn events(gate: Data<Gate>, Asker(who): Asker, id: Path<String>, after: Query<After>) -> Answer {
-    let bad = |sentence: &'static str| ApiError(Failure::new(Code::BadCursor, sentence));
-    let After { after, limit } = after.into_inner();
-    let seq = after.as_deref().map_or(Ok(0), str::parse::<i64>).ok().filter(|seq| *seq >= 0);
-    let seq = seq.ok_or_else(|| bad("after is the seq of an event: a whole number from 0."))?;
-    let limit = Limit::new(limit.as_deref().map_or(Some(200), |text| text.parse().ok()));
-    let limit = limit.ok_or_else(|| bad("limit is a whole number from 1 to 200."))?;
-    let row = visible(&gate, &named(&id)?, who).await?;
-    let events = gate.doors.store.events(&row.id, seq, limit).await?;
-    let next = (events.len() == limit.rows()).then(|| events.last().and_then(|event| event.seq)).flatten();
-    Ok(HttpResponse::Ok().json(json!({"items": events, "next": next})))
+/// A part of a session's journal.
+#[derive(Serialize, ToSchema)]
+struct EventPage {
+    items: Vec<SessionEvent>,
+    /// Hand this back as `after` to read on; null at the end.
+    #[schema(required)]
+    next: Option<Seq>,
 }
 
-#[derive(Deserialize)]
+/// Reads what was journaled in a session after a position, oldest first
+///
+/// For those who were cut off: remember the last `seq` you saw and ask for what came after it. Deltas are not
+/// journaled; the final text is in `turn.finished`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sessions/{id}/events",
+    operation_id = "list_events",
+    tag = "sessions",
+    params(("id" = SessionId, Path), After),
+    responses((status = 200, description = "A page of events.", body = EventPage), refusals::ListOfSession)
+)]
+pub(super) async fn events(gate: Data<Gate>, Asker(who): Asker, id: Path<String>, after: Query<After>) -> Answer {
+    let seq = after.after.as_deref().map_or(Ok(0), str::parse::<Seq>).ok().filter(|seq| *seq >= 0);
+    let seq = seq.ok_or_else(|| {
+        ApiError(Failure::new(Code::BadCursor, "after is the seq of an event: a whole number from 0."))
+    })?;
+    let limit = limit(after.limit.as_deref(), Some(200))?;
+    let row = visible(&gate, &named(&id)?, who).await?;
+    let items = gate.doors.store.events(&row.id, seq, limit).await?;
+    let next = (items.len() == limit.rows()).then(|| items.last().and_then(|event| event.seq)).flatten();
+    Ok(HttpResponse::Ok().json(EventPage { items, next }))
+}
+
+/// What is said to a session.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewMessage, example = json!({"text": "what is for breakfast?"}))]
 struct Input {
+    #[schema(min_length = 1, max_length = 100_000)]
     text: String,
+    /// What becomes of it while a turn runs: `queue`, the next turn, is what this build knows.
     #[serde(default)]
+    #[schema(pattern = "^queue$")]
     mode: Option<String>,
+    /// This build takes text only, so this stays empty.
     #[serde(default)]
+    #[schema(max_items = 0, value_type = Vec<Object>)]
     attachments: Vec<serde_json::Value>,
 }
 
-#[derive(Deserialize)]
+/// Whether to wait for the answer.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Waiting {
+    /// `true`: answer with the final, after 10 minutes at the most. Hanging up does not cancel the turn.
     #[serde(default)]
+    #[param(value_type = Option<bool>, default = false)]
     wait: Option<String>,
+}
+
+impl Waiting {
+    fn wait(&self) -> Result<bool, ApiError> {
+        match self.wait.as_deref() {
+            Some("true" | "1") => Ok(true),
+            None | Some("false" | "0") => Ok(false),
+            Some(_) => Err(ApiError(Failure::new(Code::BadRequest, "wait is true or false."))),
+        }
+    }
+}
+
+/// A turn that was accepted: stored, and to be answered whatever happens.
+#[derive(Serialize, ToSchema)]
+struct Receipt<'a> {
+    session: &'a SessionId,
+    turn: TurnId,
+    state: TurnState,
+}
+
+/// What was cancelled.
+#[derive(Serialize, ToSchema)]
+struct Cancelled {
+    /// The turn that ran; null where none did.
+    #[schema(required)]
+    cancelled: Option<TurnId>,
 }
 
 /// The idempotency key of a request.
@@ -74,8 +146,37 @@ pub(super) fn key_of(request: &HttpRequest) -> Option<&str> {
     request.headers().get("idempotency-key").and_then(|value| value.to_str().ok())
 }
 
-/// `POST /api/v1/sessions/{id}/messages {text}`: 202, or the final with `?wait=true`, or events as they come where the
-/// client accepts an event stream.
+/// Says something to a session
+///
+/// The message is stored before it is acknowledged; then its turn runs to its end whatever happens to this connection.
+/// Choose how to hear of it: by default 202 at once; with `wait=true` the final answer; with `Accept:
+/// text/event-stream` the turn's events as they come, the last of them its end.
+///
+/// Send an `Idempotency-Key`: it names the turn for 7 days, so that a repeat with the same body attaches to it in the
+/// form it asks for, also after a restart. With another body a repeat is refused.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sessions/{id}/messages",
+    operation_id = "submit_message",
+    tag = "sessions",
+    params(
+        ("id" = SessionId, Path),
+        Waiting,
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+            description = "Names this message; a repeat is the same turn."),
+    ),
+    request_body = Input,
+    responses(
+        (status = 200, description = "The final, or the turn's events: a `SessionEvent` each.", content(
+            (FinalAnswer<'_> = "application/json"),
+            (String = "text/event-stream", example = json!("id: 2\ndata: {\"type\":\"turn.started\",\"agent\":\"assistant\",\"session\":\"kitchen\",\"turn\":\"0190163d-8694-739b-aea5-966c26f8ad91\",\"seq\":2}\n\n")),
+        )),
+        (status = 202, description = "Accepted.", body = Receipt<'_>),
+        (status = 502, description = "The turn failed; `code` says why. Sending the same again with its key brings the \
+            same answer.", body = ErrorBody<'_>),
+        refusals::NewTurn
+    )
+)]
 pub(super) async fn submit(
     gate: Data<Gate>,
     Asker(who): Asker,
@@ -85,6 +186,7 @@ pub(super) async fn submit(
     payload: Payload,
 ) -> Answer {
     let session = named(&id)?;
+    let wait = waiting.wait()?;
     let input: Input = body::json(&request, payload, body::API_BYTES).await?;
     if input.mode.as_deref().is_some_and(|mode| mode != "queue") {
         return Err(ApiError(Failure::new(Code::BadRequest, "mode: this build knows `queue`.")));
@@ -98,7 +200,7 @@ pub(super) async fn submit(
         let following = Following::begin(&gate, ask, Interest::All).await?;
         return Ok(stream(following));
     }
-    if waiting.wait.as_deref().is_some_and(|wait| wait == "true" || wait == "1") {
+    if wait {
         let mut following = Following::begin(&gate, ask, Interest::Journaled).await?;
         let accepted = following.accepted.clone();
         return match tokio::time::timeout(WAIT, following.end()).await {
@@ -111,11 +213,20 @@ pub(super) async fn submit(
 }
 
 fn receipt(session: &SessionId, accepted: &Accepted) -> HttpResponse {
-    let state: TurnState = accepted.state;
-    HttpResponse::Accepted().json(json!({"session": session, "turn": accepted.turn, "state": state}))
+    HttpResponse::Accepted().json(Receipt { session, turn: accepted.turn, state: accepted.state })
 }
 
-/// `POST /api/v1/sessions/{id}/cancel`: answers once the end is stored.
+/// Cancels what runs in a session
+///
+/// Answers once the end is stored. What waits in the queue runs on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sessions/{id}/cancel",
+    operation_id = "cancel_turn",
+    tag = "sessions",
+    params(("id" = SessionId, Path)),
+    responses((status = 200, description = "Cancelled, or nothing ran.", body = Cancelled), refusals::AskedSession)
+)]
 pub(super) async fn cancel(gate: Data<Gate>, Asker(who): Asker, id: Path<String>) -> Answer {
     let session = named(&id)?;
     visible(&gate, &session, who).await?;
@@ -123,5 +234,5 @@ pub(super) async fn cancel(gate: Data<Gate>, Asker(who): Asker, id: Path<String>
         Some(_) => gate.ask(CancelTurn { session, from: who }).await?,
         None => None,
     };
-    Ok(HttpResponse::Ok().json(json!({"cancelled": cancelled})))
+    Ok(HttpResponse::Ok().json(Cancelled { cancelled }))
 }

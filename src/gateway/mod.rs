@@ -10,6 +10,7 @@ mod body;
 #[cfg(feature = "chaos")]
 mod chaos;
 pub mod config;
+mod document;
 mod error;
 mod events;
 mod health;
@@ -18,13 +19,16 @@ mod messages;
 mod observe;
 mod openai;
 mod principals;
+mod refusals;
 mod routes;
 mod server;
 mod sessions;
 mod tokens;
+mod usage;
 
 pub use access::Access;
 pub use actor::Server;
+pub use document::{document, documented};
 pub use principals::{Credential, End, Ending, Principals, Refused, hash_of};
 pub use routes::{RouteRow, table};
 pub use server::{Gate, serve};

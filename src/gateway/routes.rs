@@ -9,13 +9,13 @@ use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, QueryConfig, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route};
 use mosaic_types::{Code, Failure, UserRole};
 
 use super::access::Access;
 use super::error::{Answer, ApiError};
-use super::{auth, health, info, messages, openai, sessions, tokens};
+use super::{auth, document, health, info, messages, openai, sessions, tokens, usage};
 
 const OPEN: Access = Access::Open;
 const VIEWER: Access = Access::Least(UserRole::Viewer);
@@ -80,8 +80,8 @@ where
 fn entries() -> Vec<Entry> {
     vec![
         post("/v1/chat/completions", MEMBER, openai::complete),
-        get("/v1/models", VIEWER, openai::models),
-        get("/v1/models/{id:.*}", VIEWER, openai::model),
+        get("/v1/models", VIEWER, openai::models::models),
+        get("/v1/models/{id:.*}", VIEWER, openai::models::model),
         get("/api/v1/sessions", VIEWER, sessions::list),
         post("/api/v1/sessions", MEMBER, sessions::create),
         get("/api/v1/sessions/{id}", VIEWER, sessions::show),
@@ -93,6 +93,8 @@ fn entries() -> Vec<Entry> {
         get("/api/v1/sessions/{id}/events", VIEWER, messages::events),
         get("/api/v1/agents", VIEWER, info::agents),
         get("/api/v1/providers", VIEWER, info::providers),
+        get("/api/v1/channels", VIEWER, info::channels),
+        get("/api/v1/usage", VIEWER, usage::sums),
         get("/api/v1/tree", VIEWER, info::tree),
         get("/api/v1/me", VIEWER, info::me),
         get("/api/v1/tokens", VIEWER, tokens::list),
@@ -101,6 +103,7 @@ fn entries() -> Vec<Entry> {
         // Faults are planted in builds for it only.
         #[cfg(feature = "chaos")]
         post("/api/v1/chaos", OWNER, super::chaos::plant),
+        get("/openapi.json", VIEWER, document::openapi),
         get("/healthz", OPEN, health::alive),
         get("/readyz", OPEN, health::ready),
         // Totals over all users: any of them may see how the house is.
@@ -130,6 +133,9 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         };
         config.service(resource.wrap(from_fn(guard)));
     }
+    config.app_data(QueryConfig::default().error_handler(|error, _| {
+        ApiError(Failure::new(Code::BadRequest, format!("A parameter cannot be read: {error}."))).into()
+    }));
     config.default_service(web::to(nothing_here));
 }
 

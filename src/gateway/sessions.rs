@@ -5,34 +5,44 @@ use actix_web::{HttpRequest, HttpResponse};
 use mosaic_messages::{CancelTurn, Change};
 use mosaic_supervise::Control;
 use mosaic_types::journal::{API_CHANNEL, NewSession, Outcome, SessionPhase, SessionRow, Write};
-use mosaic_types::page::Limit;
+use mosaic_types::page::{Limit, Page};
 use mosaic_types::{AgentName, Code, Failure, Principal, SessionId};
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Asker;
-use super::body;
 use super::error::{Answer, ApiError};
 use super::server::Gate;
+use super::{body, refusals};
 
 /// Characters of a title that a client chooses.
 const TITLE_CHARS: usize = 200;
 
 /// Where a client reads on in a list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Reading {
+    /// `next` of the page before, as it was given; without it the list is read from its beginning.
     #[serde(default)]
     pub(super) cursor: Option<String>,
+    /// Rows of the page.
     #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 50)]
     limit: Option<String>,
 }
 
 impl Reading {
     /// The rows wanted.
     pub(super) fn limit(&self) -> Result<Limit, ApiError> {
-        let wish = self.limit.as_deref().map(str::parse::<u32>).transpose().ok();
-        wish.and_then(Limit::new)
-            .ok_or_else(|| ApiError(Failure::new(Code::BadRequest, "limit is a whole number from 1 to 200.")))
+        limit(self.limit.as_deref(), None)
     }
+}
+
+/// The rows that a text asks for, or where there is none `usual`.
+pub(super) fn limit(text: Option<&str>, usual: Option<u32>) -> Result<Limit, ApiError> {
+    let wish = text.map_or(Some(usual), |text| text.parse().ok().map(Some));
+    wish.and_then(Limit::new)
+        .ok_or_else(|| ApiError(Failure::new(Code::BadRequest, "limit is a whole number from 1 to 200.")))
 }
 
 /// The session in a path; one that cannot exist does not.
@@ -48,33 +58,58 @@ pub(super) async fn visible(gate: &Gate, id: &SessionId, who: Principal) -> Resu
     }
 }
 
-/// `GET /api/v1/sessions?cursor&limit`: newest change first.
+/// Lists your sessions, newest change first
+#[utoipa::path(
+    get,
+    path = "/api/v1/sessions",
+    operation_id = "list_sessions",
+    tag = "sessions",
+    params(Reading),
+    responses((status = 200, description = "A page of sessions.", body = Page<SessionRow>), refusals::List)
+)]
 pub(super) async fn list(gate: Data<Gate>, Asker(who): Asker, reading: Query<Reading>) -> Answer {
     let limit = reading.limit()?;
     let page = gate.doors.store.sessions(Some(who.user), reading.into_inner().cursor, limit).await?;
     Ok(HttpResponse::Ok().json(page))
 }
 
-#[derive(Deserialize)]
+/// What is wanted of a new session; all of it may be left out.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewSession, example = json!({"agent": "assistant", "title": "Breakfast"}))]
 struct Wish {
+    /// Chosen by you; without it one is drawn.
     #[serde(default)]
     id: Option<SessionId>,
+    /// Who answers in it; by default the default agent.
     #[serde(default)]
     agent: Option<AgentName>,
+    /// By default the first words of the first message.
     #[serde(default)]
+    #[schema(max_length = 200)]
     title: Option<String>,
 }
 
-impl Wish {
-    fn title(&self) -> Result<Option<String>, ApiError> {
-        let too_long = self.title.as_ref().is_some_and(|title| title.chars().count() > TITLE_CHARS);
-        if too_long {
-            let sentence = format!("A title has at most {TITLE_CHARS} characters.");
-            return Err(ApiError(Failure::new(Code::TextTooLong, sentence)));
-        }
-        Ok(self.title.clone())
+/// What is to be changed of a session; what is left out stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SessionChange, example = json!({"agent": "poet"}))]
+struct Changes {
+    /// Who answers from the next turn on.
+    #[serde(default)]
+    agent: Option<AgentName>,
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    title: Option<String>,
+}
+
+/// A title within its bound.
+fn titled(title: Option<String>) -> Result<Option<String>, ApiError> {
+    if title.as_ref().is_some_and(|title| title.chars().count() > TITLE_CHARS) {
+        let sentence = format!("A title has at most {TITLE_CHARS} characters.");
+        return Err(ApiError(Failure::new(Code::TextTooLong, sentence)));
     }
+    Ok(title)
 }
 
 /// The agent of that name, or the default one.
@@ -94,10 +129,18 @@ pub(super) fn agent(gate: &Gate, wish: Option<AgentName>) -> Result<AgentName, A
     }
 }
 
-/// `POST /api/v1/sessions {agent?, title?, id?}`
+/// Makes a session
+#[utoipa::path(
+    post,
+    path = "/api/v1/sessions",
+    operation_id = "create_session",
+    tag = "sessions",
+    request_body = Wish,
+    responses((status = 201, description = "Made.", body = SessionRow), refusals::NewSession)
+)]
 pub(super) async fn create(gate: Data<Gate>, Asker(who): Asker, request: HttpRequest, payload: Payload) -> Answer {
     let wish: Wish = body::json(&request, payload, body::API_BYTES).await?;
-    let title = wish.title()?.unwrap_or_default();
+    let title = titled(wish.title)?.unwrap_or_default();
     let at = gate.doors.outside.now();
     let new = NewSession {
         id: wish.id.unwrap_or_else(|| gate.doors.outside.session_id()),
@@ -126,7 +169,15 @@ pub(super) async fn create(gate: Data<Gate>, Asker(who): Asker, request: HttpReq
     }
 }
 
-/// `GET /api/v1/sessions/{id}`
+/// Shows a session
+#[utoipa::path(
+    get,
+    path = "/api/v1/sessions/{id}",
+    operation_id = "show_session",
+    tag = "sessions",
+    params(("id" = SessionId, Path)),
+    responses((status = 200, description = "The session.", body = SessionRow), refusals::OneSession)
+)]
 pub(super) async fn show(gate: Data<Gate>, Asker(who): Asker, id: Path<String>) -> Answer {
     let mut row = visible(&gate, &named(&id)?, who).await?;
     if gate.sessions.find(&row.id).is_some_and(|link| link.down().is_some()) {
@@ -135,7 +186,16 @@ pub(super) async fn show(gate: Data<Gate>, Asker(who): Asker, id: Path<String>) 
     Ok(HttpResponse::Ok().json(row))
 }
 
-/// `PATCH /api/v1/sessions/{id} {agent?, title?}`: another agent answers from the next turn on.
+/// Changes who answers in a session, or its title
+#[utoipa::path(
+    patch,
+    path = "/api/v1/sessions/{id}",
+    operation_id = "change_session",
+    tag = "sessions",
+    params(("id" = SessionId, Path)),
+    request_body = Changes,
+    responses((status = 200, description = "The session as it is now.", body = SessionRow), refusals::ChangedSession)
+)]
 pub(super) async fn change(
     gate: Data<Gate>,
     Asker(who): Asker,
@@ -143,18 +203,25 @@ pub(super) async fn change(
     request: HttpRequest,
     payload: Payload,
 ) -> Answer {
-    let wish: Wish = body::json(&request, payload, body::API_BYTES).await?;
-    if wish.id.is_some() {
-        return Err(ApiError(Failure::new(Code::BadRequest, "A session keeps its id.")));
-    }
-    let title = wish.title()?;
+    let wish: Changes = body::json(&request, payload, body::API_BYTES).await?;
+    let title = titled(wish.title)?;
     let agent = wish.agent.map(|name| agent(&gate, Some(name))).transpose()?;
     let ask = Change { session: named(&id)?, from: who, agent, title };
     let row = gate.ask(ask).await?;
     Ok(HttpResponse::Ok().json(row))
 }
 
-/// `DELETE /api/v1/sessions/{id}`: with its journal and all that hangs on it; a running turn is cancelled.
+/// Removes a session, with its journal and all that hangs on it
+///
+/// A running turn is cancelled. What was spent stays in the ledger.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/sessions/{id}",
+    operation_id = "delete_session",
+    tag = "sessions",
+    params(("id" = SessionId, Path)),
+    responses((status = 204, description = "Removed."), refusals::AskedSession)
+)]
 pub(super) async fn delete(gate: Data<Gate>, Asker(who): Asker, id: Path<String>) -> Answer {
     let id = visible(&gate, &named(&id)?, who).await?.id;
     if gate.sessions.find(&id).is_some() {

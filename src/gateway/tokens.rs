@@ -5,25 +5,33 @@ use std::time::Duration;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use mosaic_types::journal::{Outcome, TokenRow, Write};
+use mosaic_types::page::Page;
 use mosaic_types::{Code, Failure, Principal, Timestamp, TokenId, UserRole};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::auth::{Asker, Bearing};
-use super::body;
 use super::error::{Answer, ApiError};
 use super::server::Gate;
+use super::{body, refusals};
 use crate::token::{LONGEST, Minted};
 
-#[derive(Deserialize)]
+/// What is wanted of a new token.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewToken, example = json!({"name": "phone", "role": "member"}))]
 struct Wish {
+    /// What it is for, to tell it from others.
     #[serde(default)]
     name: Option<String>,
+    /// By default the caller's; never a higher one.
     #[serde(default)]
     role: Option<UserRole>,
+    /// Its life in seconds, ten years at the most; not together with `expires_at`.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 315_360_000)]
     expires_in_s: Option<u64>,
+    /// When it ends, in the future. By default with what it is made with; never later.
     #[serde(default)]
     expires_at: Option<Timestamp>,
 }
@@ -52,30 +60,75 @@ impl Wish {
     }
 }
 
-/// `GET /api/v1/tokens`: one's own; an owner sees all.
+/// A token as lists show it.
+#[derive(Serialize, ToSchema)]
+struct Token {
+    id: TokenId,
+    name: String,
+    role: UserRole,
+    /// Whose it is.
+    user: String,
+    created_at: Timestamp,
+    /// Null: it does not end by itself.
+    #[schema(required)]
+    expires_at: Option<Timestamp>,
+    expired: bool,
+}
+
+/// A token that was just made.
+#[derive(Serialize, ToSchema)]
+struct MadeToken {
+    id: TokenId,
+    name: String,
+    role: UserRole,
+    /// Null: it does not end by itself.
+    #[schema(required)]
+    expires_at: Option<Timestamp>,
+    /// The token itself. It is told this once and kept nowhere.
+    token: String,
+}
+
+/// Lists tokens
+///
+/// One's own; an owner sees all. Revoked ones are not listed.
+#[utoipa::path(
+    get,
+    path = "/api/v1/tokens",
+    operation_id = "list_tokens",
+    tag = "tokens",
+    responses((status = 200, description = "All tokens; `next` is always null.", body = Page<Token>), refusals::Whole)
+)]
 pub(super) async fn list(gate: Data<Gate>, Asker(who): Asker) -> Answer {
     let tokens = gate.doors.store.tokens().await?;
     let now = gate.doors.outside.now();
     let items: Vec<_> = tokens
         .into_iter()
         .filter(|token| !token.revoked && (who.role == UserRole::Owner || token.user == who.user))
-        .map(|token| {
-            json!({
-                "id": token.id,
-                "name": token.name,
-                "role": token.role,
-                "user": token.user_name,
-                "created_at": token.created_at,
-                "expires_at": token.expires_at,
-                "expired": token.expires_at.is_some_and(|end| end <= now),
-            })
+        .map(|token| Token {
+            id: token.id,
+            name: token.name,
+            role: token.role,
+            user: token.user_name,
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+            expired: token.expires_at.is_some_and(|end| end <= now),
         })
         .collect();
-    Ok(HttpResponse::Ok().json(json!({"items": items, "next": null})))
+    Ok(HttpResponse::Ok().json(Page { items, next: None }))
 }
 
-/// `POST /api/v1/tokens {name?, role?, expires_in_s? or expires_at?}`: by default with the caller's role and end, never
-/// with a higher role or a later end.
+/// Makes a token
+///
+/// With the caller's role and end, or a lower role and an earlier end. Its text is in this answer and nowhere else: only
+/// its hash is kept.
+#[utoipa::path(
+    post,
+    path = "/api/v1/tokens",
+    operation_id = "create_token",
+    tag = "tokens",
+    request_body = Wish,
+    responses((status = 201, description = "Made.", body = MadeToken), refusals::NewToken)
+)]
 pub(super) async fn create(gate: Data<Gate>, Bearing(by): Bearing, request: HttpRequest, payload: Payload) -> Answer {
     let wish: Wish = body::json(&request, payload, body::API_BYTES).await?;
     let who = by.principal;
@@ -91,11 +144,21 @@ pub(super) async fn create(gate: Data<Gate>, Bearing(by): Bearing, request: Http
     let name = minted.row.name.clone();
     gate.doors.commit(Write::CreateToken(minted.row)).await?;
     gate.principals.admit(hash, Some(id), Principal { user: who.user, role }, end);
-    let text = minted.text.expose();
-    Ok(HttpResponse::Created().json(json!({"id": id, "name": name, "role": role, "expires_at": end, "token": text})))
+    let token = minted.text.expose().to_owned();
+    Ok(HttpResponse::Created().json(MadeToken { id, name, role, expires_at: end, token }))
 }
 
-/// `DELETE /api/v1/tokens/{id}`: at once; never one with a higher role.
+/// Revokes a token
+///
+/// It is worth nothing from this answer on. One with a higher role than the caller's cannot be revoked.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/tokens/{id}",
+    operation_id = "revoke_token",
+    tag = "tokens",
+    params(("id" = TokenId, Path, description = "As the list of tokens shows it.")),
+    responses((status = 204, description = "Revoked."), refusals::RevokedToken)
+)]
 pub(super) async fn revoke(gate: Data<Gate>, Asker(who): Asker, id: Path<String>) -> Answer {
     let unknown = || ApiError(Failure::not_found("token"));
     let id: TokenId = id.parse().map_err(|_| unknown())?;

@@ -139,6 +139,27 @@ fn every_proof_that_the_scorecard_names_is_there() {
     assert!(missing.is_empty(), "no such tests: {missing:#?}");
 }
 
+#[test]
+fn the_document_tells_every_route_and_no_other() {
+    let document = serde_json::to_value(mosaic::gateway::document()).expect("it serialises");
+    let paths = document["paths"].as_object().expect("paths");
+    let of = |(path, item): (&String, &serde_json::Value)| {
+        let methods: Vec<_> = item.as_object().expect("an item").keys().map(|method| method.to_uppercase()).collect();
+        methods.into_iter().map(move |method| format!("{method} {path}")).collect::<Vec<_>>()
+    };
+    let told: BTreeSet<_> = paths.iter().flat_map(of).collect();
+    // Builds for tests only have a route more.
+    let rows = mosaic::gateway::table().into_iter().filter(|row| !row.path.ends_with("/chaos"));
+    let there: BTreeSet<_> =
+        rows.map(|row| format!("{} {}", row.method, mosaic::gateway::documented(row.path))).collect();
+    let (untold, unknown): (Vec<_>, Vec<_>) = (there.difference(&told).collect(), told.difference(&there).collect());
+    assert!(
+        untold.is_empty() && unknown.is_empty(),
+        "a route has #[utoipa::path] on its handler and stands in the list of src/gateway/document.rs; \
+         missing there: {untold:#?}; not in the route table: {unknown:#?}"
+    );
+}
+
 #[tokio::test]
 async fn the_sample_of_the_settings_is_good_as_it_stands() {
     let bed = Testbed::asleep(StandIn::builder());

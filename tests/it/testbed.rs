@@ -2,6 +2,7 @@
 
 mod api;
 mod command;
+mod contract;
 mod inside;
 mod sse;
 

@@ -1,6 +1,7 @@
 //! What a supervisor is set to.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::budget::Budget;
 
@@ -22,7 +23,7 @@ impl Scope {
 }
 
 /// Who is restarted with a child that must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
     /// Nobody: the children do not depend on each other.

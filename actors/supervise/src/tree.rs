@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use actix::Message;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::scope::Strategy;
 
 /// Whether a child runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChildState {
     /// It lives.
@@ -24,7 +25,7 @@ pub enum ChildState {
 }
 
 /// Whether a child has children.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Actor,
@@ -32,23 +33,27 @@ pub enum Kind {
 }
 
 /// What only a supervisor has.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Household {
+    #[schema(required = false)]
     pub strategy: Strategy,
     /// Restarts charged to the budget that all children share, in the present period; `None` where each has its own.
     pub spent: Option<usize>,
     /// Restarts that the budget forgives, of all or of each.
+    #[schema(required = false)]
     pub budget: usize,
     /// Milliseconds since this life of the supervisor began; shown as its own `for_ms`.
     #[serde(skip)]
     pub lived_ms: u64,
     /// Children, the oldest first.
+    #[schema(required = false, no_recursion)]
     pub children: Vec<ChildView>,
 }
 
 /// A child, or the root, as the tree shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ChildView {
+    #[schema(value_type = String)]
     pub name: Arc<str>,
     pub kind: Kind,
     pub state: ChildState,
@@ -60,6 +65,7 @@ pub struct ChildView {
     pub depth: usize,
     /// Milliseconds that the oldest waiting message has waited.
     pub oldest_ms: u64,
+    #[schema(value_type = Option<String>, required)]
     pub last_error: Option<Arc<str>>,
     /// Milliseconds since the state last changed.
     pub for_ms: u64,

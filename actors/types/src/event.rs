@@ -1,28 +1,32 @@
 //! What happens in a session, as every reader of it sees it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::failure::Code;
 use crate::ids::{AgentName, ProviderName, Seq, SessionId, TurnId};
 use crate::usage::Usage;
 
 /// The good end of a turn.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FinishedTurn {
     /// The final answer, without what was said before tool calls.
     pub text: String,
+    /// The model that answered, as its provider names it.
     pub model: String,
     pub provider: ProviderName,
     /// Why this model answered, in words.
     pub route_reason: String,
+    /// Why the model stopped: `stop`, `length`, `tool_calls` or `content_filter`.
     pub stop_reason: String,
     pub usage: Usage,
-    /// `None` where the model has no price in the config.
+    /// US dollars; null where the model has no price in the config.
+    #[schema(required)]
     pub cost_usd: Option<f64>,
 }
 
 /// What happened. Tagged by `type` on the wire.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type")]
 pub enum EventBody {
     /// An input was stored. Journaled.
@@ -61,7 +65,7 @@ pub enum EventBody {
 }
 
 /// What kind of step ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StepKind {
     Model,
@@ -76,7 +80,7 @@ impl EventBody {
 }
 
 /// An event with its place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SessionEvent {
     #[serde(flatten)]
     pub body: EventBody,

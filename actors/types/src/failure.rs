@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::schema::{self, schema};
 
 /// Answers "what next?" for every reader of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +32,11 @@ pub trait Classify {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $status:literal;)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $status:literal;)+) => {
         /// Machine-readable reason of a failure; the list is part of the API.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Code {
-            $($(#[$doc])* #[serde(rename = $text)] $name,)+
+            $($(#[doc = $doc])+ #[serde(rename = $text)] $name,)+
         }
 
         impl Code {
@@ -43,6 +46,11 @@ macro_rules! codes {
             /// The code on the wire.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)+ }
+            }
+
+            /// What it means, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+).trim_ascii(),)+ }
             }
 
             /// The HTTP status that goes with it.
@@ -116,18 +124,30 @@ codes! {
     Internal = "internal", 500;
 }
 
+schema!(Code, {
+    let rows = Code::ALL.iter().map(|code| format!("| `{}` | {} | {} |", code.as_str(), code.status(), code.meaning()));
+    let table = rows.collect::<Vec<_>>().join("\n");
+    let description = format!(
+        "Why something failed, for programs. A turn that failed answers 502 to whoever waited for it, whatever its \
+         code.\n\n| code | status | meaning |\n| --- | --- | --- |\n{table}"
+    );
+    schema::words(&description, Code::ALL.iter().map(|code| code.as_str()))
+});
+
 /// What to do next where there is no provider, in the same words on every surface.
 pub const NO_PROVIDER: &str = "No model provider is set up. Run `mosaic providers add openai`, or set OPENAI_API_KEY \
      (or ANTHROPIC_API_KEY, GEMINI_API_KEY, OPENROUTER_API_KEY), or start Ollama; then start Mosaic again.";
 
 /// A failure that a person or a program is told: a code, and a whole sentence with what to do next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
     pub code: Code,
+    /// What happened and what to do, for people; its wording may change.
     pub message: Cow<'static, str>,
-    /// In milliseconds, where waiting helps.
+    /// How long to wait before trying again, in milliseconds, where waiting helps.
     #[serde(default)]
+    #[schema(required)]
     pub retry_after_ms: Option<u64>,
 }
 

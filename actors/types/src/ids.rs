@@ -5,7 +5,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use uuid::Uuid;
+
+use crate::schema::{self, schema};
 
 /// Says why a text cannot be an id, in a sentence fit for the person who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +47,8 @@ macro_rules! text_id {
             }
         }
 
+        schema!($name, schema::name(concat!($what, ": 1 to ", $max, " characters of ", $allowed, "."), $max));
+
         impl From<$name> for String {
             fn from(id: $name) -> String {
                 id.0.as_ref().to_owned()
@@ -78,11 +83,13 @@ text_id!(
 );
 
 macro_rules! uuid_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
+
+        schema!($name, schema::format($what, "uuid", "0190163d-8694-739b-aea5-966c26f8ad91"));
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,15 +114,15 @@ macro_rules! uuid_id {
 
 uuid_id!(
     /// A turn: version 7, so ids sort by the time they were drawn.
-    TurnId
+    TurnId, "a turn's id; ids sort by the time at which turns were accepted."
 );
 uuid_id!(
     /// A person known to Mosaic.
-    UserId
+    UserId, "a person's id."
 );
 uuid_id!(
     /// An API token (its id, never its text).
-    TokenId
+    TokenId, "a token's id, never its text."
 );
 
 /// Position of an event in its session's journal: 1, 2, 3 …, given by the writer.
@@ -134,6 +141,15 @@ pub struct ModelRef {
     pub provider: ProviderName,
     pub model: Arc<str>,
 }
+
+schema!(
+    ModelRef,
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("a model at a provider, written provider/model; provider/auto is the first that it lists."))
+        .pattern(Some("^[A-Za-z0-9_-]{1,64}/.+$"))
+        .examples(["openai/gpt-5-mini"])
+);
 
 impl ModelRef {
     /// Written in place of a model's name: whatever the provider lists first.

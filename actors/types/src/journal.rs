@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::chat::{ChatMessage, Role};
 use crate::event::{EventBody, FinishedTurn, SessionEvent};
@@ -19,7 +20,7 @@ use crate::signin::{Browser, NewLink};
 pub const API_CHANNEL: &str = "api";
 
 /// Where a turn stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TurnState {
     Queued,
@@ -55,7 +56,7 @@ impl TurnState {
 }
 
 /// Where a session stands, as lists show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SessionPhase {
     Idle,
@@ -273,13 +274,16 @@ pub enum Outcome {
 }
 
 /// A session as lists show it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SessionRow {
     pub id: SessionId,
     #[serde(skip, default = "nobody")]
     pub user: UserId,
+    /// Who answers in it.
     pub agent: AgentName,
+    /// The first words of the first message, unless somebody gave another.
     pub title: String,
+    /// Where it was made: `api`, or a channel's name.
     pub channel: String,
     pub state: SessionPhase,
     pub created_at: Timestamp,
@@ -291,13 +295,14 @@ fn nobody() -> UserId {
 }
 
 /// A message of a transcript.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MessageRow {
     /// `SESSION.SEQ`: unique in the whole store.
     pub id: String,
     pub seq: Seq,
     pub turn: TurnId,
     pub role: Role,
+    /// Who answered; not there on what people wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentName>,
     pub text: String,

@@ -4,12 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ids::UserId;
 use crate::outside::Timestamp;
 
 /// What the ledger is summed by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UsageBy {
     /// Days of UTC.
@@ -65,7 +66,7 @@ pub struct UsageQuery {
 }
 
 /// The turns of one day, agent, model or session together.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct UsageSum {
     /// A day as in `2026-11-23`, an agent's name, `provider/model`, or a session's id, which may be of a session that
     /// was removed: what was spent stays spent.
@@ -74,7 +75,8 @@ pub struct UsageSum {
     pub turns: u64,
     pub input_tokens: u64,
     pub output_tokens: u64,
-    /// US dollars of the turns that have a price; `None` where none has.
+    /// US dollars of the turns that have a price; null where none has.
+    #[schema(required)]
     pub cost_usd: Option<f64>,
     /// Turns whose model has no price in the config; their cost is not part of the sum.
     pub unpriced_turns: u64,

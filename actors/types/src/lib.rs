@@ -14,6 +14,7 @@ pub mod metric;
 pub mod outside;
 pub mod page;
 pub mod principal;
+mod schema;
 pub mod secret;
 pub mod settings;
 pub mod signin;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::ids::{SessionId, TokenId, TurnId, UserId};
+use crate::schema::{self, schema};
 
 /// A moment, in microseconds since 1970 UTC; written as RFC 3339.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -26,6 +27,8 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 }
+
+schema!(Timestamp, schema::format("a moment in UTC, to the millisecond.", "date-time", "2026-11-23T08:15:00.000Z"));
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

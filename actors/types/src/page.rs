@@ -1,14 +1,16 @@
 //! Keyset pages: a list is read from a position, never by counting past rows.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::limits;
 
 /// Part of a list, with the position of the next part.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// Hand this back as `cursor` to read on; `None` at the end.
+    /// Hand this back as `cursor` to read on; null at the end.
+    #[schema(required)]
     pub next: Option<String>,
 }
 

@@ -1,9 +1,10 @@
 //! Tokens and money.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Tokens of a turn or a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     pub input_tokens: u64,
     pub output_tokens: u64,

@@ -1,21 +1,21 @@
 //! The OpenAI wire, so that any client that speaks it can talk to agents and models.
 
-mod models;
+pub(super) mod models;
 mod session;
 mod stateless;
 mod wire;
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Payload};
-use mosaic_types::{AgentName, Code, Failure, ModelRef};
+use mosaic_types::{AgentName, Code, Failure, ModelRef, SessionId};
 
-pub(super) use models::{model, models};
+pub(super) use wire::Chunk;
 
 use super::auth::Asker;
-use super::body;
 use super::error::{Answer, ApiError};
 use super::server::Gate;
-use wire::Completion;
+use super::{body, refusals};
+use wire::{Completed, Completion};
 
 /// What a client's `model` stands for.
 enum Target {
@@ -42,7 +42,37 @@ impl Target {
     }
 }
 
-/// `POST /v1/chat/completions`: stateless, or with the header `X-Mosaic-Session` a turn of that session.
+/// Completes a dialogue, as OpenAI's API does
+///
+/// `model` is an agent's name, or `provider/model` for a model by its own name. Without the header `X-Mosaic-Session`
+/// the call is stateless: the dialogue is the client's, and nothing is kept. With it the last user message becomes a
+/// durable turn of that session, which is made where its id is free; the rest of the dialogue is ignored, since the
+/// session knows its own. Official clients repeat without a key: a repeat that says so with `x-stainless-retry-count`
+/// attaches to the turn that it repeats.
+///
+/// With `stream: true` the answer is a stream of server-sent events: a `CompletionChunk` each, then `[DONE]`. A failure
+/// in mid-stream is an event with an `Error`, and the last one.
+#[utoipa::path(
+    post,
+    path = "/v1/chat/completions",
+    operation_id = "complete_chat",
+    tag = "openai",
+    params(
+        ("X-Mosaic-Session" = Option<SessionId>, Header, description = "Makes it a durable turn of this session."),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+            description = "Names the turn of that session; a repeat is the same turn."),
+        ("x-stainless-retry-count" = Option<u32>, Header,
+            description = "How often an official client has sent this before."),
+    ),
+    request_body = Completion,
+    responses(
+        (status = 200, description = "The answer, or its chunks.", content(
+            (Completed<'_> = "application/json"),
+            (String = "text/event-stream", example = json!("data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":0,\"model\":\"assistant\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hello\"},\"finish_reason\":null}]}\n\ndata: [DONE]\n\n")),
+        )),
+        refusals::Completion
+    )
+)]
 pub(super) async fn complete(gate: Data<Gate>, Asker(who): Asker, request: HttpRequest, payload: Payload) -> Answer {
     let wish: Completion = body::json(&request, payload, body::V1_BYTES).await?;
     wish.check()?;

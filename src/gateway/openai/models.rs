@@ -3,18 +3,32 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
 use super::Target;
 use crate::gateway::error::Answer;
+use crate::gateway::refusals;
 use crate::gateway::server::Gate;
 
-#[derive(Serialize)]
+/// Something that may be asked for by name.
+#[derive(Serialize, ToSchema)]
 struct Model {
+    /// What to send as `model`.
     id: String,
+    /// Always `model`.
     object: &'static str,
+    /// Always 0: when a model was made is not known here.
     created: i64,
+    /// `mosaic` for agents, else the provider.
     owned_by: String,
+}
+
+/// What may be asked for by name.
+#[derive(Serialize, ToSchema)]
+struct Models {
+    /// Always `list`.
+    object: &'static str,
+    data: Vec<Model>,
 }
 
 fn entry(id: String, owned_by: impl Into<String>) -> Model {
@@ -22,7 +36,16 @@ fn entry(id: String, owned_by: impl Into<String>) -> Model {
     Model { id, object: "model", created: 0, owned_by: owned_by.into() }
 }
 
-/// `GET /v1/models`: agents, then models named in the config. Others of a provider work too, as `provider/model`.
+/// Lists what may be asked for as `model`
+///
+/// Agents first, then the models that the config names. Others of a provider work too, as `provider/model`.
+#[utoipa::path(
+    get,
+    path = "/v1/models",
+    operation_id = "list_models",
+    tag = "openai",
+    responses((status = 200, description = "All of them.", body = Models))
+)]
 pub(in crate::gateway) async fn models(gate: Data<Gate>) -> HttpResponse {
     let profiles = gate.doors.agents.profiles();
     let mut data: Vec<_> = profiles.iter().map(|agent| entry(agent.name.to_string(), "mosaic")).collect();
@@ -36,10 +59,19 @@ pub(in crate::gateway) async fn models(gate: Data<Gate>) -> HttpResponse {
     named.sort();
     named.dedup();
     data.extend(named.into_iter().map(|(id, owner)| entry(id, owner)));
-    HttpResponse::Ok().json(json!({"object": "list", "data": data}))
+    HttpResponse::Ok().json(Models { object: "list", data })
 }
 
-/// `GET /v1/models/{id}`
+/// Looks up one name
+#[utoipa::path(
+    get,
+    path = "/v1/models/{id}",
+    operation_id = "show_model",
+    tag = "openai",
+    params(("id" = String, Path, description = "An agent's name, or `provider/model` with its slashes as they are.",
+        allow_reserved, example = "assistant")),
+    responses((status = 200, description = "It may be asked for.", body = Model), refusals::OneModel)
+)]
 pub(in crate::gateway) async fn model(gate: Data<Gate>, id: Path<String>) -> Answer {
     let owner = match Target::find(&gate, &id)? {
         Target::Agent(_) => "mosaic".to_owned(),

@@ -7,13 +7,17 @@ use mosaic_types::chat::{Sampling, ToolOffer};
 use mosaic_types::{ChatMessage, Code, Failure, Role, ToolCall, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::gateway::error::ApiError;
 
 /// A request for a completion. Fields that are not named here are accepted and ignored, as clients send many.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CompletionRequest)]
 pub(super) struct Completion {
+    /// An agent's name, or `provider/model`.
     pub(super) model: String,
+    #[schema(min_items = 1)]
     messages: Vec<Message>,
     #[serde(default)]
     pub(super) stream: bool,
@@ -31,31 +35,39 @@ pub(super) struct Completion {
     stop: Option<OneOrMany>,
     #[serde(default)]
     seed: Option<i64>,
+    /// One answer a request.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 1)]
     n: Option<u64>,
     #[serde(default)]
     tools: Option<Vec<Tool>>,
+    /// Passed on as it is.
     #[serde(default)]
     tool_choice: Option<Value>,
+    /// Passed on as it is.
     #[serde(default)]
     response_format: Option<Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CompletionStreamOptions)]
 struct StreamOptions {
     #[serde(default)]
     include_usage: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = CompletionStop)]
 enum OneOrMany {
     One(String),
     Many(Vec<String>),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CompletionMessage)]
 struct Message {
+    #[schema(pattern = "^(system|developer|user|assistant|tool)$")]
     role: String,
     #[serde(default)]
     content: Option<Content>,
@@ -65,35 +77,42 @@ struct Message {
     tool_call_id: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = CompletionContent)]
 enum Content {
     Text(String),
     Parts(Vec<Part>),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CompletionPart)]
 struct Part {
+    /// This build reads text.
     #[serde(rename = "type")]
+    #[schema(pattern = "^text$")]
     kind: String,
     #[serde(default)]
     text: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CompletionToolCall)]
 struct Call {
     id: String,
     function: Function,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CompletionFunction)]
 struct Function {
     name: String,
     #[serde(default)]
     arguments: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CompletionTool)]
 struct Tool {
     function: ToolOffer,
 }
@@ -176,7 +195,8 @@ impl Message {
 }
 
 /// Tokens, as this wire counts them.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = CompletionUsage)]
 pub(super) struct WireUsage {
     prompt_tokens: u64,
     completion_tokens: u64,
@@ -194,7 +214,8 @@ impl From<Usage> for WireUsage {
 }
 
 /// A whole answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CompletionAnswer)]
 pub(super) struct Completed<'a> {
     pub(super) id: &'a str,
     pub(super) object: &'static str,
@@ -204,24 +225,28 @@ pub(super) struct Completed<'a> {
     pub(super) usage: WireUsage,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CompletionChoice)]
 pub(super) struct Choice<'a> {
     pub(super) index: u32,
     pub(super) message: Said<'a>,
     pub(super) finish_reason: &'a str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CompletionSaid)]
 pub(super) struct Said<'a> {
     pub(super) role: &'static str,
     /// `null` where the model only called tools.
+    #[schema(required)]
     pub(super) content: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(super) tool_calls: &'a [SaidCall],
 }
 
 /// A tool call of a whole answer.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = CompletionSaidCall)]
 pub(super) struct SaidCall {
     pub(super) id: String,
     #[serde(rename = "type")]
@@ -229,23 +254,26 @@ pub(super) struct SaidCall {
     pub(super) function: SaidFunction,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = CompletionSaidFunction)]
 pub(super) struct SaidFunction {
     pub(super) name: String,
     pub(super) arguments: String,
 }
 
 /// The only kind of call this wire has.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = CompletionCallKind)]
 pub(super) enum CallKind {
     #[default]
     Function,
 }
 
 /// A piece of a streamed answer.
-#[derive(Debug, Serialize)]
-pub(super) struct Chunk<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CompletionChunk)]
+pub(in crate::gateway) struct Chunk<'a> {
     pub(super) id: &'a str,
     pub(super) object: &'static str,
     pub(super) created: i64,
@@ -256,14 +284,17 @@ pub(super) struct Chunk<'a> {
     pub(super) usage: Option<WireUsage>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CompletionChunkChoice)]
 pub(super) struct ChunkChoice<'a> {
     pub(super) index: u32,
     pub(super) delta: Delta<'a>,
+    #[schema(required)]
     pub(super) finish_reason: Option<&'a str>,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = CompletionDelta)]
 pub(super) struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) role: Option<&'static str>,
@@ -275,7 +306,8 @@ pub(super) struct Delta<'a> {
     pub(super) tool_calls: Option<[CallPiece<'a>; 1]>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CompletionCallPiece)]
 pub(super) struct CallPiece<'a> {
     pub(super) index: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -285,7 +317,8 @@ pub(super) struct CallPiece<'a> {
     pub(super) function: FunctionPiece<'a>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CompletionFunctionPiece)]
 pub(super) struct FunctionPiece<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<&'a str>,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use mosaic_testkit::http::{Client, Response};
 use serde_json::{Value, json};
 
-use super::{Sse, eventually, soon};
+use super::{Sse, contract, eventually, soon};
 
 /// Someone with a token.
 #[derive(Debug, Clone)]
@@ -32,16 +32,18 @@ impl Api {
         Self::new(self.address, token)
     }
 
-    /// One request on a connection of its own.
+    /// One request on a connection of its own; the answer must be as the document of the API says.
     pub(crate) async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         let bearer = format!("Bearer {}", self.token);
         let mut all = vec![("authorization", bearer.as_str())];
         all.extend_from_slice(headers);
-        soon(&format!("{method} {path}"), async {
+        let response = soon(&format!("{method} {path}"), async {
             let mut client = Client::connect(self.address).await.expect("the daemon listens");
             client.request(method, path, &all, body).await.expect("the daemon answers")
         })
-        .await
+        .await;
+        contract::check(method, path, &response);
+        response
     }
 
     /// One request with a JSON body.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::soon;
+use super::{contract, soon};
 
 /// A stream of events. Dropping it hangs up.
 pub(crate) struct Sse {
@@ -76,6 +76,7 @@ impl Sse {
 fn read(text: &str) -> Option<Value> {
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
     let event: Value = serde_json::from_str(field("data: ")?).expect("an event is JSON");
+    contract::check_event(&event);
     let id = field("id: ").map(|id| id.parse::<i64>().expect("an id is a number"));
     assert_eq!(id, event["seq"].as_i64(), "the id is the seq: {text}");
     Some(event)

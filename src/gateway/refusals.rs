@@ -1,0 +1,88 @@
+//! Which codes an operation may refuse with, as the document tells them: one response a status, with its codes.
+
+use std::collections::BTreeMap;
+
+use mosaic_types::{Code, Failure};
+use serde_json::json;
+use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+
+use super::error::ErrorBody;
+
+/// Responses by status for `codes`.
+pub(super) fn responses(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in codes {
+        by_status.entry(code.status()).or_default().push(*code);
+    }
+    by_status.into_iter().map(|(status, codes)| (status.to_string(), response(&codes).into())).collect()
+}
+
+/// The response of one status.
+fn response(codes: &[Code]) -> Response {
+    let lines: Vec<_> = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
+    let failure = Failure::new(codes[0], codes[0].meaning());
+    let content = ContentBuilder::new().schema(Some(body(codes))).example(Some(json!(ErrorBody::new(&failure))));
+    ResponseBuilder::new().description(lines.join(" ")).content("application/json", content.build()).build()
+}
+
+/// The one shape of errors, with these codes only.
+fn body(codes: &[Code]) -> Schema {
+    let code = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(codes.iter().map(|code| code.as_str())))
+        .build();
+    let narrowed = ObjectBuilder::new().property("code", code).build();
+    let error: Schema = AllOfBuilder::new().item(Ref::from_schema_name("Failure")).item(narrowed).build().into();
+    ObjectBuilder::new().schema_type(Type::Object).property("error", error).required("error").build().into()
+}
+
+/// Names a set of codes, for `responses(...)` of an operation.
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $($code:ident)|+;)+) => {
+        $(
+            $(#[$doc])*
+            pub(super) struct $name;
+
+            impl utoipa::IntoResponses for $name {
+                fn responses() -> BTreeMap<String, RefOr<Response>> {
+                    responses(&[$(Code::$code),+])
+                }
+            }
+        )+
+    };
+}
+
+// `unauthorized` and `forbidden` are not here: the route table knows where they may come.
+refusals! {
+    /// Of what asks whether work is taken.
+    Readiness = Draining | Storage;
+    /// Of a list.
+    List = BadRequest | BadCursor | Storage;
+    /// Of a list that belongs to a session.
+    ListOfSession = BadRequest | BadCursor | NotFound | Storage;
+    /// Of a list that is short enough to be whole.
+    Whole = Storage;
+    /// Of what is read of one session.
+    OneSession = NotFound | Storage;
+    /// Of a new session.
+    NewSession = BadRequest | AgentNotFound | Exists | TooLarge | TextTooLong | Busy | Storage | Unavailable;
+    /// Of a change of a session.
+    ChangedSession = BadRequest | NotFound | AgentNotFound | TooLarge | TextTooLong | Busy | Internal | Storage | Unavailable;
+    /// Of what is asked of a session without a body.
+    AskedSession = NotFound | Busy | Internal | Storage | Unavailable;
+    /// Of a message.
+    NewTurn = BadRequest | NotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong | IdempotencyConflict | Busy
+        | Internal | Draining | Storage | Unavailable;
+    /// Of a new token.
+    NewToken = BadRequest | TooLarge | Busy | Storage | Unavailable;
+    /// Of a token's end.
+    RevokedToken = NotFound | Busy | Storage | Unavailable;
+    /// Of a model that is looked up.
+    OneModel = ModelNotFound;
+    /// Of a completion, stateless or a session's turn.
+    Completion = BadRequest | NotFound | ModelNotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong
+        | IdempotencyConflict | Busy | Internal | ProviderAuth | ProviderQuota | ProviderRateLimited
+        | ProviderOverloaded | ProviderUnreachable | ProviderStalled | ProviderBadAnswer | ProviderRejected
+        | ContextOverflow | ContentFiltered | Crashed | Draining | NoProvider | Storage | Unavailable;
+}

@@ -1,0 +1,72 @@
+//! The document of the API, and that what is served keeps to it. Every other test here proves it too: `Api` and `Sse`
+//! hold each answer against it.
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::testbed::{Testbed, refusal};
+
+#[tokio::test]
+async fn the_document_that_is_served_is_that_of_the_handlers() {
+    let bed = Testbed::start().await;
+    let served = bed.api().get("/openapi.json").await;
+    assert_eq!(served, serde_json::to_value(mosaic::gateway::document()).expect("it serialises"));
+    assert!(served["openapi"].as_str().is_some_and(|version| version.starts_with("3.1.")), "{}", served["openapi"]);
+    let stranger = bed.api().bearing("nobody").request("GET", "/openapi.json", &[], b"").await;
+    assert_eq!(refusal(&stranger), (401, "unauthorized".to_owned()));
+}
+
+#[test]
+fn the_list_of_operations_is_the_contract() {
+    let document = serde_json::to_value(mosaic::gateway::document()).expect("it serialises");
+    let mut lines = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("an item") {
+            let statuses: Vec<_> = operation["responses"].as_object().expect("responses").keys().cloned().collect();
+            let id = operation["operationId"].as_str().expect("an id");
+            lines.push(format!("{path} {} {id}: {}", method.to_uppercase(), statuses.join(" ")));
+        }
+    }
+    assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn every_reference_in_the_document_leads_somewhere() {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(map) => {
+                found.extend(map.get("$ref").and_then(Value::as_str));
+                map.values().for_each(|value| references(value, found));
+            }
+            Value::Array(list) => list.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let document = serde_json::to_value(mosaic::gateway::document()).expect("it serialises");
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(found.len() > 50, "{}", found.len());
+    for reference in found {
+        let place = reference.strip_prefix('#').expect("within the document");
+        assert!(document.pointer(place).is_some(), "{reference} leads nowhere");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_sent_twice_is_refused_with_a_type() {
+    let bed = Testbed::start().await;
+    let api = bed.api();
+    let session = api.session().await;
+    for path in [
+        "/api/v1/sessions?limit=1&limit=2".to_owned(),
+        format!("/api/v1/sessions/{session}/events?after=1&after=2"),
+        "/api/v1/usage?by=week".to_owned(),
+        "/api/v1/usage?since=yesterday".to_owned(),
+    ] {
+        let refused = api.request("GET", &path, &[], b"").await;
+        assert_eq!(refusal(&refused), (400, "bad_request".to_owned()), "{path}");
+    }
+    let refused = api.submit(&session, "?wait=perhaps", &[], "hello").await;
+    assert_eq!(refusal(&refused), (400, "bad_request".to_owned()));
+    assert_eq!(api.get(&format!("/api/v1/sessions/{session}/messages")).await["items"], json!([]));
+}
