@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use mosaic_messages::{Accepted, CancelTurn};
+use mosaic_messages::Accepted;
 use mosaic_runtime::events::Interest;
 use mosaic_types::journal::{MessageRow, TurnState};
 use mosaic_types::page::Page;
@@ -231,7 +231,7 @@ pub(super) async fn cancel(gate: Data<Gate>, Asker(who): Asker, id: Path<String>
     let session = named(&id)?;
     visible(&gate, &session, who).await?;
     let cancelled = match gate.sessions.find(&session) {
-        Some(_) => gate.ask(CancelTurn { session, from: who }).await?,
+        Some(_) => gate.cancel(session, who).await?,
         None => None,
     };
     Ok(HttpResponse::Ok().json(Cancelled { cancelled }))

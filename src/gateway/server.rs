@@ -9,11 +9,11 @@ use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
-use mosaic_messages::Accepted;
+use mosaic_messages::{Accepted, CancelTurn};
 use mosaic_runtime::doors::unreached;
 use mosaic_runtime::{Doors, RouterActor, Sessions};
 use mosaic_supervise::{Link, Parent};
-use mosaic_types::Failure;
+use mosaic_types::{Failure, Principal, SessionId, TurnId};
 
 use super::actor::Server;
 use super::config::GatewayConfig;
@@ -41,6 +41,12 @@ impl Gate {
         actix::Context<RouterActor>: actix::dev::ToEnvelope<RouterActor, M>,
     {
         self.router.ask(ask).await.unwrap_or_else(|error| Err(unreached("The router", &error))).map_err(ApiError)
+    }
+
+    /// Cancels what runs in a session; answers what that was, once its end is stored. It overtakes what waits.
+    pub(super) async fn cancel(&self, session: SessionId, from: Principal) -> Result<Option<TurnId>, ApiError> {
+        let told = self.router.urge(CancelTurn { session, from }).await;
+        told.unwrap_or_else(|error| Err(unreached("The router", &error))).map_err(ApiError)
     }
 
     /// Where a turn stands that a repeat attached to: the session remembers only turns that have not ended.

@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use mosaic_messages::{CancelTurn, Change};
+use mosaic_messages::Change;
 use mosaic_supervise::Control;
 use mosaic_types::journal::{API_CHANNEL, NewSession, Outcome, SessionPhase, SessionRow, Write};
 use mosaic_types::page::{Limit, Page};
@@ -225,7 +225,7 @@ pub(super) async fn change(
 pub(super) async fn delete(gate: Data<Gate>, Asker(who): Asker, id: Path<String>) -> Answer {
     let id = visible(&gate, &named(&id)?, who).await?.id;
     if gate.sessions.find(&id).is_some() {
-        gate.ask(CancelTurn { session: id.clone(), from: who }).await?;
+        gate.cancel(id.clone(), who).await?;
     }
     let outcome = gate.doors.commit(Write::Delete { session: id.clone() }).await?;
     if let Some(live) = gate.sessions.find(&id) {

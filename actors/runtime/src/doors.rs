@@ -44,7 +44,9 @@ impl Doors {
 pub fn unreached(who: &str, error: &LinkError) -> Failure {
     let wait = std::time::Duration::from_secs(1);
     match error {
-        LinkError::Full => Failure::new(Code::Busy, format!("Too much waits at {who} already. Try again in a moment.")),
+        LinkError::Full => {
+            Failure::new(Code::Busy, format!("{who} has too much to do already. Try again in a moment."))
+        }
         LinkError::Down(why) => Failure::new(
             Code::Unavailable,
             format!("{who} is down ({why}). It is tried again every minute; `mosaic tree` shows it."),

@@ -147,7 +147,7 @@ impl Place {
         match self {
             Self::Here(here) => {
                 let ask = CancelTurn { session: session.clone(), from: here.app.owner() };
-                let cancelled = here.app.router.ask(ask).await;
+                let cancelled = here.app.router.urge(ask).await;
                 Ok(cancelled.unwrap_or_else(|error| Err(unreached("The router", &error)))?.is_some())
             }
             Self::Daemon(client) => {

@@ -85,8 +85,15 @@ impl Way {
         Ok(self.sessions.open(id))
     }
 
-    /// Asks the session, again where it died or left on the way.
-    async fn ask<M, T>(&self, id: &SessionId, from: Principal, create: Option<&AgentName>, ask: M) -> Result<T, Failure>
+    /// Asks the session, again where it died or left on the way. What is urgent goes past its bound.
+    async fn ask<M, T>(
+        &self,
+        id: &SessionId,
+        from: Principal,
+        create: Option<&AgentName>,
+        urgent: bool,
+        ask: M,
+    ) -> Result<T, Failure>
     where
         M: Message<Result = Result<T, Failure>> + Clone + Send + 'static,
         T: Send + 'static,
@@ -97,7 +104,8 @@ impl Way {
         loop {
             let link = self.find(id, from, create).await?;
             tried += 1;
-            match link.ask(ask.clone()).await {
+            let answered = if urgent { link.urge(ask.clone()).await } else { link.ask(ask.clone()).await };
+            match answered {
                 Ok(result) => return result,
                 Err(LinkError::Gone | LinkError::Died) if tried < TRIES => {}
                 Err(error) => return Err(unreached("The session", &error)),
@@ -121,7 +129,7 @@ impl Handler<SubmitTurn> for RouterActor {
         let way = self.way();
         Box::pin(async move {
             let (id, from, create) = (ask.session.clone(), ask.from, ask.create.clone());
-            way.ask(&id, from, create.as_ref(), ask).await
+            way.ask(&id, from, create.as_ref(), false, ask).await
         })
     }
 }
@@ -130,7 +138,8 @@ impl Handler<CancelTurn> for RouterActor {
     type Result = ResponseFuture<Result<Option<TurnId>, Failure>>;
     fn handle(&mut self, ask: CancelTurn, _: &mut Self::Context) -> Self::Result {
         let way = self.way();
-        Box::pin(async move { way.ask(&ask.session.clone(), ask.from, None, ask).await })
+        // A flood of inputs must not keep anyone from stopping what it started.
+        Box::pin(async move { way.ask(&ask.session.clone(), ask.from, None, true, ask).await })
     }
 }
 
@@ -138,6 +147,6 @@ impl Handler<Change> for RouterActor {
     type Result = ResponseFuture<Result<SessionRow, Failure>>;
     fn handle(&mut self, ask: Change, _: &mut Self::Context) -> Self::Result {
         let way = self.way();
-        Box::pin(async move { way.ask(&ask.session.clone(), ask.from, None, ask).await })
+        Box::pin(async move { way.ask(&ask.session.clone(), ask.from, None, false, ask).await })
     }
 }

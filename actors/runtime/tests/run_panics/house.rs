@@ -45,9 +45,10 @@ impl Chance for Tick {
 /// The floor under test.
 pub(crate) struct House {
     pub(crate) doors: Arc<Doors>,
-    router: Link<RouterActor>,
+    pub(crate) router: Link<RouterActor>,
+    pub(crate) sessions: Sessions,
     parents: Vec<Parent>,
-    who: Principal,
+    pub(crate) who: Principal,
     pub(crate) provider: Arc<Panic>,
     pub(crate) gate: watch::Sender<bool>,
     _arbiters: Arc<Arbiters>,
@@ -55,7 +56,16 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn start(when: When, times: usize) -> Self {
-        let store = mosaic_store::open("sqlite::memory:", Path::new(".")).await.expect("a database in memory");
+        Self::open("sqlite::memory:", Path::new("."), when, times).await
+    }
+
+    /// With a database in a file, each commit of which is a sync.
+    pub(crate) async fn start_in(folder: &Path, when: When, times: usize) -> Self {
+        Self::open("sqlite://mosaic.db", folder, when, times).await
+    }
+
+    async fn open(url: &str, folder: &Path, when: When, times: usize) -> Self {
+        let store = mosaic_store::open(url, folder).await.expect("a database");
         let tick = Arc::new(Tick::default());
         let outside = Outside::new(tick.clone(), tick);
         let (gate, closed) = watch::channel(false);
@@ -103,15 +113,15 @@ impl House {
             move |id| placed.of(id),
             move |id, birth| SessionActor::new(id, lent.clone(), &SessionConfig::default(), birth),
         );
-        let lent = doors.clone();
+        let (lent, routed) = (doors.clone(), sessions.clone());
         let router = root.adopt(ChildSpec::new("router", Restart::Permanent, RouterActor::MAILBOX, move |birth| {
-            RouterActor::new(lent.clone(), sessions.clone(), birth.tether)
+            RouterActor::new(lent.clone(), routed.clone(), birth.tether)
         }));
         let who = Principal { user: outside.user_id(), role: UserRole::Owner };
         let user = NewUser { id: who.user, name: "ada".into(), role: UserRole::Owner, at: outside.now() };
         doors.commit(Write::CreateUser(user)).await.expect("it is written");
         let parents = vec![root, provider_family, agent_family, session_family];
-        Self { doors, router, parents, who, provider, gate, _arbiters: arbiters }
+        Self { doors, router, sessions, parents, who, provider, gate, _arbiters: arbiters }
     }
 
     pub(crate) async fn session(&self) -> SessionId {
@@ -128,9 +138,10 @@ impl House {
         id
     }
 
-    pub(crate) async fn say(&self, session: &SessionId, text: &str) -> Accepted {
+    /// An input that is like no other.
+    pub(crate) fn input(&self, session: &SessionId, text: &str) -> SubmitTurn {
         let turn = self.doors.outside.turn_id();
-        let ask = SubmitTurn {
+        SubmitTurn {
             session: session.clone(),
             from: self.who,
             turn,
@@ -146,7 +157,11 @@ impl House {
             create: None,
             repeats_last: false,
             span: tracing::Span::none(),
-        };
+        }
+    }
+
+    pub(crate) async fn say(&self, session: &SessionId, text: &str) -> Accepted {
+        let ask = self.input(session, text);
         self.router.ask(ask).await.expect("the router answers").expect("it is accepted")
     }
 

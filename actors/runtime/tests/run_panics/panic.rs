@@ -12,6 +12,8 @@ use tokio::sync::watch;
 pub(crate) enum When {
     Asked,
     Streaming,
+    /// Nowhere: every call waits at the gate.
+    Held,
 }
 
 /// A provider that panics so many times and then says back what it hears; what a `neighbour` says waits at a gate.
@@ -37,7 +39,7 @@ impl Provider for Panic {
         let text = request.messages.last().map(|message| message.text.to_string()).unwrap_or_default();
         let text_of = |text: &str| Ok::<_, ProviderError>(ChatEvent::Text(text.to_owned()));
         let end = Ok(ChatEvent::Finished { stop_reason: StopReason::Stop, usage: None, model: None });
-        if text == "neighbour" {
+        if text == "neighbour" || self.when == When::Held {
             let mut gate = self.gate.clone();
             let rest = stream::once(async move {
                 gate.wait_for(|open| *open).await.expect("the test holds the gate");
@@ -55,7 +57,7 @@ impl Provider for Panic {
                 let answer = stream::iter([text_of("half ")]).chain(broken);
                 Box::pin(async { Ok(Box::pin(answer) as ChatStream) })
             }
-            (false, _) => {
+            (true, When::Held) | (false, _) => {
                 let answer = stream::iter([text_of(&format!("heard {text}")), end]);
                 Box::pin(async { Ok(Box::pin(answer) as ChatStream) })
             }
