@@ -1,13 +1,6 @@
 //! A hundred thousand inputs at one real session, with a real store (C16): each is answered or refused with a type, and
 //! what must overtake them does.
 
-#[allow(dead_code)] // made for run_panics, which uses the rest of it
-#[path = "run_panics/house.rs"]
-mod house;
-#[allow(dead_code)] // as above
-#[path = "run_panics/panic.rs"]
-mod panic;
-
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
@@ -18,11 +11,9 @@ use mosaic_supervise::{Control, Link, LinkError};
 use mosaic_types::{Code, EventBody, Failure, SessionId, limits};
 use tokio::time::Instant;
 
-use house::House;
-use panic::When;
-
-/// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::PATIENCE;
+use crate::house::House;
+use crate::panic::When;
 
 const FLOOD: usize = 100_000;
 /// Inputs between two looks at what was answered.
@@ -36,7 +27,7 @@ const FELT_WITHIN: Duration = Duration::from_millis(50);
 const GROWTH_BYTES: u64 = 64 * 1_024 * 1_024;
 const TEXT_BYTES: usize = 4 * 1_024;
 
-/// Resident memory of this process; this file is a test binary of its own, so that it is ours alone.
+/// Resident memory of this process, in which other tests of this room run too; they take little.
 fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
     let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("a line for resident memory");

@@ -1,11 +1,7 @@
 //! A run that panics: its turn begins again, is given up after three deaths, and costs nobody else anything.
 
-mod house;
-mod panic;
-
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use mosaic_runtime::Reader;
 use mosaic_runtime::agent::run::{Piece, RunInput, RunOrder, Sink};
@@ -13,11 +9,9 @@ use mosaic_types::chat::Sampling;
 use mosaic_types::{AgentName, ChatEvent, ChatMessage, Code, EventBody, Role, SessionEvent};
 use tokio::sync::mpsc;
 
-use house::House;
-use panic::When;
-
-/// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::PATIENCE;
+use crate::house::House;
+use crate::panic::When;
 
 /// Reads up to the first event that is wanted.
 async fn until(reader: &mut Reader, wanted: fn(&EventBody) -> bool) -> Arc<SessionEvent> {

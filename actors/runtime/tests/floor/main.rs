@@ -1,0 +1,9 @@
+//! The second floor, wired as the daemon does it, with a provider that misbehaves.
+
+mod flood;
+mod house;
+mod panic;
+mod run_panics;
+
+/// How long a test waits for what must come.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
