@@ -118,3 +118,82 @@ async fn the_fourth_panic_of_the_router_within_a_minute_ends_the_process_with_70
     let session = bed.api().session().await;
     assert_eq!(bed.api().ask(&session, "hello").await["text"], "You said: hello", "the next life is well");
 }
+
+/// Lines of the log in which the watchdog names a held thread.
+fn holds(log: &str) -> Vec<&str> {
+    log.lines().filter(|line| line.contains("a handler holds its thread")).collect()
+}
+
+/// For how long the thread was held when the line was written, in milliseconds.
+fn held_ms(line: &str) -> f64 {
+    let held = line.split("held=").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("it says how long");
+    let number = |text: &str| text.parse::<f64>().expect("a number");
+    held.strip_suffix("ms").map_or_else(|| number(held.trim_end_matches('s')) * 1_000.0, number)
+}
+
+#[tokio::test]
+async fn a_stalled_session_is_named_within_two_seconds_while_sessions_on_other_threads_go_on() {
+    let bed = Testbed::start().await;
+    let api = bed.api();
+    let stalled = api.session().await;
+    api.ask(&stalled, "wake up").await;
+    // Sessions are spread over two threads by their ids: that all of these live on the stalled one is a chance of 2^-16.
+    let mut others = Vec::new();
+    for _ in 0..16 {
+        others.push(api.session().await);
+    }
+    let path = format!("sessions/{stalled}");
+    run(bed.command(&["chaos", &path, "--order", "stall", "--stall", "4000"]), "").await.good();
+    let answered = Cell::new(0);
+    let neighbours = futures_util::future::join_all(others.iter().map(async |session| {
+        assert_eq!(api.ask(session, "and you?").await["text"], "You said: and you?");
+        answered.set(answered.get() + 1);
+    }));
+    let victim = async {
+        assert_eq!(api.ask(&stalled, "are you there?").await["text"], "You said: are you there?");
+        answered.get()
+    };
+    let (_, before) = tokio::join!(neighbours, victim);
+    assert!(before > 0, "nobody was answered while one thread was held");
+    let log = bed.log();
+    let first = *holds(&log).first().expect("the watchdog tells");
+    assert!(first.contains("SessionActor") && first.contains("Control"), "actor and message: {first}");
+    assert!(held_ms(first) <= 2_000.0, "{first}");
+    let tree = api.get("/api/v1/tree").await;
+    assert!(!tree.to_string().contains("\"incarnation\":2"), "a stall is no death");
+}
+
+#[tokio::test]
+async fn what_is_told_to_stop_is_back_for_the_next_message() {
+    let bed = Testbed::start().await;
+    let api = bed.api();
+    let session = api.session().await;
+    api.ask(&session, "m0").await;
+    let own = format!("sessions/{session}");
+    let paths = [own.as_str(), "providers/lab", "agents/assistant", "writer", "router", "gateway"];
+    for (number, path) in paths.into_iter().enumerate() {
+        // Three restarts of root's own children within a minute are forgiven, and those are three.
+        run(bed.command(&["chaos", path, "--order", "stop"]), "").await.good();
+        let text = format!("m{}", number + 1);
+        assert_eq!(api.ask(&session, &text).await["text"], format!("You said: {text}"), "after {path} was stopped");
+    }
+    assert_eq!(api.transcript(&session).await.len(), 2 * (paths.len() + 1));
+    assert!(!bed.log().contains("a child crashed"), "a stop is no crash: {}", bed.log());
+}
+
+#[tokio::test]
+async fn a_turn_whose_session_is_stopped_goes_on_with_the_next_message() {
+    let gate = Gate::new();
+    let script = [Step::hold_after(&gate, "never to be heard", 1)];
+    let bed = Testbed::with(StandIn::builder().script(script)).await;
+    let api = bed.api();
+    let session = api.session().await;
+    let mut events = api.hear(&session, "first").await;
+    events.until("turn.delta").await;
+    run(bed.command(&["chaos", &format!("sessions/{session}"), "--order", "stop"]), "").await.good();
+    assert_eq!(api.ask(&session, "second").await["text"], "You said: second");
+    let transcript = api.transcript(&session).await;
+    let texts: Vec<&str> = transcript.iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(texts, ["first", "second", "You said: first", "You said: second"]);
+    assert_eq!(api.count(&session, "turn.restarted").await, 1);
+}
