@@ -33,8 +33,14 @@ pub(crate) fn home(upstream: &StandIn) -> TempDir {
 
 impl Bed {
     pub(crate) fn start(home: TempDir) -> Self {
+        Self::start_with(home, Stdio::inherit())
+    }
+
+    /// With its log going to `stderr`.
+    pub(crate) fn start_with(home: TempDir, stderr: Stdio) -> Self {
         let began = Instant::now();
-        let mut process = command(home.path(), &["up"]).stdout(Stdio::piped()).spawn().expect("the binary starts");
+        let mut process =
+            command(home.path(), &["up"]).stdout(Stdio::piped()).stderr(stderr).spawn().expect("the binary starts");
         let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
         let address = lines
             .map_while(Result::ok)

@@ -1,13 +1,15 @@
 //! The figures that Mosaic is judged by, each beside a baseline of the same run. One command prints the table:
 //!
-//! `cargo bench --bench figures` (about two minutes), or `cargo bench --bench figures -- turns` for one part.
+//! `cargo bench --bench figures` (some five minutes), or `cargo bench --bench figures -- turns` for one part.
 
 #![allow(clippy::disallowed_methods)] // a bench reads the real clock
 
 mod bed;
 mod calls;
+mod faults;
 mod hop;
 mod report;
+mod sessions;
 mod start;
 mod supervise;
 mod turns;
@@ -16,12 +18,14 @@ use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 7] = [
     ("supervise", supervise::measure),
+    ("sessions", sessions::measure),
     ("calls", calls::measure),
     ("turns", turns::measure),
     ("hop", hop::measure),
     ("start", start::measure),
+    ("faults", faults::measure),
 ];
 
 fn main() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::{Actor, ActorContext, Addr, Arbiter, Context, Handler, Message};
 use mosaic_supervise::{Birth, ChildSpec, Family, LinkError, Mailbox, Restart, Scope, Supervisor, Tether, supervised};
 
-use crate::report::{Report, Tries, ms};
+use crate::report::{Report, Tries, ms, resident};
 
 const ACTORS: usize = 100_000;
 const MESSAGES: u32 = 200_000;
@@ -72,13 +72,6 @@ fn messages(report: &mut Report) {
     let ratio = linked.as_secs_f64() / bare.as_secs_f64();
     let value = format!("{} ns, {ratio:.2}x", linked.as_nanos());
     report.row("question through a link, same arbiter", value, format!("bare actix {} ns", bare.as_nanos()), "none");
-}
-
-/// Resident memory of this process, in bytes.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("a line for resident memory");
-    line.split_whitespace().nth(1).and_then(|text| text.parse::<u64>().ok()).expect("a number") * 1_024
 }
 
 #[allow(clippy::cast_precision_loss)]

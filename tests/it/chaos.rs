@@ -6,7 +6,7 @@ use mosaic_testkit::provider::Gate;
 use mosaic_testkit::{StandIn, Step};
 use serde_json::{Value, json};
 
-use crate::testbed::{Testbed, eventually, run, soon};
+use crate::testbed::{Testbed, eventually, refusal, run, soon};
 
 /// With two agents and the provider there are 15 children to draw from.
 const SESSIONS: usize = 12;
@@ -196,4 +196,54 @@ async fn a_turn_whose_session_is_stopped_goes_on_with_the_next_message() {
     let texts: Vec<&str> = transcript.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!(texts, ["first", "second", "You said: first", "You said: second"]);
     assert_eq!(api.count(&session, "turn.restarted").await, 1);
+}
+
+/// Panics a child, in the real binary, until it is down; answers what the tree shows of it.
+async fn take_down(bed: &Testbed, family: &str, name: &str) -> Value {
+    let path = format!("{family}/{name}");
+    eventually(&format!("{path} is down"), || async {
+        // One that restarts does not hear it, and is asked again.
+        run(bed.command(&["chaos", &path]), "").await;
+        let tree = bed.api().get("/api/v1/tree").await;
+        let named = |node: &Value, name: &str| {
+            let below = node["children"].as_array().expect("it has children").clone();
+            below.into_iter().find(|child| child["name"] == name).expect("it is there")
+        };
+        let view = named(&named(&tree, family), name);
+        (view["state"] == "down").then_some(view)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_panic_loop_of_a_session_an_agent_or_a_provider_takes_down_that_one_and_the_tree_names_it() {
+    let mut bed = Testbed::asleep(StandIn::builder());
+    let url = bed.model.base_url();
+    bed.configure(&format!("[providers.other]\nbase_url = \"{url}\"\n[agents.neighbour]\nmodels = [\"other/m-1\"]\n"));
+    bed.restart().await;
+    let api = bed.api();
+    let of = async |agent: &str| {
+        let made: Value = api.send("POST", "/api/v1/sessions", json!({"agent": agent})).await.json();
+        made["id"].as_str().expect("an id").to_owned()
+    };
+    let (victim, other, poet, neighbour) =
+        (api.session().await, api.session().await, of("poet").await, of("neighbour").await);
+    for session in [&victim, &other, &poet] {
+        api.ask(session, "before").await;
+    }
+    for (number, (family, name, asked)) in
+        [("sessions", victim.as_str(), &victim), ("agents", "assistant", &other), ("providers", "lab", &poet)]
+            .into_iter()
+            .enumerate()
+    {
+        let view = take_down(&bed, family, name).await;
+        assert_eq!((&view["last_error"], &view["incarnation"]), (&json!("panicked"), &json!(4)), "{family}/{name}");
+        let refused = api.submit(asked, "?wait=true", &[], "are you there?").await;
+        let (status, code) = refusal(&refused);
+        assert!([502, 503].contains(&status), "{family}/{name}: {status} {code}");
+        assert_eq!(code, "unavailable", "{family}/{name}");
+        let text = format!("number {number}");
+        assert_eq!(api.ask(&neighbour, &text).await["text"], format!("You said: {text}"), "beside {family}/{name}");
+    }
+    assert_eq!(api.request("GET", "/readyz", &[], b"").await.status(), 200);
 }
