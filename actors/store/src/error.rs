@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::result::Error as DieselError;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use mosaic_types::{Classify, Code, ErrorClass, Failure};
 
 /// Why a database did not do what it was asked. Cheap to clone: one failure may be the answer to a whole batch.
@@ -18,6 +18,15 @@ pub enum StoreError {
     ReadOnly,
     #[error("the database cannot be reached: {0}")]
     Io(String),
+    /// The server is away, or did not answer within the patience with it. Nothing was stored.
+    #[error("the database server cannot be reached: {0}")]
+    Away(String),
+    /// The server is there and does not let us in.
+    #[error("the database server refuses the login: {0}")]
+    Login(String),
+    /// The connection was lost in a commit, and what became of it could not be asked.
+    #[error("it is not known whether this was stored")]
+    Unknown,
     /// A cursor that this list did not give out.
     #[error("not a cursor of this list")]
     BadCursor,
@@ -43,7 +52,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The error that SQLite's own words stand for.
+    /// The error that SQLite's own words stand for, or those of PostgreSQL's system.
     ///
     /// diesel passes on SQLite's message but not its code; the texts are those of `sqlite3ErrStr`, unchanged for a
     /// decade and part of what its tests compare.
@@ -51,7 +60,7 @@ impl StoreError {
         let says = |words: &str| message.contains(words);
         if says("database is locked") || says("database table is locked") || says("database schema is locked") {
             Some(Self::Busy)
-        } else if says("database or disk is full") {
+        } else if says("database or disk is full") || says("No space left on device") {
             Some(Self::Full)
         } else if says("attempt to write a readonly database") {
             Some(Self::ReadOnly)
@@ -68,6 +77,10 @@ impl StoreError {
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         match &error {
+            DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, about) => {
+                Self::Away(about.message().to_owned())
+            }
+            DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => Self::ReadOnly,
             DieselError::DatabaseError(_, about) => {
                 Self::from_message(about.message()).unwrap_or_else(|| Self::Refused(Arc::new(error)))
             }
@@ -102,9 +115,9 @@ const AFTER_BUSY: Duration = Duration::from_secs(1);
 impl Classify for StoreError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Busy => ErrorClass::Transient { retry_after: Some(AFTER_BUSY) },
+            Self::Busy | Self::Away(_) | Self::Unknown => ErrorClass::Transient { retry_after: Some(AFTER_BUSY) },
             Self::Full | Self::ReadOnly | Self::Io(_) | Self::Closed => ErrorClass::Transient { retry_after: None },
-            Self::BadCursor | Self::NewerSchema { .. } | Self::Url(_) => ErrorClass::Invalid,
+            Self::BadCursor | Self::NewerSchema { .. } | Self::Url(_) | Self::Login(_) => ErrorClass::Invalid,
             Self::Corrupt(_) | Self::Migration(_) | Self::Panicked | Self::Refused(_) => ErrorClass::Defect,
         }
     }
@@ -124,6 +137,22 @@ impl From<StoreError> for Failure {
                                 again in a moment.";
                 return Self::new(Code::Storage, sentence).after(AFTER_BUSY);
             }
+            StoreError::Away(_) => {
+                let sentence = "The database server cannot be reached, so nothing was stored. See whether PostgreSQL \
+                                runs, and send this again in a moment.";
+                return Self::new(Code::Storage, sentence).after(AFTER_BUSY);
+            }
+            StoreError::Unknown => {
+                // Not `storage`, which promises that nothing was stored.
+                let sentence = "The connection to the database was lost while this was stored, so it is not known \
+                                whether it was. Send the same request again; with the same key nothing is done twice.";
+                return Self::new(Code::Unavailable, sentence).after(AFTER_BUSY);
+            }
+            StoreError::Login(why) => format!(
+                "PostgreSQL does not let Mosaic in: {why}. Check the user and the database in store.url, and the \
+                 password that password_env or password_file names."
+            )
+            .into(),
             StoreError::Full => {
                 "The disk is full, so nothing can be stored. Free some space and send this again.".into()
             }

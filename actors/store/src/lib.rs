@@ -1,12 +1,18 @@
 //! First floor: the durable journal and its tables.
 //!
-//! [`Store`] is what the house knows of a database; `sqlite` is the one that is inside the binary. Both sides of the
-//! trait are held by one contract suite, so a second database is a folder and its migrations.
+//! [`Store`] is what the house knows of a database; `sqlite` is the one that is inside the binary, `postgres` the one
+//! that is a server. Both ask the queries of `sql/`, and are held by one contract suite.
+
+// The queries of sql/ are compiled once for each database, with its own types.
+#![allow(clippy::duplicate_mod)]
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod cursor;
 pub mod error;
+mod migrate;
+mod place;
+mod postgres;
 mod probe;
 mod rows;
 mod schema;
@@ -25,6 +31,7 @@ use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
 
 pub use error::StoreError;
+pub use place::Place;
 
 /// A future that may be run on any thread.
 pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -82,14 +89,12 @@ pub trait Store: Send + Sync {
     fn writable(&self) -> Work<'_, ()>;
 }
 
-/// Opens the database at `url`, makes it where there is none, and brings it up to date.
-///
-/// `url` is `sqlite://PATH`, relative to `home`, or `sqlite::memory:`. Needs a tokio runtime, of any kind.
+/// [`Place::open`] of what [`Place::parse`] reads.
 pub async fn open(url: &str, home: &Path) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(Arc::new(sqlite::open(url, home).await?))
+    Place::parse(url, home)?.open().await
 }
 
-/// Brings the database at `url` up to date and answers the names of the migrations that were missing.
+/// [`Place::migrate`] of what [`Place::parse`] reads.
 pub async fn migrate(url: &str, home: &Path) -> Result<Vec<String>, StoreError> {
-    sqlite::migrate(url, home).await
+    Place::parse(url, home)?.migrate().await
 }

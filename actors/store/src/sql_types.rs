@@ -138,6 +138,11 @@ impl From<Ts> for Timestamp {
 /// 1970 to 2000 in microseconds: PostgreSQL counts from 2000.
 const PG_EPOCH: i64 = 946_684_800_000_000;
 
+/// The first and the last moment that PostgreSQL knows (`MIN_TIMESTAMP`, `END_TIMESTAMP` in its `timestamp.h`). A cursor
+/// that somebody made up may name any other.
+const PG_FIRST: i64 = -211_813_488_000_000_000;
+const PG_LAST: i64 = 9_223_371_331_199_999_999;
+
 impl ToSql<Instant, Sqlite> for Ts {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         out.set_value(self.0);
@@ -147,7 +152,8 @@ impl ToSql<Instant, Sqlite> for Ts {
 
 impl ToSql<Instant, Pg> for Ts {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        out.write_all(&self.0.saturating_sub(PG_EPOCH).to_be_bytes())?;
+        let since = self.0.saturating_sub(PG_EPOCH).clamp(PG_FIRST, PG_LAST);
+        out.write_all(&since.to_be_bytes())?;
         Ok(IsNull::No)
     }
 }

@@ -4,6 +4,9 @@
 //! the same bytes that a stranger would send.
 
 pub mod http;
+pub mod postgres;
 pub mod provider;
+pub mod proxy;
 
 pub use provider::{Gate, StandIn, Step};
+pub use proxy::Proxy;

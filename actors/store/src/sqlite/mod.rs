@@ -18,7 +18,6 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,9 +27,11 @@ use mosaic_types::journal::{Outcome, Write};
 use crate::probe::Probe;
 use crate::{StoreError, Work};
 use dialect::{Conn, DAY, RunQueryDsl, now};
-use place::{PATIENCE, Place};
+use place::PATIENCE;
 use readers::Readers;
 use writer::Writer;
+
+pub(crate) use place::Place;
 
 /// A SQLite database, opened and up to date.
 pub(crate) struct Database {
@@ -40,14 +41,14 @@ pub(crate) struct Database {
     probe: Probe,
 }
 
-/// Opens the database at `url`, making and migrating it where needed.
-pub(crate) async fn open(url: &str, home: &Path) -> Result<Database, StoreError> {
-    Database::open(Place::parse(url, home)?, PATIENCE).await
+/// Opens the database at `place`, making and migrating it where needed.
+pub(crate) async fn open(place: &Place) -> Result<Database, StoreError> {
+    Database::open(place.clone(), PATIENCE).await
 }
 
-/// Brings the database at `url` up to date and answers the names of the migrations that were missing.
-pub(crate) async fn migrate(url: &str, home: &Path) -> Result<Vec<String>, StoreError> {
-    let place = Place::parse(url, home)?;
+/// Brings the database at `place` up to date and answers the names of the migrations that were missing.
+pub(crate) async fn migrate(place: &Place) -> Result<Vec<String>, StoreError> {
+    let place = place.clone();
     let job = tokio::task::spawn_blocking(move || migrate::run(&mut place.writer(PATIENCE)?));
     job.await?
 }

@@ -1,5 +1,6 @@
 //! Where a database is, and how a connection to it is set up.
 
+use std::fmt;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -30,14 +31,14 @@ const SWITCHES: u32 = 10;
 
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     Memory,
     File(PathBuf),
 }
 
 impl Place {
     /// Reads `sqlite://PATH` (relative to `home`) or `sqlite::memory:`.
-    pub(super) fn parse(url: &str, home: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn parse(url: &str, home: &Path) -> Result<Self, StoreError> {
         if url == "sqlite::memory:" {
             return Ok(Self::Memory);
         }
@@ -46,7 +47,17 @@ impl Place {
         match url.strip_prefix("sqlite://") {
             Some("") => Err(StoreError::Url("it names no file; write sqlite://mosaic.db".into())),
             Some(path) => Ok(Self::File(home.join(path))),
-            None => Err(StoreError::Url(format!("{scheme:?} is not known here; write sqlite://mosaic.db"))),
+            None => Err(StoreError::Url(format!(
+                "{scheme:?} is not known here; write sqlite://mosaic.db or postgres://USER@HOST/DATABASE"
+            ))),
+        }
+    }
+
+    /// The database's file, where it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Memory => None,
+            Self::File(path) => Some(path),
         }
     }
 
@@ -104,6 +115,15 @@ impl Place {
             }
         }
         Err(StoreError::Busy)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory"),
+            Self::File(path) => path.display().fmt(f),
+        }
     }
 }
 

@@ -1,0 +1,61 @@
+//! What PostgreSQL cannot hold: the character NUL, in text as in documents.
+//!
+//! It comes from a client that sends it or from a model that says it. Refusing it would fail the end of a turn again
+//! and again; so it is stored as the character that stands for what cannot be shown.
+
+use std::sync::Arc;
+
+use mosaic_types::EventBody;
+use mosaic_types::journal::{InboxKey, TurnEnd, Write};
+
+/// In place of NUL.
+const REPLACEMENT: &str = "\u{fffd}";
+
+fn text(text: &mut String) {
+    if text.contains('\0') {
+        *text = text.replace('\0', REPLACEMENT);
+    }
+}
+
+fn shared(text: &mut Arc<str>) {
+    if text.contains('\0') {
+        *text = text.replace('\0', REPLACEMENT).into();
+    }
+}
+
+/// The key as it is stored.
+pub(super) fn key(key: &mut InboxKey) {
+    [&mut key.channel, &mut key.account, &mut key.conversation, &mut key.event].into_iter().for_each(shared);
+}
+
+/// Replaces it wherever people or models have a say.
+pub(super) fn without_nul(write: &mut Write) {
+    match write {
+        Write::Accept(accept) => {
+            key(&mut accept.inbox);
+            shared(&mut accept.text);
+            accept.title.as_mut().map(text);
+        }
+        Write::End(end) => {
+            match &mut end.end {
+                TurnEnd::Finished(finished) => {
+                    [&mut finished.text, &mut finished.model, &mut finished.route_reason, &mut finished.stop_reason]
+                        .into_iter()
+                        .for_each(text);
+                }
+                TurnEnd::Failed { message, .. } => text(message),
+                TurnEnd::Cancelled => {}
+            }
+            for step in &mut end.steps {
+                if let EventBody::StepFinished { name, .. } = step {
+                    text(name);
+                }
+            }
+        }
+        Write::CreateSession(new) => text(&mut new.title),
+        Write::Change(change) => text(&mut change.title),
+        Write::CreateUser(new) => text(&mut new.name),
+        Write::CreateToken(new) => text(&mut new.name),
+        _ => {}
+    }
+}

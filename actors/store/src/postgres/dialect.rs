@@ -1,0 +1,11 @@
+//! The words that the queries of `sql/` are written in, as PostgreSQL takes them.
+
+use diesel_async::AsyncPgConnection;
+
+/// What a query is asked of. Shared, so that several may be under way on one connection.
+pub(super) type Conn<'c> = &'c AsyncPgConnection;
+
+pub(super) use diesel_async::RunQueryDsl;
+
+/// The day of UTC that the moment `at` is in, as in `2026-11-23`.
+pub(super) const DAY: &str = "to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD')";

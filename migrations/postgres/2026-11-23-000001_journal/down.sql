@@ -1,0 +1,14 @@
+DROP TABLE audit;
+DROP TABLE cursors;
+DROP TABLE pairings;
+DROP TABLE bindings;
+DROP TABLE usage;
+DROP TABLE tool_calls;
+DROP TABLE outbox;
+DROP TABLE inbox;
+DROP TABLE messages;
+DROP TABLE events;
+DROP TABLE turns;
+DROP TABLE sessions;
+DROP TABLE tokens;
+DROP TABLE users;

@@ -1,0 +1,3 @@
+DROP TABLE links;
+DROP TABLE browsers;
+ALTER TABLE tokens DROP COLUMN expires_at;
