@@ -8,8 +8,8 @@ use mosaic_providers::{ProviderSpec, registry};
 use mosaic_runtime::provider::{ModelFacts, ProviderSettings};
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Arbiters, Doors, Hub, Leases, Providers, RouterActor, SessionActor, Sessions, Work,
-    WriterActor,
+    AgentProfile, Agents, Arbiters, Doors, Hub, Leases, Providers, RecoveryActor, RouterActor, SessionActor, Sessions,
+    Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor, SupervisorSpec, Watchdog};
@@ -91,6 +91,10 @@ impl App {
         let (routed, woken) = (doors.clone(), sessions.clone());
         let router = root.adopt(ChildSpec::new("router", Restart::Permanent, RouterActor::MAILBOX, move |birth| {
             RouterActor::new(routed.clone(), woken.clone(), birth.tether)
+        }));
+        let (lent, watched) = (doors.clone(), sessions.clone());
+        root.adopt(ChildSpec::new("recovery", Restart::Permanent, RecoveryActor::MAILBOX, move |birth| {
+            RecoveryActor::new(lent.clone(), watched.clone(), birth.tether)
         }));
         let owner = owner(&*doors.store, &doors.outside).await?;
         Ok(Self { doors, router, sessions, owner, found, root, fatal, _watchdog: watchdog, _arbiters: arbiters })

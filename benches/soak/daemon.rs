@@ -1,11 +1,12 @@
 //! The process under test, and how much room it takes.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -23,7 +24,8 @@ const SLACK_FILES: usize = 32;
 pub(crate) struct Daemon {
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
-    process: Child,
+    process: RefCell<Child>,
+    pid: u32,
     /// Kept open: the daemon must not meet a closed pipe.
     _stdout: BufReader<ChildStdout>,
     home: TempDir,
@@ -102,11 +104,11 @@ context_tokens = 4096
             }
         };
         let token = std::fs::read_to_string(home.path().join("token"))?.trim().to_owned();
-        Ok(Self { address, token, process, _stdout: stdout, home })
+        Ok(Self { address, token, pid: process.id(), process: RefCell::new(process), _stdout: stdout, home })
     }
 
     pub(crate) fn size(&self) -> Size {
-        let proc = |name: &str| format!("/proc/{}/{name}", self.process.id());
+        let proc = |name: &str| format!("/proc/{}/{name}", self.pid);
         let status = std::fs::read_to_string(proc("status")).unwrap_or_default();
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -116,13 +118,28 @@ context_tokens = 4096
         Size { resident_kib: field("VmRSS:"), files, threads: usize::try_from(field("Threads:")).unwrap_or(usize::MAX) }
     }
 
+    fn ended(&self) -> Result<Option<ExitStatus>> {
+        Ok(self.process.borrow_mut().try_wait()?)
+    }
+
+    /// Resolves with what is wrong when it ends unasked.
+    pub(crate) async fn dies(&self) -> anyhow::Error {
+        loop {
+            match self.ended() {
+                Ok(None) => sleep(Duration::from_millis(500)).await,
+                Ok(Some(status)) => return anyhow::anyhow!("the daemon ended by itself, with {status}"),
+                Err(error) => return error,
+            }
+        }
+    }
+
     /// Stops it as an init system does; it must end with 0.
-    pub(crate) async fn stop(&mut self) -> Result<()> {
-        let script = format!("kill -s TERM {}", self.process.id());
+    pub(crate) async fn stop(&self) -> Result<()> {
+        let script = format!("kill -s TERM {}", self.pid);
         Command::new("sh").args(["-c", &script]).status().context("there is no shell")?;
         let mut waited = Duration::ZERO;
         while waited < STOPS_WITHIN {
-            if let Some(status) = self.process.try_wait()? {
+            if let Some(status) = self.ended()? {
                 ensure!(status.success(), "the daemon ended with {status}");
                 return Ok(());
             }
@@ -142,7 +159,8 @@ context_tokens = 4096
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let process = self.process.get_mut();
+        let _ = process.kill();
+        let _ = process.wait();
     }
 }

@@ -12,7 +12,7 @@ use crate::{Args, World};
 
 /// Root forgives three restarts of its own children a minute; the run leaves one of them to chance.
 const ROOT_A_MINUTE: usize = 2;
-const ROOTS: [&str; 3] = ["writer", "router", "gateway"];
+const ROOTS: [&str; 7] = ["writer", "router", "gateway", "recovery", "sessions", "agents", "providers"];
 const SHARED: [&str; 3] = ["providers/lab", "agents/assistant", "agents/poet"];
 
 /// Plants one fault after the other until it is over.

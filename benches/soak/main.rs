@@ -109,7 +109,10 @@ async fn soak(args: &Args) -> Result<()> {
     let binary = args.binary.clone().unwrap_or_else(|| env!("CARGO_BIN_EXE_mosaic").into());
     let daemon = Daemon::start(&binary, &model.base_url())?;
     let world = World { daemon, over: Cell::new(false), tally: RefCell::default() };
-    let judged = run(args, &world).await;
+    let judged = tokio::select! {
+        judged = run(args, &world) => judged,
+        why = world.daemon.dies() => Err(why),
+    };
     let World { mut daemon, .. } = world;
     let ended = match judged {
         Ok(()) => daemon.stop().await,

@@ -182,7 +182,7 @@ async fn what_is_told_to_stop_is_back_for_the_next_message() {
 }
 
 #[tokio::test]
-async fn a_turn_whose_session_is_stopped_goes_on_with_the_next_message() {
+async fn a_turn_whose_session_is_stopped_goes_on_and_ends_before_the_next_one() {
     let gate = Gate::new();
     let script = [Step::hold_after(&gate, "never to be heard", 1)];
     let bed = Testbed::with(StandIn::builder().script(script)).await;
@@ -193,8 +193,9 @@ async fn a_turn_whose_session_is_stopped_goes_on_with_the_next_message() {
     run(bed.command(&["chaos", &format!("sessions/{session}"), "--order", "stop"]), "").await.good();
     assert_eq!(api.ask(&session, "second").await["text"], "You said: second");
     let transcript = api.transcript(&session).await;
-    let texts: Vec<&str> = transcript.iter().map(|(_, text)| text.as_str()).collect();
-    assert_eq!(texts, ["first", "second", "You said: first", "You said: second"]);
+    let answers: Vec<&str> =
+        transcript.iter().filter(|(role, _)| role == "assistant").map(|(_, text)| text.as_str()).collect();
+    assert_eq!(answers, ["You said: first", "You said: second"]);
     assert_eq!(api.count(&session, "turn.restarted").await, 1);
 }
 
@@ -246,4 +247,25 @@ async fn a_panic_loop_of_a_session_an_agent_or_a_provider_takes_down_that_one_an
         assert_eq!(api.ask(&neighbour, &text).await["text"], format!("You said: {text}"), "beside {family}/{name}");
     }
     assert_eq!(api.request("GET", "/readyz", &[], b"").await.status(), 200);
+}
+
+#[tokio::test]
+async fn the_death_of_a_family_costs_no_turn_and_what_was_open_goes_on_unasked() {
+    let gate = Gate::new();
+    let script = [Step::hold_after(&gate, "never to be heard", 1)];
+    let bed = Testbed::with(StandIn::builder().script(script)).await;
+    let api = bed.api();
+    let (session, other) = (api.session().await, api.session().await);
+    let waiting = api.submit(&session, "?wait=true", &[], "count");
+    let trouble = async {
+        soon("the call", gate.arrived(1)).await;
+        // Three of root's own children within a minute are forgiven.
+        for family in ["sessions", "agents", "providers"] {
+            run(bed.command(&["chaos", family]), "").await.good();
+            assert_eq!(api.ask(&other, family).await["text"], format!("You said: {family}"));
+        }
+    };
+    let (waited, ()) = tokio::join!(waiting, trouble);
+    assert_eq!(waited.json::<Value>()["text"], "You said: count", "nobody sent anything more to that session");
+    assert_eq!(api.count(&session, "turn.finished").await, 1);
 }

@@ -1,0 +1,5 @@
+//! Wakes sessions whose turns nobody holds.
+
+mod actor;
+
+pub use actor::RecoveryActor;
