@@ -8,6 +8,7 @@ pub mod config;
 pub mod detect;
 pub mod gateway;
 pub mod home;
+pub mod link;
 pub mod outside;
 pub mod submission;
 pub mod telemetry;

@@ -9,6 +9,7 @@ mod completions;
 mod config;
 mod doctor;
 mod exit;
+mod link;
 mod migrate;
 mod output;
 mod providers;
@@ -110,6 +111,7 @@ enum Command {
     Agents(agents::Agents),
     Providers(providers::Providers),
     Token(token::Token),
+    Link(link::Link),
     Config(config::Settings),
     /// Look at everything a turn needs, and say what to do where something is missing
     Doctor(doctor::Doctor),
@@ -135,6 +137,7 @@ impl Command {
             Self::Agents(agents) => here(&common.clone(), agents::run(common, agents)),
             Self::Providers(providers) => here(&common.clone(), providers::run(common, providers)),
             Self::Token(token) => here(&common.clone(), token::run(common, token)),
+            Self::Link(link) => here(&common.clone(), link::run(common, link)),
             Self::Config(config) => config::run(&common, config),
             Self::Doctor(doctor) => here(&common.clone(), doctor::run(common, doctor)),
             Self::Tree(tree) => here(&common.clone(), tree::run(common, tree)),

@@ -1,9 +1,11 @@
 //! `mosaic up`: the daemon in the foreground.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::Args;
 use mosaic_types::UserRole;
+use mosaic_types::journal::Write;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::output::{note, print};
@@ -11,6 +13,7 @@ use super::{CliError, Common};
 use crate::app::App;
 use crate::detect::NO_PROVIDER;
 use crate::gateway::{Principals, hash_of, serve};
+use crate::link::Link;
 use crate::{outside, telemetry};
 
 /// For so long another daemon on the same home may take to leave.
@@ -29,7 +32,7 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
     let outside = outside::system();
     let app = App::start(&config, &common.env(), outside.clone()).await?;
     let principals = Principals::new(outside.clone());
-    principals.load(app.doors.store.tokens().await?);
+    principals.load(app.doors.store.tokens().await?, &app.doors.store.browsers().await?);
     let token = lock.token(|| outside.bytes())?;
     let owner = mosaic_types::Principal { user: app.owner, role: UserRole::Owner };
     principals.admit(hash_of(token.expose()), None, owner, None);
@@ -46,7 +49,9 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
     };
     let resumed = app.recover().await?;
     lock.announce(server.address)?;
-    say(&config, &app, server.address, home.path(), resumed);
+    let base = format!("http://{}", server.address);
+    let link = if std::io::stdout().is_terminal() { first_link(&app, &base).await? } else { None };
+    say(&config, &app, &base, home.path(), resumed, link);
 
     let ended = tokio::select! {
         () = stops.next() => Ok(()),
@@ -70,15 +75,26 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
     ended
 }
 
+/// A sign-in link for the owner, as long as none was ever used.
+async fn first_link(app: &App, base: &str) -> Result<Option<String>, CliError> {
+    if app.doors.store.links().await?.iter().any(|link| link.spent) {
+        return Ok(None);
+    }
+    let link = Link::new(&app.doors.outside, app.owner(), Link::FIRST);
+    app.doors.commit(Write::CreateLink(link.row.clone())).await?;
+    Ok(Some(link.url(base)))
+}
+
 /// Tells the person that the daemon is ready and what to do next.
 fn say(
     config: &crate::config::Config,
     app: &App,
-    address: std::net::SocketAddr,
+    base: &str,
     home: &std::path::Path,
     resumed: usize,
+    link: Option<String>,
 ) {
-    let mut text = format!("Mosaic {} is ready at http://{address}\n", env!("CARGO_PKG_VERSION"));
+    let mut text = format!("Mosaic {} is ready at {base}\n", env!("CARGO_PKG_VERSION"));
     text += &format!("  home    {}\n", home.display());
     match &config.file {
         Some(file) => text += &format!("  config  {}\n", file.display()),
@@ -98,6 +114,9 @@ fn say(
     }
     if resumed > 0 {
         text += &format!("Sessions that go on where they were cut off: {resumed}\n");
+    }
+    if let Some(link) = link {
+        text += &format!("\nSign a browser in, once, within a day; later `mosaic link` makes a new link:\n  {link}\n");
     }
     text += &if providers.is_empty() {
         format!("\n{NO_PROVIDER}\n")

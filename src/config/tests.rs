@@ -198,7 +198,7 @@ fn what_is_in_force_shows_its_origin_and_loads_again() {
     let folder = config.file.as_deref().and_then(Path::parent).expect("a file was read").display().to_string();
     let shown = config.to_toml().replace(&format!("{folder}/"), "");
     let begin = "detect = false # MOSAIC__DETECT\ndefault_agent = \"assistant\" # default: the only agent there is\n\n\
-                 [gateway]\nbind = \"127.0.0.1:14242\" # default\nworkers = 2 # config.toml:2\n\n[store]\n";
+                 [gateway]\nbind = \"127.0.0.1:14242\" # default\nworkers = 2 # config.toml:2\n";
     assert!(shown.starts_with(begin), "{shown}");
     let again = load(&config.to_toml(), &[]).expect("it is TOML");
     assert_eq!((again.gateway, again.detect), (config.gateway, false));

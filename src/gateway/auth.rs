@@ -7,31 +7,51 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use mosaic_types::journal::Write;
 use mosaic_types::{Code, Failure, Principal};
 
 use super::access::Access;
+use super::border::{Border, Class};
 use super::error::ApiError;
 use super::principals::Credential;
 use super::server::Gate;
+use super::signin::cookie;
 
 /// The principal behind a request; on every route that is not open there is one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asker(pub(super) Principal);
 
-/// Who asks, by the token of the request.
+/// Who asks: by the token of the request, or where it has none by the cookie of a browser that is signed in.
 pub(super) fn credential(request: &HttpRequest) -> Result<Credential, ApiError> {
     let bearer = request.headers().get("authorization").and_then(|value| {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let gate = request.app_data::<Data<Gate>>().expect("the gate is set where the server is made");
-    match bearer {
-        Some(token) => gate.principals.bearer(token).map_err(|refused| ApiError(refused.into())),
-        None => {
-            let sentence = "A token is needed: send `Authorization: Bearer TOKEN`. `mosaic token create` makes one.";
-            Err(ApiError(Failure::new(Code::Unauthorized, sentence)))
-        }
+    let border = Border::of(request);
+    if let Some(token) = bearer {
+        // A good one always passes: 256 random bits cannot be found by trying, so nobody can shut out who has them.
+        return gate.principals.bearer(token).map_err(|why| border.failed(request, Class::Bearer, why.into()).into());
     }
+    let Some(text) = cookie::sent(request) else {
+        let sentence = "A token is needed: send `Authorization: Bearer TOKEN`. `mosaic token create` makes one.";
+        return Err(ApiError(Failure::new(Code::Unauthorized, sentence)));
+    };
+    let (credential, due) = gate.principals.browser(&text).map_err(|_| {
+        let sentence = "This browser is not signed in any more. `mosaic link` makes a link that signs it in.";
+        border.failed(request, Class::Cookie, Failure::new(Code::Unauthorized, sentence))
+    })?;
+    cookie::same_page(request, &text)?;
+    if let (true, Some(browser)) = (due, credential.browser) {
+        let (gate, at) = (gate.clone(), gate.doors.outside.now());
+        actix::spawn(async move {
+            if let Err(error) = gate.doors.commit(Write::SeeBrowser { browser, at }).await {
+                // The next one is noted in an hour; until then it is only known here.
+                tracing::debug!(%error, "that a browser is in use could not be stored");
+            }
+        });
+    }
+    Ok(credential)
 }
 
 /// Lets a request on to its handler only where `access` allows it.

@@ -31,7 +31,8 @@ pub(super) async fn json<T: DeserializeOwned>(
 
 async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<BytesMut, ApiError> {
     let too_large = || {
-        let sentence = format!("The body is over this route's limit of {} MiB.", limit >> 20);
+        let (size, unit) = if limit < 1 << 20 { (limit >> 10, "KiB") } else { (limit >> 20, "MiB") };
+        let sentence = format!("The body is over this route's limit of {size} {unit}.");
         ApiError(Failure::new(Code::TooLarge, sentence))
     };
     let length = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());

@@ -1,44 +1,115 @@
 //! The table of the gateway, `[gateway]`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::str::FromStr;
 use std::thread::available_parallelism;
 
 use mosaic_types::settings::Section;
 
+use super::border::split;
+
 /// Where the gateway listens when nothing else is said: this machine only.
-pub const BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 14242);
+pub const BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 14242);
 
 /// Worker threads at the most; more than a machine has cores gains nothing.
 const MAX_WORKERS: usize = 64;
 
-/// How the gateway listens.
+/// Connections at once: twice what the largest set of sockets that was tried needs, some 100 MiB if all are in use.
+const CONNECTIONS: u64 = 20_000;
+
+/// How the gateway listens, and to whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayConfig {
-    /// A loopback address; port 0 takes any free one.
+    /// Beyond loopback only where nobody can read along; port 0 takes any free one.
     pub bind: SocketAddr,
     /// Threads that serve HTTP.
     pub workers: usize,
+    /// Connections at once; more wait until one ends.
+    pub connections: usize,
+    /// Names of this daemon beside those of loopback and the bound address.
+    pub hosts: Vec<String>,
+    /// Pages of other sites that may use it.
+    pub origins: Vec<String>,
+    /// Who ends TLS for it: speaks plain HTTP to it, and is believed whom it speaks for.
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 impl Default for GatewayConfig {
     fn default() -> Self {
-        Self { bind: BIND, workers: cores() }
+        Self {
+            bind: BIND,
+            workers: cores(),
+            connections: usize::try_from(CONNECTIONS).expect("it fits"),
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+        }
     }
 }
 
 impl GatewayConfig {
-    /// Reads the table.
-    pub fn read(section: &Section<'_>) -> Self {
+    /// Reads the table. Relative paths start at `home`.
+    pub fn read(section: &Section<'_>, _home: &Path) -> Self {
         let bind = section.parsed("bind", BIND, "an address and a port such as \"127.0.0.1:14242\" are wanted");
-        if !bind.ip().is_loopback() {
-            let right =
-                "Mosaic listens on loopback only until TLS or a trusted proxy can be set; use \"127.0.0.1:PORT\"";
+        let workers = section.whole("workers", as_u64(cores()), 1..=as_u64(MAX_WORKERS));
+        let connections = section.whole("connections", CONNECTIONS, 16..=1_000_000);
+        let proxies = section.list_of::<Proxy>("trusted_proxies");
+        if !bind.ip().to_canonical().is_loopback() && proxies.is_empty() {
+            let right = "beyond this machine everybody on the way could read along; name the proxy that ends TLS in \
+                         trusted_proxies = [\"10.0.0.2\"], or use \"127.0.0.1:PORT\"";
             section.wrong("bind", right);
         }
-        let workers = section.whole("workers", as_u64(cores()), 1..=as_u64(MAX_WORKERS));
-        Self { bind, workers: usize::try_from(workers).expect("the range fits") }
+        Self {
+            bind,
+            workers: usize::try_from(workers).expect("the range fits"),
+            connections: usize::try_from(connections).expect("the range fits"),
+            hosts: section.list_of::<Host>("hosts").into_iter().map(|host| host.0).collect(),
+            origins: section.list_of::<Origin>("origins").into_iter().map(|origin| origin.0).collect(),
+            trusted_proxies: proxies.into_iter().map(|proxy| proxy.0).collect(),
+        }
     }
 }
+
+/// A type of text in a list, with the sentence for what is none.
+macro_rules! listed {
+    ($name:ident($inner:ty), $parse:expr, $right:literal) => {
+        struct $name($inner);
+
+        impl FromStr for $name {
+            type Err = &'static str;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let parse: fn(&str) -> Option<$inner> = $parse;
+                parse(text).map(Self).ok_or($right)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+listed!(
+    Host(String),
+    |text| split(text).filter(|(_, port)| port.is_none()).map(|(host, _)| host),
+    "a name without a port is wanted, as in \"mosaic.example.org\""
+);
+listed!(
+    Origin(String),
+    |text| {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+        split(rest).map(|_| text.to_ascii_lowercase())
+    },
+    "a scheme and a host are wanted, as in \"https://chat.example.org\""
+);
+listed!(
+    Proxy(IpAddr),
+    |text| text.parse::<IpAddr>().ok().filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_canonical()),
+    "the address of one proxy is wanted, as in \"10.0.0.2\""
+);
 
 /// One worker per core.
 fn cores() -> usize {
@@ -57,30 +128,55 @@ mod tests {
 
     fn read(text: &str) -> Result<GatewayConfig, String> {
         let settings = Settings::parse(text, "config.toml").expect("valid TOML");
-        let config = GatewayConfig::read(&settings.root());
+        let config = GatewayConfig::read(&settings.root(), Path::new("/home/ada"));
         settings.finish().map(|_| config).map_err(|mistakes| mistakes.to_string())
     }
 
     #[test]
     fn any_loopback_address_will_do() {
         assert_eq!(read(""), Ok(GatewayConfig::default()));
-        for bind in ["127.0.0.1:0", "127.8.8.8:80", "[::1]:14242"] {
+        for bind in ["127.0.0.1:0", "127.8.8.8:80", "[::1]:14242", "[::ffff:127.0.0.1]:0"] {
             let config = read(&format!("bind = \"{bind}\"\nworkers = 2")).expect("loopback");
-            assert_eq!(config, GatewayConfig { bind: bind.parse().expect("an address"), workers: 2 });
+            let bind = bind.parse().expect("an address");
+            assert_eq!(config, GatewayConfig { bind, workers: 2, ..GatewayConfig::default() });
         }
     }
 
     #[test]
-    fn the_rest_of_the_world_is_refused_for_now() {
+    fn the_rest_of_the_world_is_refused_unless_nobody_can_read_along() {
         assert_eq!(
             read("bind = \"0.0.0.0:14242\"\nworkers = 65").expect_err("not loopback"),
-            "config.toml:1: bind: found \"0.0.0.0:14242\"; Mosaic listens on loopback only until TLS or a trusted proxy \
-             can be set; use \"127.0.0.1:PORT\"\n\
+            "config.toml:1: bind: found \"0.0.0.0:14242\"; beyond this machine everybody on the way could read along; \
+             name the proxy that ends TLS in trusted_proxies = [\"10.0.0.2\"], or use \"127.0.0.1:PORT\"\n\
              config.toml:2: workers: found 65; a whole number from 1 to 64 is wanted"
         );
         assert_eq!(
             read("bind = \"localhost\"").expect_err("not an address"),
             "config.toml:1: bind: found \"localhost\"; an address and a port such as \"127.0.0.1:14242\" are wanted"
         );
+        let proxied = read("bind = \"0.0.0.0:14242\"\ntrusted_proxies = [\"10.0.0.2\", \"::1\"]").expect("a proxy");
+        assert_eq!(proxied.trusted_proxies.len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_name_no_origin_and_no_address_is_told() {
+        let good = read("hosts = [\"Mosaic.example.org\"]\norigins = [\"https://Chat.example.org:8443\"]");
+        let good = good.expect("both are right");
+        assert_eq!(
+            (good.hosts[0].as_str(), good.origins[0].as_str()),
+            ("mosaic.example.org", "https://chat.example.org:8443")
+        );
+        for bad in ["https://x.example", "x.example:80", "x/y", ""] {
+            let told = read(&format!("hosts = [\"{bad}\"]")).expect_err(bad);
+            assert!(told.contains("a name without a port"), "{told}");
+        }
+        for bad in ["x.example", "https://x.example/", "null", "*"] {
+            let told = read(&format!("origins = [\"{bad}\"]")).expect_err(bad);
+            assert!(told.contains("a scheme and a host"), "{told}");
+        }
+        for bad in ["x.example", "0.0.0.0", "10.0.0.0/8"] {
+            let told = read(&format!("trusted_proxies = [\"{bad}\"]")).expect_err(bad);
+            assert!(told.contains("the address of one proxy"), "{told}");
+        }
     }
 }

@@ -6,15 +6,21 @@ use actix_web::HttpResponse;
 use mosaic_types::{Code, SessionEvent, UserRole};
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Info, OpenApi as Document, PathItem};
 
 use super::access::Access;
 use super::routes::{RouteRow, table};
+use super::signin::{self, cookie};
 use super::{health, info, messages, openai, refusals, sessions, tokens, usage};
 
 /// Name of the scheme by which a token is sent.
 const BEARER: &str = "bearer";
+
+/// Name of the scheme by which a browser is known.
+const COOKIE: &str = "browser";
 
 /// What every reader should know first.
 const ABOUT: &str = "One daemon that runs a team of AI agents. Each conversation is a durable session: what was \
@@ -37,6 +43,7 @@ const ABOUT: &str = "One daemon that runs a team of AI agents. Each conversation
         messages::list, messages::submit, messages::cancel, messages::events,
         info::agents, info::providers, info::channels, info::tree, info::me, info::metrics, usage::sums,
         tokens::list, tokens::create, tokens::revoke,
+        signin::page, signin::script, signin::claim, signin::login, signin::logout, signin::link,
         openai::complete, openai::models::models, openai::models::model,
     ),
     components(schemas(SessionEvent, openai::Chunk, Code)),
@@ -45,6 +52,7 @@ const ABOUT: &str = "One daemon that runs a team of AI agents. Each conversation
         (name = "openai", description = "The OpenAI wire: any client that speaks it can talk to agents and models."),
         (name = "house", description = "What there is, how it is, and what was spent."),
         (name = "tokens", description = "Who may use this API."),
+        (name = "browsers", description = "Browsers signed in and out."),
         (name = "health", description = "For probes, which may ask without a token, and for Prometheus."),
     ),
 )]
@@ -69,6 +77,12 @@ fn assemble() -> Document {
     ));
     let components = document.components.get_or_insert_default();
     components.add_security_scheme(BEARER, SecurityScheme::Http(token.build()));
+    let cookie = ApiKeyValue::with_description(
+        cookie::NAME,
+        "The cookie of a browser that is signed in, by `POST /claim` or `POST /login`. What changes something also \
+         takes the header `X-CSRF-Token`, as `GET /api/v1/me` tells it. Where a token is sent too, that counts.",
+    );
+    components.add_security_scheme(COOKIE, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     for row in table() {
         let item = document.paths.paths.get_mut(&documented(row.path));
         if let Some(operation) = item.and_then(|item| operation(item, &row.method)) {
@@ -96,21 +110,25 @@ fn operation<'a>(item: &'a mut PathItem, method: &str) -> Option<&'a mut Operati
 
 /// Writes down who may use an operation, and what the rest are told.
 fn admit(operation: &mut Operation, row: &RouteRow) {
-    let Access::Least(role) = row.access else {
-        operation.security = Some(Vec::new());
-        return;
-    };
-    operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
-    let note = format!("Takes the role `{role}`.");
-    operation.description = Some(match operation.description.take().filter(|text| !text.is_empty()) {
-        Some(text) => format!("{text}\n\n{note}"),
-        None => note,
-    });
-    let mut codes = vec![Code::Unauthorized];
-    if role > UserRole::Viewer {
-        codes.push(Code::Forbidden);
+    // From anywhere: the wrong name, the wrong page, the wrong way.
+    let mut codes = vec![Code::ForbiddenHost, Code::ForbiddenOrigin, Code::ForbiddenPeer];
+    let reads = row.method == "GET";
+    match row.access {
+        Access::Open => operation.security = Some(Vec::new()),
+        Access::Least(role) => {
+            let scheme = |name| SecurityRequirement::new(name, Vec::<String>::new());
+            operation.security = Some(vec![scheme(BEARER), scheme(COOKIE)]);
+            let note = format!("Takes the role `{role}`.");
+            operation.description = Some(match operation.description.take().filter(|text| !text.is_empty()) {
+                Some(text) => format!("{text}\n\n{note}"),
+                None => note,
+            });
+            codes.extend([Code::Unauthorized, Code::LockedOut]);
+            codes.extend((role > UserRole::Viewer).then_some(Code::Forbidden));
+            codes.extend((!reads).then_some(Code::Csrf));
+        }
     }
-    operation.responses.responses.extend(refusals::responses(&codes));
+    refusals::add(&mut operation.responses.responses, &codes);
 }
 
 /// Says what this API is, in OpenAPI 3.1
@@ -151,11 +169,16 @@ mod tests {
             let name = format!("{} {}", row.method, documented(row.path));
             let all = operations();
             let operation = &all.iter().find(|(other, _)| *other == name).expect("it is told").1;
-            let (unauthorized, forbidden) = (&operation["responses"]["401"], &operation["responses"]["403"]);
+            let told = |code: Code| {
+                let response = &operation["responses"][code.status().to_string()];
+                response.to_string().contains(&format!("{:?}", code.as_str()))
+            };
             let open = row.access == Access::Open;
             assert_eq!(operation["security"] == json!([]), open, "{name}");
-            assert_eq!(unauthorized.is_null(), open, "{name}");
-            assert_eq!(forbidden.is_null(), open || row.access == Access::Least(UserRole::Viewer), "{name}");
+            assert!(open || told(Code::Unauthorized) && told(Code::LockedOut), "{name}");
+            assert_eq!(told(Code::Forbidden), !open && row.access != Access::Least(UserRole::Viewer), "{name}");
+            assert_eq!(told(Code::Csrf), !open && row.method != "GET", "{name}");
+            assert!(told(Code::ForbiddenHost) && told(Code::ForbiddenOrigin), "{name}");
             assert!(operation["summary"].as_str().is_some_and(|summary| !summary.ends_with('.')), "{name}");
         }
     }

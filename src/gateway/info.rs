@@ -1,15 +1,17 @@
 //! What the daemon says of itself.
 
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use mosaic_supervise::ChildView;
 use mosaic_types::page::Page;
-use mosaic_types::{AgentName, ModelRef, ProviderName, UserId, UserRole};
+use mosaic_types::{AgentName, ModelRef, Principal, ProviderName, UserId, UserRole};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::auth::Asker;
+use super::auth::Bearing;
+use super::principals::Principals;
 use super::server::Gate;
+use super::signin::cookie;
 use crate::telemetry;
 
 /// Whether an actor serves.
@@ -71,6 +73,9 @@ struct Me {
     role: UserRole,
     /// Of the daemon.
     version: &'static str,
+    /// Told to a browser only: what its pages send as `X-CSRF-Token` with what changes something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csrf: Option<String>,
 }
 
 /// A list that is short enough to be whole.
@@ -175,6 +180,9 @@ pub(super) async fn metrics(gate: Data<Gate>) -> HttpResponse {
     tag = "house",
     responses((status = 200, description = "You.", body = Me))
 )]
-pub(super) async fn me(Asker(who): Asker) -> HttpResponse {
-    HttpResponse::Ok().json(Me { user: who.user, role: who.role, version: env!("CARGO_PKG_VERSION") })
+pub(super) async fn me(Bearing(by): Bearing, request: HttpRequest) -> HttpResponse {
+    let Principal { user, role } = by.principal;
+    let cookie = by.browser.and_then(|_| cookie::sent(&request));
+    let csrf = cookie.map(|cookie| Principals::csrf_of(&cookie));
+    HttpResponse::Ok().json(Me { user, role, version: env!("CARGO_PKG_VERSION"), csrf })
 }

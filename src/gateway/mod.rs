@@ -7,6 +7,7 @@ mod access;
 mod actor;
 mod auth;
 mod body;
+mod border;
 #[cfg(feature = "chaos")]
 mod chaos;
 pub mod config;
@@ -23,6 +24,7 @@ mod refusals;
 mod routes;
 mod server;
 mod sessions;
+mod signin;
 mod tokens;
 mod usage;
 

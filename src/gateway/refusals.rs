@@ -18,6 +18,22 @@ pub(super) fn responses(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
     by_status.into_iter().map(|(status, codes)| (status.to_string(), response(&codes).into())).collect()
 }
 
+/// Adds `codes` to what an operation says of itself already.
+pub(super) fn add(told: &mut BTreeMap<String, RefOr<Response>>, codes: &[Code]) {
+    let mut all: Vec<Code> = codes.to_vec();
+    for status in codes.iter().map(|code| code.status().to_string()) {
+        let Some(known) = told.get(&status) else { continue };
+        let known = serde_json::to_value(known).expect("a response of plain values serialises");
+        let words = known.pointer("/content/application~1json/schema/properties/error/allOf/1/properties/code/enum");
+        let words = words.and_then(|words| words.as_array()).cloned().unwrap_or_default();
+        let known = Code::ALL.iter().filter(|code| words.iter().any(|word| word == code.as_str()));
+        all.extend(known.filter(|code| !codes.contains(code)));
+    }
+    all.sort_by_key(|code| Code::ALL.iter().position(|other| other == code));
+    all.dedup();
+    told.extend(responses(&all));
+}
+
 /// The response of one status.
 fn response(codes: &[Code]) -> Response {
     let lines: Vec<_> = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
@@ -76,6 +92,12 @@ refusals! {
         | Internal | Draining | Storage | Unavailable;
     /// Of a new token.
     NewToken = BadRequest | TooLarge | Busy | Storage | Unavailable;
+    /// Of a link or a token that signs a browser in.
+    SignIn = BadRequest | Unauthorized | LockedOut | TooLarge | Busy | Storage | Unavailable;
+    /// Of a browser that is signed out.
+    SignOut = BadRequest | Busy | Storage | Unavailable;
+    /// Of a new link.
+    NewLink = Busy | Storage | Unavailable;
     /// Of a token's end.
     RevokedToken = NotFound | Busy | Storage | Unavailable;
     /// Of a model that is looked up.

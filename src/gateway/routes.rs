@@ -15,12 +15,11 @@ use mosaic_types::{Code, Failure, UserRole};
 
 use super::access::Access;
 use super::error::{Answer, ApiError};
-use super::{auth, document, health, info, messages, openai, sessions, tokens, usage};
+use super::{auth, document, health, info, messages, openai, sessions, signin, tokens, usage};
 
 const OPEN: Access = Access::Open;
 const VIEWER: Access = Access::Least(UserRole::Viewer);
 const MEMBER: Access = Access::Least(UserRole::Member);
-#[cfg(feature = "chaos")]
 const OWNER: Access = Access::Least(UserRole::Owner);
 
 /// Paths below these tell nothing to one without a principal, not even that they do not exist.
@@ -99,11 +98,17 @@ fn entries() -> Vec<Entry> {
         get("/api/v1/me", VIEWER, info::me),
         get("/api/v1/tokens", VIEWER, tokens::list),
         post("/api/v1/tokens", MEMBER, tokens::create),
+        post("/api/v1/links", OWNER, signin::link),
         on(Method::DELETE, "/api/v1/tokens/{id}", MEMBER, tokens::revoke),
         // Faults are planted in builds for it only.
         #[cfg(feature = "chaos")]
         post("/api/v1/chaos", OWNER, super::chaos::plant),
         get("/openapi.json", VIEWER, document::openapi),
+        get("/claim", OPEN, signin::page),
+        post("/claim", OPEN, signin::claim),
+        get("/claim.js", OPEN, signin::script),
+        post("/login", OPEN, signin::login),
+        post("/logout", VIEWER, signin::logout),
         get("/healthz", OPEN, health::alive),
         get("/readyz", OPEN, health::ready),
         // Totals over all users: any of them may see how the house is.

@@ -16,10 +16,14 @@ use mosaic_supervise::{Link, Parent};
 use mosaic_types::{Failure, Principal, SessionId, TurnId};
 
 use super::actor::Server;
+use super::border::{self, Border};
 use super::config::GatewayConfig;
 use super::error::ApiError;
 use super::principals::Principals;
 use super::{observe, routes};
+
+/// For so long the head of a request may take to come; its bound of 128 KiB is actix-http's own.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What handlers may use.
 pub struct Gate {
@@ -64,14 +68,23 @@ impl Gate {
 /// # Errors
 /// The address is in use, or may not be bound.
 pub fn serve(gate: Gate, config: &GatewayConfig) -> std::io::Result<Server> {
-    let (root, gate, workers) = (gate.root.clone(), Data::new(gate), config.workers);
-    Server::open(&root, config.bind, move |socket| listen(&gate, workers, socket))
+    let (root, gate, border, config) =
+        (gate.root.clone(), Data::new(gate), Data::new(Border::new(config)), config.clone());
+    Server::open(&root, config.bind, move |socket| listen(&gate, &border, &config, socket))
 }
 
 /// One life of the listener.
-fn listen(gate: &Data<Gate>, workers: usize, socket: TcpListener) -> std::io::Result<Running> {
-    let gate = gate.clone();
-    let app = move || App::new().app_data(gate.clone()).configure(routes::configure).wrap(from_fn(observe::observe));
+fn listen(
+    gate: &Data<Gate>,
+    border: &Data<Border>,
+    config: &GatewayConfig,
+    socket: TcpListener,
+) -> std::io::Result<Running> {
+    let (gate, border) = (gate.clone(), border.clone());
+    let app = move || {
+        let app = App::new().app_data(gate.clone()).app_data(border.clone()).configure(routes::configure);
+        app.wrap(from_fn(border::pass)).wrap(from_fn(observe::observe))
+    };
     let server = HttpServer::new(app)
         .on_connect(|socket, _| {
             // Pieces of a stream go out as they come, not when the other side has confirmed the last one.
@@ -79,9 +92,11 @@ fn listen(gate: &Data<Gate>, workers: usize, socket: TcpListener) -> std::io::Re
                 let _ = socket.set_nodelay(true);
             }
         })
-        .workers(workers)
+        .workers(config.workers)
+        // The bound is each worker's own; where it is reached, nothing is accepted until a connection ends.
+        .max_connections(config.connections.div_ceil(config.workers))
         .disable_signals()
-        .client_request_timeout(Duration::from_secs(10))
+        .client_request_timeout(HEAD_PATIENCE)
         .shutdown_timeout(5)
         .listen(socket)?;
     Ok(server.run())

@@ -6,6 +6,8 @@
 mod testbed;
 
 mod api;
+mod border;
+mod browser;
 mod cancel;
 #[cfg(feature = "chaos")]
 mod chaos;

@@ -1,5 +1,8 @@
 //! Who may do what: tokens and roles, on every route there is.
 
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use mosaic::gateway::{Access, table};
 use mosaic_testkit::http::{Client, Response};
 use mosaic_types::UserRole;
@@ -32,8 +35,11 @@ fn guarded() -> impl Iterator<Item = (String, String, UserRole)> {
     })
 }
 
+/// A request of a stranger. Each comes from an address of its own, since one who fails too often is locked out.
 async fn bare(bed: &Testbed, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
-    let mut client = Client::connect(bed.address()).await.expect("it listens");
+    static STRANGERS: AtomicU32 = AtomicU32::new(0x7f01_0001);
+    let stranger = IpAddr::from(STRANGERS.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    let mut client = Client::connect_from(stranger, bed.address()).await.expect("it listens");
     client.request(method, path, headers, b"{}").await.expect("it answers")
 }
 

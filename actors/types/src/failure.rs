@@ -74,6 +74,16 @@ codes! {
     Unauthorized = "unauthorized", 401;
     /// The role does not reach.
     Forbidden = "forbidden", 403;
+    /// A browser changed something without the text that its own pages send along.
+    Csrf = "csrf", 403;
+    /// The daemon is not called so.
+    ForbiddenHost = "forbidden_host", 403;
+    /// A page of another site.
+    ForbiddenOrigin = "forbidden_origin", 403;
+    /// Plain HTTP from where it could be read on the way.
+    ForbiddenPeer = "forbidden_peer", 403;
+    /// Too many failures from this address.
+    LockedOut = "locked_out", 429;
     /// Nothing here by that name.
     NotFound = "not_found", 404;
     /// This route does not know the method.
@@ -175,8 +185,15 @@ impl Classify for Failure {
         let retry_after = self.retry_after_ms.map(Duration::from_millis);
         match self.code {
             Code::NotFound | Code::ModelNotFound | Code::AgentNotFound => ErrorClass::NotFound,
-            Code::Unauthorized | Code::Forbidden | Code::ProviderAuth | Code::ProviderQuota => ErrorClass::Denied,
-            Code::Busy | Code::Draining | Code::ProviderOverloaded => ErrorClass::Overloaded,
+            Code::Unauthorized
+            | Code::Forbidden
+            | Code::Csrf
+            | Code::ForbiddenHost
+            | Code::ForbiddenOrigin
+            | Code::ForbiddenPeer
+            | Code::ProviderAuth
+            | Code::ProviderQuota => ErrorClass::Denied,
+            Code::Busy | Code::LockedOut | Code::Draining | Code::ProviderOverloaded => ErrorClass::Overloaded,
             Code::Unavailable
             | Code::Storage
             | Code::ProviderRateLimited

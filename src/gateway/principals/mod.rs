@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use mosaic_types::journal::TokenRow;
+use mosaic_types::signin::Browser;
 use mosaic_types::{Code, Failure, Outside, Principal, Timestamp, TokenId};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -81,11 +82,15 @@ impl Principals {
         Self { outside, known: Arc::default() }
     }
 
-    /// Takes in the tokens that the store knows. One that has expired is told so, not taken for unknown.
-    pub fn load(&self, tokens: Vec<TokenRow>) {
+    /// Takes in the tokens and browsers that the store knows. A token that has expired is told so, not taken for unknown.
+    pub fn load(&self, tokens: Vec<TokenRow>, browsers: &[Browser]) {
         for token in tokens.into_iter().filter(|token| !token.revoked) {
             let principal = Principal { user: token.user, role: token.role };
             self.admit(token.hash, Some(token.id), principal, token.expires_at);
+        }
+        for browser in browsers {
+            // What is too much or over is forgotten again here, and in the store with the next one that signs in.
+            let _ = self.sign_in(browser);
         }
     }
 
