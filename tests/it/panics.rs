@@ -68,6 +68,11 @@ async fn a_panic_of_the_gateway_costs_the_gateway_only() {
 }
 
 #[actix::test]
+async fn a_panic_of_the_recovery_costs_the_recovery_only() {
+    costs_that_child_only("root", Some("recovery")).await;
+}
+
+#[actix::test]
 async fn a_turn_whose_session_dies_begins_again_and_after_three_deaths_it_is_given_up() {
     let house =
         Inside::start(StandIn::builder().script([Step::mute_after(1), Step::mute_after(1), Step::Silence])).await;
