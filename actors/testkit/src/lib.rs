@@ -3,10 +3,13 @@
 //! For tests and benches only. It knows no room of ours, so that what a test proves is proven over the same socket and
 //! the same bytes that a stranger would send.
 
+pub mod collector;
 pub mod http;
 pub mod postgres;
 pub mod provider;
 pub mod proxy;
+mod request;
 
+pub use collector::Collector;
 pub use provider::{Gate, StandIn, Step};
 pub use proxy::Proxy;

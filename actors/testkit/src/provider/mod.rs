@@ -8,7 +8,7 @@ mod answer;
 mod gate;
 mod play;
 mod record;
-mod request;
+
 mod seed;
 mod server;
 mod step;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::answer::{Answer, Asked};
 use super::record::{End, Shared};
-use super::request::{Connection, Gone, Request};
 use super::step::Step;
 use super::wire;
+use crate::request::{Connection, Gone, Request};
 
 /// Answers a call by its step, and tells how it ended.
 pub(super) async fn call(to: &mut Connection, request: &Request, number: usize, shared: &Shared) -> Result<End, Gone> {

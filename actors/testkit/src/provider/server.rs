@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 
 use super::play;
 use super::record::{End, Shared};
-use super::request::{Connection, Gone, Request};
 use super::wire;
+use crate::request::{Connection, Gone, Request};
 
 /// Accepts until `stopped`; connections die with the runtime.
 pub(super) async fn serve(socket: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {

@@ -11,7 +11,7 @@ const BODY_BYTES: usize = 32 << 20;
 
 /// The client is gone, or speaks no HTTP.
 #[derive(Debug)]
-pub(super) struct Gone;
+pub(crate) struct Gone;
 
 impl From<io::Error> for Gone {
     fn from(_: io::Error) -> Self {
@@ -21,17 +21,17 @@ impl From<io::Error> for Gone {
 
 /// A request; the head stays raw until somebody asks.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) keep_alive: bool,
-    pub(super) body: Bytes,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) keep_alive: bool,
+    pub(crate) body: Bytes,
     head: Bytes,
 }
 
 impl Request {
     /// All headers, names in lower case.
-    pub(super) fn headers(&self) -> Vec<(String, String)> {
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
         let mut slots = [httparse::EMPTY_HEADER; 64];
         let mut parsed = httparse::Request::new(&mut slots);
         // The head was parsed once when it came; it parses again.
@@ -41,7 +41,7 @@ impl Request {
     }
 
     /// Whether the request carries this bearer key.
-    pub(super) fn bears(&self, key: &str) -> bool {
+    pub(crate) fn bears(&self, key: &str) -> bool {
         let wanted = format!("Bearer {key}");
         self.headers().iter().any(|(name, value)| name == "authorization" && *value == wanted)
     }
@@ -49,18 +49,18 @@ impl Request {
 
 /// One client's connection.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     inbox: BytesMut,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         Self { stream, inbox: BytesMut::with_capacity(8 << 10) }
     }
 
     /// The next request, or `Gone` when the client has left.
-    pub(super) async fn request(&mut self) -> Result<Request, Gone> {
+    pub(crate) async fn request(&mut self) -> Result<Request, Gone> {
         let (mut request, length, expects) = loop {
             if let Some(found) = head(&mut self.inbox)? {
                 break found;
@@ -90,12 +90,12 @@ impl Connection {
     }
 
     /// Sends bytes as they are.
-    pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), Gone> {
         Ok(self.stream.write_all(bytes).await?)
     }
 
     /// Waits for `work`, or until the client leaves.
-    pub(super) async fn until<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Gone> {
+    pub(crate) async fn until<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Gone> {
         tokio::pin!(work);
         loop {
             tokio::select! {
