@@ -30,6 +30,7 @@ pub fn submission(
         return Err(Failure::new(Code::BadRequest, sentence));
     }
     let turn = outside.turn_id();
+    let span = tracing::info_span!("turn", session.id = %session, turn.id = %turn);
     let event: Arc<str> = key.map_or_else(|| format!("turn:{turn}").into(), |key| format!("key:{key}").into());
     Ok(SubmitTurn {
         inbox: InboxKey {
@@ -46,7 +47,7 @@ pub fn submission(
         model,
         create: None,
         repeats_last: false,
-        span: tracing::info_span!("turn", turn.id = %turn),
+        span,
     })
 }
 

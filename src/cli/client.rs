@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{CliError, Common};
+use crate::telemetry::context::headers as trace_headers;
 
 /// A daemon that can be reached, with the token for it.
 pub(super) struct Client {
@@ -56,7 +57,10 @@ impl Client {
     }
 
     fn new(base: String, token: Option<Secret>, given: bool) -> Result<Self, CliError> {
+        // The certificates that providers are reached with: the system may have none, as in a container.
+        let tls = mosaic_providers::client::tls().map_err(CliError::Failed)?;
         let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
             .connect_timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none());
         // A proxy has no business between a person and the daemon on the same machine.
@@ -68,6 +72,7 @@ impl Client {
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
+        let request = trace_headers().into_iter().fold(request, |request, (name, value)| request.header(name, value));
         match &self.token {
             Some(token) => request.bearer_auth(token.expose()),
             None => request,

@@ -88,13 +88,21 @@ impl Common {
 
     /// Starts logging: as the config says, unless the flags say otherwise.
     pub(crate) fn log(&self, level: Level, format: LogFormat) {
-        let level = match (self.quiet, self.verbose) {
+        telemetry::start_log(self.level(level), format);
+    }
+
+    /// As [`Common::log`], and tracing too where the environment names a collector.
+    pub(crate) fn observe(&self, level: Level, format: LogFormat) {
+        telemetry::start(self.level(level), format);
+    }
+
+    fn level(&self, level: Level) -> Level {
+        match (self.quiet, self.verbose) {
             (true, _) => Level::ERROR,
             (false, 0) => level,
             (false, 1) => Level::DEBUG,
             (false, _) => Level::TRACE,
-        };
-        telemetry::start(level, format);
+        }
     }
 }
 
@@ -162,7 +170,9 @@ pub fn main() -> ExitCode {
     // A second provider of cryptography would make every TLS connection panic; this is the only one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Cli { common, command } = Cli::parse();
-    match command.run(common) {
+    let ended = command.run(common);
+    telemetry::stop();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error.print();

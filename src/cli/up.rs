@@ -25,8 +25,9 @@ pub(super) struct Up {}
 pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
     let home = common.home()?;
     let config = common.config(&home)?;
-    common.log(config.log.level, config.log.format);
+    // Metrics first: spans that are dropped are counted.
     telemetry::metrics::start();
+    common.observe(config.log.level, config.log.format);
     let mut stops = Stops::listen()?;
     let mut lock = home.lock(LOCK_PATIENCE).await?;
     let outside = outside::system();

@@ -12,6 +12,7 @@ use mosaic_runtime::{Doors, Reader};
 use mosaic_types::journal::TurnState;
 use mosaic_types::{Code, EventBody, Failure, FinishedTurn, SessionEvent, SessionId, TurnId};
 use serde::Serialize;
+use tracing::Span;
 use utoipa::ToSchema;
 
 use super::error::{Answer, ApiError, ErrorBody};
@@ -25,14 +26,19 @@ pub(super) struct Following {
     /// The turn had ended before it was followed.
     ended: Option<SessionEvent>,
     over: bool,
+    turn: Span,
+    /// From the end's arrival here until the reader has it.
+    delivery: Option<Span>,
 }
 
 impl Following {
     /// Submits a turn and follows it; the reading begins first, so that nothing is missed between.
     pub(super) async fn begin(gate: &Gate, ask: SubmitTurn, interest: Interest) -> Result<Self, ApiError> {
         let reader = gate.doors.hub.subscribe(&ask.session, interest);
+        let turn = ask.span.clone();
         let accepted = gate.ask(ask).await?;
-        let mut following = Self { doors: gate.doors.clone(), reader, ended: None, over: false, accepted };
+        let doors = gate.doors.clone();
+        let mut following = Self { doors, reader, ended: None, over: false, turn, delivery: None, accepted };
         if following.accepted.attached {
             following.ended = following.doors.store.turn(following.accepted.turn).await?.and_then(|turn| turn.end);
         }
@@ -45,24 +51,27 @@ impl Following {
             return Ok(None);
         }
         if let Some(end) = self.ended.take() {
-            self.over = true;
-            return Ok(Some(Arc::new(end)));
+            return Ok(Some(self.deliver(Arc::new(end))));
         }
         loop {
             match self.reader.next().await {
                 Ok(event) if event.turn != Some(self.accepted.turn) => {}
-                Ok(event) => {
-                    self.over = event.body.is_end();
-                    return Ok(Some(event));
-                }
+                Ok(event) if event.body.is_end() => return Ok(Some(self.deliver(event))),
+                Ok(event) => return Ok(Some(event)),
                 Err(missed) => {
                     if let Some(end) = self.look_up(missed).await? {
-                        self.over = true;
-                        return Ok(Some(Arc::new(end)));
+                        return Ok(Some(self.deliver(Arc::new(end))));
                     }
                 }
             }
         }
+    }
+
+    /// Nothing follows this event; what is left is to hand it out.
+    fn deliver(&mut self, end: Arc<SessionEvent>) -> Arc<SessionEvent> {
+        self.over = true;
+        self.delivery = Some(tracing::debug_span!(parent: &self.turn, "reader.deliver"));
+        end
     }
 
     /// The turn's end, if it is in the journal by now; an error where none will be heard.

@@ -1,4 +1,4 @@
-//! Counts and times every request.
+//! Counts, times and traces every request.
 //!
 //! A request is over with the last byte of its answer, so the guard travels in the body. What is counted is the
 //! pattern of the route that was asked for, never the path: strangers may ask for any path.
@@ -13,6 +13,9 @@ use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use mosaic_types::metric;
 use tokio::time::Instant;
+use tracing::{Instrument, Span, field};
+
+use crate::telemetry::context::continue_trace;
 
 /// What a request is counted under.
 struct Sight {
@@ -21,7 +24,11 @@ struct Sight {
     route: String,
     status: u16,
     since: Instant,
+    span: Span,
 }
+
+/// Asked for all day long by machines that watch; a trace of each would bury the others.
+const UNTRACED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 impl Sight {
     fn of(request: &ServiceRequest) -> Self {
@@ -36,12 +43,39 @@ impl Sight {
             _ => "other",
         };
         let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
-        Self { method, route, status: 0, since: Instant::now() }
+        let span = if UNTRACED.contains(&route.as_str()) { Span::none() } else { span(request, method, &route) };
+        Self { method, route, status: 0, since: Instant::now(), span }
     }
+}
+
+/// The request's span, below the caller's where it sent one. Named as OpenTelemetry's conventions for HTTP have it; the
+/// query is left out, since strangers may write anything there.
+fn span(request: &ServiceRequest, method: &str, route: &str) -> Span {
+    let span = tracing::debug_span!(
+        parent: None,
+        "http.request",
+        otel.name = %format_args!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = field::Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = field::Empty,
+        error.type = field::Empty,
+    );
+    continue_trace(&span, |name| request.headers().get(name)?.to_str().ok());
+    span
 }
 
 impl Drop for Sight {
     fn drop(&mut self) {
+        if !self.span.is_disabled() {
+            if self.status > 0 {
+                self.span.record("http.response.status_code", self.status);
+            }
+            if self.status >= 500 {
+                self.span.record("otel.status_code", "ERROR").record("error.type", self.status.to_string());
+            }
+        }
         let class = match self.status {
             100..200 => "1xx",
             200..300 => "2xx",
@@ -65,18 +99,18 @@ pub(super) async fn observe<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<Observed<B>>, actix_web::Error> {
     let mut sight = Sight::of(&request);
-    let answer = next.call(request).await;
+    let answer = next.call(request).instrument(sight.span.clone()).await;
     sight.status = match &answer {
         Ok(response) => response.status().as_u16(),
         Err(error) => error.as_response_error().status_code().as_u16(),
     };
-    Ok(answer?.map_body(|_, body| Observed { body: Box::pin(body), _sight: sight }))
+    Ok(answer?.map_body(|_, body| Observed { body: Box::pin(body), sight }))
 }
 
 /// An answer's body, and the guard that lives as long as it does.
 pub(super) struct Observed<B> {
     body: Pin<Box<B>>,
-    _sight: Sight,
+    sight: Sight,
 }
 
 impl<B: MessageBody> MessageBody for Observed<B> {
@@ -87,6 +121,7 @@ impl<B: MessageBody> MessageBody for Observed<B> {
     }
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        self.body.as_mut().poll_next(cx)
+        let Self { body, sight } = &mut *self;
+        sight.span.in_scope(|| body.as_mut().poll_next(cx))
     }
 }

@@ -13,12 +13,16 @@ mod cancel;
 mod chaos;
 mod chat;
 mod house;
+#[cfg(feature = "chaos")]
+mod logs;
 mod messages;
 mod metrics;
 mod openai;
 mod openapi;
 mod panics;
 mod restart;
+mod secrets;
 mod store;
 mod tokens;
+mod traces;
 mod usage;

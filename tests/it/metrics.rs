@@ -9,7 +9,7 @@ use mosaic_types::metric::{self, Kind, Metric};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::testbed::{Api, PATIENCE, Testbed, eventually, refusal, soon};
+use crate::testbed::{Api, PATIENCE, Testbed, eventually, refusal};
 
 /// Every series with its value, by its name and labels as they are written.
 type Series = BTreeMap<String, f64>;
@@ -209,7 +209,8 @@ async fn two_thousand_sessions_add_no_series() {
             }
         });
     }
-    soon("every session is answered", clients.join_all()).await;
+    // Each request has its own patience; how long all take is the machine's matter.
+    clients.join_all().await;
     let after = series(&text(&api).await);
     assert!(after[r#"mosaic_turns_total{state="finished"}"#] > SESSIONS as f64);
     assert_eq!(name(after), before);

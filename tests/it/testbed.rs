@@ -60,6 +60,8 @@ pub(crate) struct Testbed {
     home: TempDir,
     pub(crate) model: StandIn,
     daemon: Option<Daemon>,
+    /// Variables of its commands, beside those that all need.
+    env: Vec<(&'static str, String)>,
 }
 
 impl Testbed {
@@ -79,9 +81,14 @@ impl Testbed {
     pub(crate) fn asleep(model: Builder) -> Self {
         let home = tempfile::tempdir().expect("a folder can be made");
         let model = model.start();
-        let bed = Self { home, model, daemon: None };
+        let bed = Self { home, model, daemon: None, env: Vec::new() };
         bed.configure("");
         bed
+    }
+
+    /// Sets a variable for commands that are started from now on.
+    pub(crate) fn set_env(&mut self, name: &'static str, value: impl Into<String>) {
+        self.env.push((name, value.into()));
     }
 
     /// Writes the settings: a provider, two agents, and the tables in `more`.
@@ -133,6 +140,7 @@ system = "You answer in verse."
         let mut command = Command::new(env!("CARGO_BIN_EXE_mosaic"));
         command.arg("--home").arg(self.home()).args(args);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.home());
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }

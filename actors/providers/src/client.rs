@@ -25,7 +25,7 @@ const IDLE_CONNECTIONS: usize = 256;
 
 /// Which way a server is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
     /// On this machine: no proxy, whatever the environment says.
     Local,
     /// Through the environment's proxy, if it names one.
@@ -34,7 +34,7 @@ pub(crate) enum Way {
 
 impl Way {
     /// The way to `url`.
-    pub(crate) fn to(url: &Url) -> Self {
+    pub fn to(url: &Url) -> Self {
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let local = match host.parse::<std::net::IpAddr>() {
             Ok(address) => address.is_loopback(),
@@ -73,8 +73,12 @@ fn build(way: Way) -> Result<Client, String> {
     builder.build().map_err(|error| error.to_string())
 }
 
-/// The TLS settings of all threads (their clones share session tickets and certificates), made at first use.
-fn tls() -> Result<ClientConfig, String> {
+/// The TLS settings of all threads (their clones share session tickets and certificates), made at first use: our own
+/// root certificates and those of `SSL_CERT_FILE`, so that a machine or container without any will do.
+///
+/// # Errors
+/// `SSL_CERT_FILE` cannot be read; developer text.
+pub fn tls() -> Result<ClientConfig, String> {
     static TLS: OnceLock<Result<ClientConfig, String>> = OnceLock::new();
     TLS.get_or_init(|| {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };

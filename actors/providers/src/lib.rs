@@ -3,7 +3,7 @@
 //! One trait, one folder per wire, one line per folder in [`registry`]. Adapters translate and report; they never
 //! retry, never choose another model and keep no count of calls: that is the runtime's work.
 
-mod client;
+pub mod client;
 pub mod config;
 #[cfg(test)]
 mod contract;
@@ -13,6 +13,7 @@ pub mod registry;
 mod retry_after;
 mod shown;
 pub mod spec;
+mod trace;
 
 use std::pin::Pin;
 

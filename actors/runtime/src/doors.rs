@@ -7,6 +7,7 @@ use mosaic_store::Store;
 use mosaic_supervise::{Link, LinkError};
 use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::{Code, Failure, Outside};
+use tracing::Span;
 
 use crate::agent::Agents;
 use crate::drain::Work;
@@ -31,12 +32,15 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// Has `write` carried out.
+    /// Has `write` carried out, as part of the current span.
     ///
     /// # Errors
     /// The store's own failure, after which nothing was changed; or `unavailable`, after which it is not known.
     pub async fn commit(&self, write: Write) -> Result<Outcome, Failure> {
-        self.writer.ask(Commit(write)).await.unwrap_or_else(|error| Err(unreached("the writer", &error)))
+        self.writer
+            .ask(Commit { write, span: Span::current() })
+            .await
+            .unwrap_or_else(|error| Err(unreached("the writer", &error)))
     }
 }
 

@@ -78,12 +78,6 @@ fn outcome(result: CallResult) -> usize {
     }
 }
 
-/// The outcome of a call in a word.
-#[cfg(test)]
-pub(crate) fn outcome_name(result: CallResult) -> &'static str {
-    OUTCOMES[outcome(result)]
-}
-
 /// Counters of one provider.
 pub struct CallMeter {
     ended: [Counter; OUTCOMES.len()],
@@ -166,16 +160,19 @@ mod tests {
 
     #[test]
     fn every_outcome_of_a_call_has_its_label() {
-        let classes = [
-            ErrorClass::Transient { retry_after: None },
-            ErrorClass::Overloaded,
-            ErrorClass::Invalid,
-            ErrorClass::NotFound,
-            ErrorClass::Denied,
-            ErrorClass::Defect,
+        let all = [
+            (CallResult::Answered, "answered"),
+            (CallResult::Abandoned, "abandoned"),
+            (CallResult::Failed(ErrorClass::Transient { retry_after: None }), "transient"),
+            (CallResult::Failed(ErrorClass::Overloaded), "overloaded"),
+            (CallResult::Failed(ErrorClass::Invalid), "invalid"),
+            (CallResult::Failed(ErrorClass::NotFound), "not_found"),
+            (CallResult::Failed(ErrorClass::Denied), "denied"),
+            (CallResult::Failed(ErrorClass::Defect), "defect"),
         ];
-        let all = [CallResult::Answered, CallResult::Abandoned].into_iter().chain(classes.map(CallResult::Failed));
-        assert_eq!(all.map(outcome_name).collect::<Vec<_>>(), OUTCOMES);
+        for (result, label) in all {
+            assert_eq!(OUTCOMES[outcome(result)], label);
+        }
     }
 
     #[test]

@@ -58,6 +58,11 @@ pub fn on_duty<A: 'static, M: 'static>() -> Duty {
     begin(names::<A, M>)
 }
 
+/// Who works on this thread just now; for one who tells of a panic.
+pub fn at_work() -> Option<Names> {
+    DESK.try_with(|desk| desk.work()).ok().flatten()
+}
+
 /// Work of `A` on `M` that goes on after the handler: each step of it is marked.
 pub async fn marked<A: 'static, M: 'static, W: Future>(work: W) -> W::Output {
     let mut work = std::pin::pin!(work);

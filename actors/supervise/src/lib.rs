@@ -115,7 +115,7 @@ mod watchdog;
 
 pub use budget::{Backoff, Budget, Window};
 pub use control::{Control, Supervised, obey};
-pub use duty::{Duty, Names, marked, on_duty};
+pub use duty::{Duty, Names, at_work, marked, on_duty};
 pub use family::Family;
 pub use link::{Link, LinkError, Mailbox, Presence};
 pub use nest::{SUPERVISOR_STOPS_WITHIN, SupervisorSpec};

@@ -13,11 +13,13 @@ use std::time::Duration;
 use clap::Args;
 use futures_util::StreamExt;
 use mosaic_types::{SessionId, limits};
+use tracing::Instrument;
 
 use super::client::Events;
 use super::output::note;
 use super::reach::Reach;
 use super::{CliError, Common};
+use crate::config::LogFormat;
 use place::{Here, Place};
 use voice::Voice;
 
@@ -42,10 +44,14 @@ pub(super) struct Chat {
 pub(super) async fn run(common: Common, chat: Chat) -> Result<(), CliError> {
     let text = chat.text()?;
     let place = match Reach::find(&common).await? {
-        Reach::Daemon(client) => Place::Daemon(client),
+        Reach::Daemon(client) => {
+            common.observe(tracing::Level::WARN, LogFormat::Text);
+            Place::Daemon(client)
+        }
         Reach::Alone(lock) => Place::Here(Box::new(Here::open(&common, lock).await?)),
     };
-    let told = turn(&common, &chat, &place, &text).await;
+    let span = tracing::debug_span!("chat", otel.name = "mosaic chat", otel.kind = "client");
+    let told = turn(&common, &chat, &place, &text).instrument(span).await;
     if let Place::Here(here) = &place {
         here.app.stop().await;
     }

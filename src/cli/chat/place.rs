@@ -34,7 +34,7 @@ pub(super) struct Here {
 impl Here {
     pub(super) async fn open(common: &Common, lock: HomeLock) -> Result<Self, CliError> {
         let config = common.config(lock.home())?;
-        common.log(tracing::Level::WARN, config.log.format);
+        common.observe(tracing::Level::WARN, config.log.format);
         let app = App::start(&config, &common.env(), outside::system()).await?;
         if app.doors.providers.is_empty() {
             app.stop().await;

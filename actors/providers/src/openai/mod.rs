@@ -22,6 +22,7 @@ use crate::client::{self, CONNECT, Way};
 use crate::registry::Entry;
 use crate::retry_after::retry_after;
 use crate::spec::ProviderSpec;
+use crate::trace;
 use crate::{ChatStream, ModelInfo, Provider, ProviderError, Work};
 use assemble::ANSWER_BYTES;
 use convert::Dialect;
@@ -140,9 +141,10 @@ impl OpenAi {
     }
 
     /// Sends a request; an answer without success is an error.
-    async fn send(&self, request: Request, peer: &Peer) -> Result<Response, ProviderError> {
+    async fn send(&self, mut request: Request, peer: &Peer) -> Result<Response, ProviderError> {
         let unreachable =
             |detail: &str| ProviderError::Unreachable { provider: self.name.clone(), detail: peer.show(detail) };
+        trace::tell_next(request.headers_mut());
         let client = client::of_this_thread(self.way).map_err(|error| unreachable(&error))?;
         let response = client.execute(request).await.map_err(|error| {
             if error.is_timeout() {

@@ -11,7 +11,7 @@ use mosaic_types::journal::{SessionRow, Snapshot, TurnState, Write};
 use mosaic_types::{Code, Failure, SessionId, TurnId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use tracing::Span;
+use tracing::{Instrument, Span};
 
 use super::carry::{Running, Then};
 use super::config::SessionConfig;
@@ -37,7 +37,8 @@ enum Held {
 pub(super) struct Watched {
     /// The turn's own: its run and its writes hang under it.
     pub(super) span: Span,
-    pub(super) since: Instant,
+    /// When it was accepted; not known of a turn that was resumed.
+    pub(super) since: Option<Instant>,
     /// No run has begun yet.
     pub(super) waits: bool,
 }
@@ -56,7 +57,7 @@ pub struct SessionActor {
     pub(super) cancelling: Vec<Reply<Option<TurnId>>>,
     /// Held from a turn's begin until its end is stored.
     pub(super) busy: Option<Busy>,
-    /// How the turns that wait or run are watched. A resumed turn is not among them.
+    /// How the turns that wait or run are watched.
     pub(super) watched: HashMap<TurnId, Watched>,
     /// The life before crashed; on which turn, where it was known.
     crashed: Option<Option<Label>>,
@@ -98,7 +99,10 @@ impl SessionActor {
         self.watched.clear();
         self.doors.hub.hush(&self.id);
         let (doors, id) = (self.doors.clone(), self.id.clone());
-        ctx.spawn(async move { load(&doors, &id).await }.into_actor(self).map(|loaded, actor, ctx| match loaded {
+        // A trace of its own: it serves whoever comes, not the turn that came first.
+        let span = tracing::debug_span!(parent: None, "session.load", session.id = %self.id);
+        let loading = async move { load(&doors, &id).await }.instrument(span);
+        ctx.spawn(loading.into_actor(self).map(|loaded, actor, ctx| match loaded {
             Ok(Some((snapshot, epoch, keep_bytes))) => {
                 if std::mem::replace(&mut actor.loaded, true) {
                     // The writer may have carried out what it could not answer, and never will from here on.
@@ -151,9 +155,11 @@ impl SessionActor {
             Err(failure) => drop(reply.send(Err(failure))),
             Ok(Submission::Attach(accepted)) => drop(reply.send(Ok(accepted))),
             Ok(Submission::Write(accept)) => {
-                self.watched.insert(accept.turn, Watched { span: ask.span, since: Instant::now(), waits: true });
+                let span = tracing::debug_span!(parent: &ask.span, "session.accept", session.id = %self.id);
+                let watched = Watched { span: ask.span, since: Some(Instant::now()), waits: true };
+                self.watched.insert(accept.turn, watched);
                 let then = Then::Accepted { turn: accept.turn, title: accept.title.clone(), reply };
-                self.write(Write::Accept(accept), then, ctx);
+                self.write(Write::Accept(accept), then, span, ctx);
             }
         }
     }
@@ -199,7 +205,7 @@ impl SessionActor {
             return drop(reply.send(Err(failure)));
         }
         let change = state.change(ask.agent, ask.title, self.doors.outside.now());
-        self.write(Write::Change(change.clone()), Then::Changed { change, reply }, ctx);
+        self.write(Write::Change(change.clone()), Then::Changed { change, reply }, Span::none(), ctx);
     }
 
     pub(super) fn run_ended(

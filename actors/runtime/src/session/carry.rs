@@ -10,9 +10,9 @@ use mosaic_types::journal::{ChangeSession, EndTurn, Outcome, SessionRow, TurnEnd
 use mosaic_types::{Code, Failure, TurnId};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::Span;
+use tracing::{Instrument, Span, field};
 
-use super::actor::{LOAD_AGAIN, Reply, SessionActor};
+use super::actor::{LOAD_AGAIN, Reply, SessionActor, Watched};
 use super::parts::{Begin, Follow};
 use super::state::SessionState;
 use crate::agent::run::{Keeper, RunInput, RunOrder, Sink};
@@ -50,9 +50,9 @@ pub(super) struct Running {
 }
 
 impl SessionActor {
-    pub(super) fn write(&mut self, write: Write, then: Then, ctx: &mut Context<Self>) {
+    pub(super) fn write(&mut self, write: Write, then: Then, span: Span, ctx: &mut Context<Self>) {
         let doors = self.doors.clone();
-        let work = async move { doors.commit(write).await };
+        let work = async move { doors.commit(write).await }.instrument(span);
         ctx.spawn(work.into_actor(self).map(move |outcome, actor, ctx| actor.written(outcome, then, ctx)));
     }
 
@@ -118,11 +118,15 @@ impl SessionActor {
         match follow.write {
             Some(Write::Start { session, epoch, next, at }) => {
                 let then = Then::Started { turn: next.turn };
-                self.write(Write::Start { session, epoch, next, at }, then, ctx);
+                let span = self.span_of(next.turn);
+                let span = tracing::debug_span!(parent: &span, "session.start", session.id = %self.id);
+                self.write(Write::Start { session, epoch, next, at }, then, span, ctx);
             }
             Some(Write::Restart(restart)) => {
                 let then = Then::Started { turn: restart.turn };
-                self.write(Write::Restart(restart), then, ctx);
+                let span = self.span_of(restart.turn);
+                let span = tracing::debug_span!(parent: &span, "session.restart", session.id = %self.id);
+                self.write(Write::Restart(restart), then, span, ctx);
             }
             Some(Write::End(end)) => self.write_end(end, ctx),
             Some(_) | None => {}
@@ -136,23 +140,48 @@ impl SessionActor {
     pub(super) fn write_end(&mut self, end: Box<EndTurn>, ctx: &mut Context<Self>) {
         self.running = None;
         self.doors.hub.hush(&self.id);
+        let span = self.span_of(end.turn);
+        let span = tracing::debug_span!(
+            parent: &span,
+            "session.finish",
+            session.id = %self.id,
+            turn.state = end.end.state().as_str(),
+            otel.status_code = field::Empty,
+            error.type = field::Empty,
+        );
+        if let TurnEnd::Failed { code, .. } = &end.end {
+            span.record("otel.status_code", "ERROR").record("error.type", code.as_str());
+        }
         let watched = self.watched.remove(&end.turn);
         let then = Then::Ended {
             end: end.end.clone(),
             next: end.next.as_ref().map(|next| next.turn),
             turn: end.turn,
             cancelled: std::mem::take(&mut self.cancelling),
-            since: watched.as_ref().map(|watched| watched.since),
+            since: watched.and_then(|watched| watched.since),
         };
-        self.write(Write::End(end), then, ctx);
+        self.write(Write::End(end), then, span, ctx);
+    }
+
+    /// The span of a turn that waits or runs. One that was resumed has none that could be gone on with: the process
+    /// that held it is gone, and it begins a trace of its own.
+    fn span_of(&mut self, turn: TurnId) -> Span {
+        let resumed = || {
+            let span = tracing::info_span!(
+                parent: None, "turn", session.id = %self.id, turn.id = %turn, turn.resumed = true
+            );
+            Watched { span, since: None, waits: false }
+        };
+        self.watched.entry(turn).or_insert_with(resumed).span.clone()
     }
 
     fn begin(&mut self, begin: Begin, ctx: &mut Context<Self>) {
         let Begin { turn, attempt, agent, model, dialogue } = begin;
         if let Some(watched) = self.watched.get_mut(&turn)
             && std::mem::take(&mut watched.waits)
+            && let Some(since) = watched.since
         {
-            meters().queue_wait.record(watched.since.elapsed());
+            meters().queue_wait.record(since.elapsed());
         }
         let (run, wanted) = (self.doors.agents.next_run(), CancellationToken::new());
         let keeper = Keeper {
@@ -178,7 +207,7 @@ impl SessionActor {
             outside: self.doors.outside.clone(),
             keeper: Some(keeper),
             lease: None,
-            span: self.watched.get(&turn).map_or_else(Span::none, |watched| watched.span.clone()),
+            span: self.span_of(turn),
         };
         self.running = Some(Running { run, turn, attempt, _wanted: wanted.drop_guard() });
         self.busy.get_or_insert_with(|| self.doors.work.begin());

@@ -12,18 +12,25 @@ use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::{Code, Failure};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tracing::{Span, field};
 
 use crate::meters::meters;
 
 /// Writes of one batch, at the most: bounds how long the last to come may wait for one transaction.
 const BATCH: usize = 1_024;
 
-type Answer = oneshot::Sender<Result<Outcome, Failure>>;
+/// Who asked for a write.
+struct Asker {
+    answer: oneshot::Sender<Result<Outcome, Failure>>,
+    /// From the queue to the sync. Each write has one below its own turn, so that a trace is whole by itself; one span
+    /// for the batch would belong to many turns, and links between traces are what few viewers show.
+    span: Span,
+}
 
 /// The one writer of the store.
 pub struct WriterActor {
     store: Arc<dyn Store>,
-    waiting: VecDeque<(Write, Answer)>,
+    waiting: VecDeque<(Write, Asker)>,
     writing: bool,
     _tether: Tether,
 }
@@ -43,7 +50,10 @@ impl WriterActor {
         }
         self.writing = true;
         let count = self.waiting.len().min(BATCH);
-        let (writes, answers): (Vec<_>, Vec<_>) = self.waiting.drain(..count).unzip();
+        let (writes, askers): (Vec<_>, Vec<_>) = self.waiting.drain(..count).unzip();
+        for asker in &askers {
+            asker.span.record("db.operation.batch.size", count);
+        }
         let meters = meters();
         meters.batch.record(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
         let begun = Instant::now();
@@ -53,24 +63,24 @@ impl WriterActor {
             actor.writing = false;
             // The next batch goes first: the disk should not wait while answers are handed out.
             actor.next_batch(ctx);
-            answer(answers, results);
+            answer(askers, results);
         }));
     }
 }
 
-fn answer(answers: Vec<Answer>, results: Result<Vec<Result<Outcome, StoreError>>, StoreError>) {
+fn answer(askers: Vec<Asker>, results: Result<Vec<Result<Outcome, StoreError>>, StoreError>) {
     match results {
         Ok(results) => {
-            for (answer, result) in answers.into_iter().zip(results) {
-                let _ = answer.send(result.map_err(Failure::from));
+            for (asker, result) in askers.into_iter().zip(results) {
+                let _ = asker.answer.send(result.map_err(Failure::from));
             }
         }
         Err(error) => {
             tracing::error!(%error, "a batch could not be written");
             meters().commit_failures.increment(1);
             let failure = Failure::from(error);
-            for answer in answers {
-                let _ = answer.send(Err(failure.clone()));
+            for asker in askers {
+                let _ = asker.answer.send(Err(failure.clone()));
             }
         }
     }
@@ -83,9 +93,10 @@ supervised!(WriterActor);
 
 impl Handler<Commit> for WriterActor {
     type Result = ResponseFuture<Result<Outcome, Failure>>;
-    fn handle(&mut self, Commit(write): Commit, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Commit { write, span }: Commit, ctx: &mut Self::Context) -> Self::Result {
         let (answer, answered) = oneshot::channel();
-        self.waiting.push_back((write, answer));
+        let span = tracing::debug_span!(parent: &span, "commit", db.operation.batch.size = field::Empty);
+        self.waiting.push_back((write, Asker { answer, span }));
         self.next_batch(ctx);
         Box::pin(async move {
             answered.await.unwrap_or_else(|_| {

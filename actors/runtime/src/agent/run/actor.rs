@@ -53,7 +53,10 @@ impl Actor for RunActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         let Some((profile, providers, mut order)) = self.work.take() else { return };
         let keeper = order.keeper.take();
-        let span = tracing::debug_span!(parent: &order.span, "agent.run", agent.name = %profile.name);
+        let attempt = keeper.as_ref().map(|keeper| keeper.attempt);
+        // Both are entered: where the run's own is below the log's level, a line still names its turn.
+        let turn = order.span.clone();
+        let span = tracing::debug_span!(parent: &turn, "agent.run", agent.name = %profile.name, turn.attempt = attempt);
         let work = async move {
             let wanted = keeper.as_ref().map(|keeper| keeper.wanted.clone());
             let caller = order.sink.clone();
@@ -67,7 +70,7 @@ impl Actor for RunActor {
                 }
             }
         };
-        let work = marked::<Self, RunOrder, _>(work.instrument(span));
+        let work = marked::<Self, RunOrder, _>(work.instrument(span).instrument(turn));
         ctx.spawn(work.into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }

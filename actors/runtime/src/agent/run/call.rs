@@ -13,7 +13,7 @@ use mosaic_types::{
     ChatEvent, ChatMessage, ChatRequest, Classify, Code, Failure, ModelRef, Outside, StopReason, Usage,
 };
 use tokio::time::{Instant, timeout};
-use tracing::Span;
+use tracing::{Instrument, Span, field};
 
 use super::actor::Keeper;
 use super::plan::{Next, Plan};
@@ -113,10 +113,29 @@ async fn call(
     let name = provider.resolve(model).await.map_err(|error| CallFailure::Provider { error, shown: false })?;
     let permit = provider.permit(&name).await.map_err(CallFailure::Refused)?;
     let mut report = Report { provider, model: name.clone(), result: CallResult::Abandoned, since: Instant::now() };
-    let result = answer(profile, provider, model, name, order).await;
+    // Names of fields as OpenTelemetry's conventions for generative AI have them. What is said is not among them.
+    let span = tracing::debug_span!(
+        "model.call",
+        otel.name = %format_args!("chat {name}"),
+        otel.kind = "client",
+        otel.status_code = field::Empty,
+        provider.name = %model.provider,
+        gen_ai.operation.name = "chat",
+        gen_ai.provider.name = %model.provider,
+        gen_ai.request.model = %name,
+        gen_ai.response.model = field::Empty,
+        gen_ai.response.finish_reasons = field::Empty,
+        gen_ai.usage.input_tokens = field::Empty,
+        gen_ai.usage.output_tokens = field::Empty,
+        error.type = field::Empty,
+    );
+    let result = answer(profile, provider, model, name, order).instrument(span.clone()).await;
     report.result = match &result {
         Ok(_) => CallResult::Answered,
-        Err(CallFailure::Provider { error, .. }) => CallResult::Failed(error.class()),
+        Err(CallFailure::Provider { error, .. }) => {
+            span.record("otel.status_code", "ERROR").record("error.type", error.failure().code.as_str());
+            CallResult::Failed(error.class())
+        }
         Err(_) => CallResult::Abandoned,
     };
     if matches!(result, Err(CallFailure::Provider { .. })) {
@@ -174,9 +193,14 @@ async fn answer(
                     let error = ProviderError::Undecodable { provider: provider.adapter.name().clone(), detail };
                     return Err(CallFailure::Provider { error, shown });
                 }
+                Span::current().record("gen_ai.response.model", says.as_deref());
                 order.sink.event(ChatEvent::Finished { stop_reason, usage, model: says }, STEP).await?;
                 let spent = usage.unwrap_or_default();
                 let cost_usd = price(facts.price, usage);
+                Span::current()
+                    .record("gen_ai.response.finish_reasons", stop_reason.as_str())
+                    .record("gen_ai.usage.input_tokens", spent.input_tokens)
+                    .record("gen_ai.usage.output_tokens", spent.output_tokens);
                 provider.meter.used(spent, cost_usd);
                 return Ok(FinishedTurn {
                     text,
