@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 use mosaic_types::settings::Section;
 
 use super::border::split;
+pub use super::ws::config::SocketConfig;
 
 /// Where the gateway listens when nothing else is said: this machine only.
 pub const BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 14242);
@@ -33,6 +34,7 @@ pub struct GatewayConfig {
     pub origins: Vec<String>,
     /// Who ends TLS for it: speaks plain HTTP to it, and is believed whom it speaks for.
     pub trusted_proxies: Vec<IpAddr>,
+    pub sockets: SocketConfig,
 }
 
 impl Default for GatewayConfig {
@@ -44,6 +46,7 @@ impl Default for GatewayConfig {
             hosts: Vec::new(),
             origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            sockets: SocketConfig::default(),
         }
     }
 }
@@ -67,6 +70,7 @@ impl GatewayConfig {
             hosts: section.list_of::<Host>("hosts").into_iter().map(|host| host.0).collect(),
             origins: section.list_of::<Origin>("origins").into_iter().map(|origin| origin.0).collect(),
             trusted_proxies: proxies.into_iter().map(|proxy| proxy.0).collect(),
+            sockets: SocketConfig::read(&section.section("sockets")),
         }
     }
 }

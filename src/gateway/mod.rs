@@ -27,6 +27,7 @@ mod sessions;
 mod signin;
 mod tokens;
 mod usage;
+mod ws;
 
 pub use access::Access;
 pub use actor::Server;
@@ -34,3 +35,4 @@ pub use document::{document, documented};
 pub use principals::{Credential, End, Ending, Principals, Refused, hash_of};
 pub use routes::{RouteRow, table};
 pub use server::{Gate, serve};
+pub use ws::FRAMES;

@@ -100,6 +100,8 @@ refusals! {
     NewLink = Busy | Storage | Unavailable;
     /// Of a token's end.
     RevokedToken = NotFound | Busy | Storage | Unavailable;
+    /// Of an upgrade; `too_slow` is told in a frame.
+    Upgrade = BadRequest | TooSlow | Unavailable;
     /// Of a model that is looked up.
     OneModel = ModelNotFound;
     /// Of a completion, stateless or a session's turn.

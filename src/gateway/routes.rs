@@ -15,7 +15,7 @@ use mosaic_types::{Code, Failure, UserRole};
 
 use super::access::Access;
 use super::error::{Answer, ApiError};
-use super::{auth, document, health, info, messages, openai, sessions, signin, tokens, usage};
+use super::{auth, document, health, info, messages, openai, sessions, signin, tokens, usage, ws};
 
 const OPEN: Access = Access::Open;
 const VIEWER: Access = Access::Least(UserRole::Viewer);
@@ -109,6 +109,8 @@ fn entries() -> Vec<Entry> {
         get("/claim.js", OPEN, signin::script),
         post("/login", OPEN, signin::login),
         post("/logout", VIEWER, signin::logout),
+        // Open to a socket that says who it is in its first frame.
+        get("/ws", OPEN, ws::open),
         get("/healthz", OPEN, health::alive),
         get("/readyz", OPEN, health::ready),
         // Totals over all users: any of them may see how the house is.

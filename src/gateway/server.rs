@@ -20,6 +20,7 @@ use super::border::{self, Border};
 use super::config::GatewayConfig;
 use super::error::ApiError;
 use super::principals::Principals;
+use super::ws::{Doorstep, WRITE_BUFFER};
 use super::{observe, routes};
 
 /// For so long the head of a request may take to come; its bound of 128 KiB is actix-http's own.
@@ -70,20 +71,22 @@ impl Gate {
 pub fn serve(gate: Gate, config: &GatewayConfig) -> std::io::Result<Server> {
     let (root, gate, border, config) =
         (gate.root.clone(), Data::new(gate), Data::new(Border::new(config)), config.clone());
-    Server::open(&root, config.bind, move |socket| listen(&gate, &border, &config, socket))
+    let doorstep = Data::new(Doorstep::new(config.sockets));
+    Server::open(&root, config.bind, move |socket| listen(&gate, &border, &doorstep, &config, socket))
 }
 
 /// One life of the listener.
 fn listen(
     gate: &Data<Gate>,
     border: &Data<Border>,
+    doorstep: &Data<Doorstep>,
     config: &GatewayConfig,
     socket: TcpListener,
 ) -> std::io::Result<Running> {
-    let (gate, border) = (gate.clone(), border.clone());
+    let (gate, border, doorstep) = (gate.clone(), border.clone(), doorstep.clone());
     let app = move || {
-        let app = App::new().app_data(gate.clone()).app_data(border.clone()).configure(routes::configure);
-        app.wrap(from_fn(border::pass)).wrap(from_fn(observe::observe))
+        let app = App::new().app_data(gate.clone()).app_data(border.clone()).app_data(doorstep.clone());
+        app.configure(routes::configure).wrap(from_fn(border::pass)).wrap(from_fn(observe::observe))
     };
     let server = HttpServer::new(app)
         .on_connect(|socket, _| {
@@ -96,6 +99,7 @@ fn listen(
         // The bound is each worker's own; where it is reached, nothing is accepted until a connection ends.
         .max_connections(config.connections.div_ceil(config.workers))
         .disable_signals()
+        .h1_write_buffer_size(WRITE_BUFFER)
         .client_request_timeout(HEAD_PATIENCE)
         .shutdown_timeout(5)
         .listen(socket)?;

@@ -26,3 +26,4 @@ mod store;
 mod tokens;
 mod traces;
 mod usage;
+mod ws;

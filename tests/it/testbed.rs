@@ -5,6 +5,7 @@ mod command;
 mod contract;
 mod inside;
 mod sse;
+mod wire;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub(crate) use api::{Api, refusal};
 pub(crate) use command::{Ended, Talk, run};
 pub(crate) use inside::Inside;
 pub(crate) use sse::{Sse, heard};
+pub(crate) use wire::{Said, Wire};
 
 /// How long a test waits for what must come. Long enough for a busy machine, short enough to be read.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mosaic_types::{Code, Failure};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Count {
@@ -16,17 +17,20 @@ struct Count {
 #[derive(Debug, Clone, Default)]
 pub struct Work {
     count: Arc<watch::Sender<Count>>,
+    /// Two signals of their own: a watch would wake every open socket at the begin and end of every turn.
+    draining: CancellationToken,
+    drained: CancellationToken,
 }
 
 /// One piece of work; dropping it says that it ended, however it did.
 #[derive(Debug)]
-pub struct Busy(Arc<watch::Sender<Count>>);
+pub struct Busy(Work);
 
 impl Work {
     /// Begins a piece of work.
     pub fn begin(&self) -> Busy {
         self.count.send_modify(|count| count.running += 1);
-        Busy(self.count.clone())
+        Busy(self.clone())
     }
 
     /// Begins a piece of new work.
@@ -62,6 +66,25 @@ impl Work {
     /// Refuses new work from now on.
     pub fn drain(&self) {
         self.count.send_modify(|count| count.draining = true);
+        self.draining.cancel();
+        self.look();
+    }
+
+    /// Is cancelled when new work is refused.
+    pub fn draining(&self) -> &CancellationToken {
+        &self.draining
+    }
+
+    /// Is cancelled when new work is refused and nothing is under way any more.
+    pub fn drained(&self) -> &CancellationToken {
+        &self.drained
+    }
+
+    fn look(&self) {
+        let count = *self.count.borrow();
+        if count.draining && count.running == 0 {
+            self.drained.cancel();
+        }
     }
 
     /// Resolves when nothing is under way.
@@ -73,6 +96,28 @@ impl Work {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.send_modify(|count| count.running -= 1);
+        self.0.count.send_modify(|count| count.running -= 1);
+        self.0.look();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Work;
+
+    #[test]
+    fn it_is_drained_when_new_work_is_refused_and_the_last_piece_has_ended() {
+        let work = Work::default();
+        let (first, second) = (work.begin(), work.begin());
+        drop(first);
+        work.drain();
+        assert!(work.draining().is_cancelled() && !work.drained().is_cancelled());
+        drop(second);
+        assert!(work.drained().is_cancelled());
+        let idle = Work::default();
+        drop(idle.begin());
+        assert!(!idle.drained().is_cancelled(), "nobody refuses new work");
+        idle.drain();
+        assert!(idle.drained().is_cancelled());
     }
 }

@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod provider;
 pub mod proxy;
 mod request;
+pub mod ws;
 
 pub use collector::Collector;
 pub use provider::{Gate, StandIn, Step};

@@ -98,6 +98,8 @@ codes! {
     Exists = "exists", 409;
     /// The session's queue is full.
     Busy = "busy", 429;
+    /// A reader was slower than what it reads; it may read on from where it was.
+    TooSlow = "too_slow", 408;
     /// The daemon is stopping.
     Draining = "draining", 503;
     /// An actor is down or restarting.
@@ -193,7 +195,9 @@ impl Classify for Failure {
             | Code::ForbiddenPeer
             | Code::ProviderAuth
             | Code::ProviderQuota => ErrorClass::Denied,
-            Code::Busy | Code::LockedOut | Code::Draining | Code::ProviderOverloaded => ErrorClass::Overloaded,
+            Code::Busy | Code::LockedOut | Code::Draining | Code::TooSlow | Code::ProviderOverloaded => {
+                ErrorClass::Overloaded
+            }
             Code::Unavailable
             | Code::Storage
             | Code::ProviderRateLimited

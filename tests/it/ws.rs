@@ -1,0 +1,5 @@
+//! The WebSocket: frames, limits, resumption, slow readers and many of them.
+
+mod connect;
+mod frames;
+mod resume;
