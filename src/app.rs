@@ -56,7 +56,7 @@ impl App {
     /// # Errors
     /// The store cannot be opened, or a provider cannot be built.
     pub async fn start(config: &Config, env: &Env, outside: Outside) -> Result<Self, StartError> {
-        let store = mosaic_store::open(&config.store.url(), config.store.folder()).await?;
+        let store = config.store.place.open().await?;
         let (providers, found, first) = providers(config, env).await?;
 
         let seed = u64::from_le_bytes(outside.bytes());

@@ -84,10 +84,13 @@ impl From<EditError> for CliError {
 impl From<mosaic_store::StoreError> for CliError {
     fn from(error: mosaic_store::StoreError) -> Self {
         // The sentence says what to do; what exactly was wrong is for the log.
-        if matches!(error.class(), ErrorClass::Defect) || matches!(error, mosaic_store::StoreError::Io(_)) {
+        use mosaic_store::StoreError;
+        let away = matches!(error, StoreError::Away(_) | StoreError::Unknown);
+        if away || matches!(error.class(), ErrorClass::Defect) || matches!(error, StoreError::Io(_)) {
             tracing::warn!(%error, "the store failed");
         }
-        Self::Failed(Failure::from(error).message.into_owned())
+        let sentence = Failure::from(error).message.into_owned();
+        if away { Self::Unavailable(sentence) } else { Self::Failed(sentence) }
     }
 }
 

@@ -24,12 +24,12 @@ pub(super) async fn run(common: Common, _: Migrate) -> Result<(), CliError> {
         }
         other => other.into(),
     })?;
-    let applied = mosaic_store::migrate(&config.store.url(), config.store.folder()).await?;
+    let applied = config.store.place.migrate().await?;
     let mut out = Out::new();
     if common.json {
         applied.iter().try_for_each(|name| out.json(&json!({"applied": name})))?;
     } else if applied.is_empty() {
-        out.line(&format!("nothing to do: {} is up to date", config.store.path.display()))?;
+        out.line(&format!("nothing to do: {} is up to date", config.store.place))?;
     } else {
         applied.iter().try_for_each(|name| out.line(&format!("applied {name}")))?;
     }

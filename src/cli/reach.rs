@@ -71,7 +71,7 @@ impl Held {
     async fn open(common: &Common, lock: HomeLock) -> Result<Self, CliError> {
         let config = common.config(lock.home())?;
         let outside = outside::system();
-        let store = mosaic_store::open(&config.store.url(), config.store.folder()).await?;
+        let store = config.store.place.open().await?;
         let owner = app::owner(&*store, &outside).await?;
         Ok(Self { store, owner, outside, _lock: lock })
     }

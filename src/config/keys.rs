@@ -1,4 +1,4 @@
-//! Fetches the keys of providers from where the settings say they are kept.
+//! Fetches the keys of providers, and the password of a database, from where the settings say they are kept.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,18 +14,32 @@ const KEY_BYTES: u64 = 16 * 1024;
 
 /// Gets a key, or says what is the matter without repeating what the settings say: a key may stand there by mistake.
 pub(super) fn fetch(source: &KeySource, home: &Path, env: &Env) -> Result<Secret, String> {
+    let (key, what) = find(source, home, env, "; leave the line out if no key is needed")?;
+    clean(&key, what)
+}
+
+/// Gets a password, which may hold what a key may not, without the line break at its end.
+pub(super) fn password(source: &KeySource, home: &Path, env: &Env) -> Result<Secret, String> {
+    let (password, what) = find(source, home, env, "")?;
+    match password.trim_end_matches(['\r', '\n']) {
+        "" => Err(format!("{what} is empty")),
+        password => Ok(Secret::new(password)),
+    }
+}
+
+/// What is kept there, and how to speak of the place.
+fn find(source: &KeySource, home: &Path, env: &Env, hint: &str) -> Result<(String, &'static str), String> {
     match source {
         KeySource::Variable(name) => {
-            let key =
-                env.get(name).ok_or("this environment variable is not set; leave the line out if no key is needed")?;
-            clean(key, "this environment variable")
+            let kept = env.get(name).ok_or_else(|| format!("this environment variable is not set{hint}"))?;
+            Ok((kept.to_owned(), "this environment variable"))
         }
         KeySource::File(path) => {
-            let mut key = String::new();
+            let mut kept = String::new();
             File::open(home.join(path))
-                .and_then(|file| file.take(KEY_BYTES).read_to_string(&mut key))
+                .and_then(|file| file.take(KEY_BYTES).read_to_string(&mut kept))
                 .map_err(|error| format!("this file cannot be read ({error}); a relative path starts at the home"))?;
-            clean(&key, "this file")
+            Ok((kept, "this file"))
         }
     }
 }

@@ -96,7 +96,7 @@ impl Config {
         let default_agent = root.opt_parsed::<AgentName>("default_agent", "the name of an agent is wanted");
         let detect = root.flag("detect", true);
         let gateway = GatewayConfig::read(&root.section("gateway"), home);
-        let store = StoreConfig::read(&root.section("store"), home);
+        let store = StoreConfig::read(&root.section("store"), home, env);
         let bus = BusConfig::read(&root.section("bus"));
         let log = LogConfig::read(&root.section("log"));
         let shutdown = ShutdownConfig::read(&root.section("shutdown"));

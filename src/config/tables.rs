@@ -1,10 +1,15 @@
 //! Tables of the top floor that are too small for a room of their own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use mosaic_providers::config::KeySource;
+use mosaic_store::{Place, StoreError};
+use mosaic_types::Secret;
 use mosaic_types::settings::Section;
 use tracing::Level;
+
+use super::{Env, keys};
 
 /// The database's file, relative to the home.
 const STORE_URL: &str = "sqlite://mosaic.db";
@@ -13,40 +18,66 @@ const STORE_URL: &str = "sqlite://mosaic.db";
 /// seconds.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// Where PostgreSQL's own programs look for a password, unless another variable or file is named.
+const PASSWORD: &str = "PGPASSWORD";
+
 /// `[store]`: where everything durable is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct StoreConfig {
-    /// The SQLite file, an absolute path where the home's is.
-    pub path: PathBuf,
+    /// The database, with what it takes to reach it.
+    pub place: Place,
 }
 
 impl StoreConfig {
-    pub(super) fn read(section: &Section<'_>, home: &Path) -> Self {
+    pub(super) fn read(section: &Section<'_>, home: &Path, env: &Env) -> Self {
         let url = section.text("url", STORE_URL);
-        let file = url
-            .strip_prefix("sqlite://")
-            .filter(|file| !file.is_empty() && !file.starts_with(':') && !file.contains('?'));
-        if file.is_none() {
-            let postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
-            let right = if postgres {
-                "PostgreSQL is not in this build yet; use \"sqlite://mosaic.db\""
-            } else {
-                "a file is wanted, as in \"sqlite://mosaic.db\" (in the home) or \"sqlite:///var/lib/mosaic.db\""
-            };
-            section.wrong("url", right);
+        // A file only: what is in memory would be lost, and SQLite's parameters could undo what it is opened with.
+        let odd = url.strip_prefix("sqlite:").is_some_and(|rest| {
+            rest.strip_prefix("//").is_none_or(|file| file.is_empty() || file.starts_with(':') || file.contains('?'))
+        });
+        let place = if odd { Err(None) } else { Place::parse(&url, home).map_err(Some) };
+        let place = place.unwrap_or_else(|error| {
+            section.wrong(
+                "url",
+                match error {
+                    Some(StoreError::Url(why)) if is_postgres(&url) => why,
+                    _ => WANTED.to_owned(),
+                },
+            );
+            Place::parse(STORE_URL, home).expect("the default is good")
+        });
+        let password = password(section, home, env);
+        if !place.is_server() {
+            for key in ["password_env", "password_file"] {
+                if section.given(key) && !is_postgres(&url) {
+                    section.wrong(key, "a SQLite file has no password; remove the line");
+                }
+            }
         }
-        Self { path: home.join(file.unwrap_or("mosaic.db")) }
+        Self { place: password.map_or(place.clone(), |password| place.with_password(&password)) }
     }
+}
 
-    /// As the store wants to be told.
-    pub fn url(&self) -> String {
-        format!("sqlite://{}", self.path.display())
-    }
+/// What `url` may say.
+const WANTED: &str = "a file is wanted, as in \"sqlite://mosaic.db\" (in the home) or \
+                      \"sqlite:///var/lib/mosaic.db\", or a server, as in \"postgres://mosaic@localhost/mosaic\"";
 
-    /// The folder that holds the database.
-    pub fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new("."))
-    }
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// The password of a server: from the variable or file that is named, else from `PGPASSWORD`, else none.
+fn password(section: &Section<'_>, home: &Path, env: &Env) -> Option<Secret> {
+    let (key, source) = match (section.opt_text("password_env"), section.opt_text("password_file")) {
+        (Some(_), Some(_)) => {
+            section.wrong("password_file", "set this or \"password_env\", not both");
+            return None;
+        }
+        (Some(name), None) => ("password_env", KeySource::Variable(name)),
+        (None, Some(path)) => ("password_file", KeySource::File(path)),
+        (None, None) => return env.get(PASSWORD).map(Secret::new),
+    };
+    keys::password(&source, home, env).map_err(|right| section.wrong(key, right)).ok()
 }
 
 /// `[bus]`: what joins several daemons into one; in this build, nothing.

@@ -31,7 +31,7 @@ fn an_empty_home_has_every_default() {
     assert_eq!(config.agents, [(config.default_agent.clone(), AgentConfig::default())].into());
     assert!(config.detect && config.providers.is_empty() && config.file.is_none());
     assert_eq!(config.gateway, GatewayConfig::default());
-    assert_eq!(config.store.path, home.path().join("mosaic.db"));
+    assert_eq!(config.store.place.file(), Some(&*home.path().join("mosaic.db")));
     assert_eq!(config.session, SessionConfig::default());
     assert_eq!(config.shutdown.grace, Duration::from_secs(30));
     assert_eq!((config.log.level, config.log.format), (tracing::Level::INFO, LogFormat::Text));
@@ -144,7 +144,8 @@ kind = "discord"
         load(text, &[("MOSAIC__LOG__FORMAT", "jsn")]).expect_err("much is wrong"),
         "config.toml:2: default_agent: found \"adda\"; there is no such agent; did you mean \"ada\"?\n\
          config.toml:3: chanels: unknown key; did you mean \"channels\"?\n\
-         config.toml:6: store.url: found a text; PostgreSQL is not in this build yet; use \"sqlite://mosaic.db\"\n\
+         config.toml:6: store.url: found a text; it holds a password; name a variable with password_env or a \
+         file with password_file\n\
          config.toml:9: bus.url: found a text; joining several daemons is not in this build yet; leave it empty\n\
          config.toml:12: providers.openai.api_key_env: found \"OPENAI_API_KEY\"; this environment variable is not set; \
          leave the line out if no key is needed\n\
@@ -202,4 +203,28 @@ fn what_is_in_force_shows_its_origin_and_loads_again() {
     assert!(shown.starts_with(begin), "{shown}");
     let again = load(&config.to_toml(), &[]).expect("it is TOML");
     assert_eq!((again.gateway, again.detect), (config.gateway, false));
+}
+
+#[test]
+fn the_password_of_a_database_is_kept_elsewhere() {
+    let text = "[store]\nurl = \"postgres://ada@db:5433/mosaic?sslmode=verify-full\"\n";
+    let kept = |more: &str, vars: &[(&str, &str)]| load(&format!("{text}{more}"), vars);
+    let config = kept("", &[("PGPASSWORD", "hunter 2")]).expect("all is well");
+    assert_eq!(config.store.place.to_string(), "postgres://ada@db:5433/mosaic");
+    assert!(config.store.place.file().is_none() && config.store.place.is_server());
+    let shown = format!("{}{config:?}", config.to_toml());
+    assert!(!shown.contains("hunter"), "{shown}");
+    kept("", &[]).expect("a server may want none");
+    kept("password_env = \"DB\"\n", &[("DB", "hunter2\n")]).expect("all is well");
+    for (more, vars, told) in [
+        ("password_env = \"DB\"\n", &[][..], "not set"),
+        ("password_env = \"DB\"\npassword_file = \"db\"\n", &[("DB", "x")], "not both"),
+        ("password_file = \"db\"\n", &[], "cannot be read"),
+        ("password = \"hunter2\"\n", &[], "a secret is never written here"),
+    ] {
+        let error = kept(more, vars).expect_err("is wrong");
+        assert!(error.contains(told) && !error.contains("hunter2"), "{error}");
+    }
+    let error = load("[store]\npassword_env = \"DB\"\n", &[("DB", "x")]).expect_err("is wrong");
+    assert!(error.contains("a SQLite file has no password"), "{error}");
 }

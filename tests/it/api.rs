@@ -16,7 +16,7 @@ fn at(session: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_session_is_made_shown_changed_and_removed() {
+pub(crate) async fn a_session_is_made_shown_changed_and_removed() {
     let bed = Testbed::start().await;
     let api = bed.api();
     let made = api.send("POST", "/api/v1/sessions", json!({"agent": "poet", "title": "Verses"})).await;
@@ -51,7 +51,7 @@ async fn another_agent_answers_from_the_next_turn_on() {
 }
 
 #[tokio::test]
-async fn lists_are_read_page_by_page_without_a_gap_or_a_repeat() {
+pub(crate) async fn lists_are_read_page_by_page_without_a_gap_or_a_repeat() {
     let bed = Testbed::start().await;
     let api = bed.api();
     let mut made = Vec::new();
@@ -158,7 +158,7 @@ async fn a_body_without_a_length_is_bounded_too() {
 }
 
 #[tokio::test]
-async fn what_is_someone_elses_does_not_exist() {
+pub(crate) async fn what_is_someone_elses_does_not_exist() {
     let mut bed = Testbed::asleep(StandIn::builder());
     // The home is Ada's, who was there first.
     bed.restart().await;
@@ -175,7 +175,7 @@ async fn what_is_someone_elses_does_not_exist() {
         at: outside.now(),
         expires_at: None,
     };
-    let store = mosaic_store::open("sqlite://mosaic.db", bed.home()).await.expect("the store opens");
+    let store = mosaic_store::open(&bed.store_url(), bed.home()).await.expect("the store opens");
     for written in store.commit(vec![Write::CreateUser(row), Write::CreateToken(token)]).await.expect("a batch") {
         written.expect("it is written");
     }

@@ -94,7 +94,8 @@ fn tests_in(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let (mut marked, mut contract) = (false, false);
     for line in text.lines().map(str::trim) {
-        let function = line.strip_prefix("pub ").unwrap_or(line).trim_start_matches("async ").strip_prefix("fn ");
+        let function = line.trim_start_matches("pub ").trim_start_matches("pub(crate) ");
+        let function = function.trim_start_matches("async ").strip_prefix("fn ");
         if contract {
             contract = !line.starts_with([')', '}']);
             names.extend(line.split_whitespace().map(str::to_owned));

@@ -20,6 +20,7 @@ mod metrics;
 mod openai;
 mod openapi;
 mod panics;
+mod postgres;
 mod restart;
 mod secrets;
 mod store;

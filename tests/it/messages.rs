@@ -20,7 +20,7 @@ fn pairs(texts: &[&str]) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn a_message_is_answered_in_each_of_the_three_forms() {
+pub(crate) async fn a_message_is_answered_in_each_of_the_three_forms() {
     let bed = Testbed::start().await;
     let api = bed.api();
     let session = api.session().await;
@@ -77,7 +77,7 @@ async fn a_failed_turn_answers_502_with_its_code_and_the_session_goes_on() {
 }
 
 #[tokio::test]
-async fn a_repeated_key_attaches_in_each_form_and_after_a_restart() {
+pub(crate) async fn a_repeated_key_attaches_in_each_form_and_after_a_restart() {
     let gate = Gate::new();
     let mut bed = Testbed::with(StandIn::builder().script([Step::hold_after(&gate, "one two", 1)])).await;
     let api = bed.api();
@@ -129,7 +129,7 @@ async fn a_repeated_key_attaches_in_each_form_and_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_key_sent_many_times_at_once_makes_one_turn() {
+pub(crate) async fn a_key_sent_many_times_at_once_makes_one_turn() {
     let bed = Testbed::start().await;
     let api = bed.api();
     let session = api.session().await;
@@ -169,7 +169,7 @@ async fn two_sessions_stream_at_once_without_mixing() {
 }
 
 #[tokio::test]
-async fn what_comes_during_a_turn_waits_and_the_22nd_is_refused() {
+pub(crate) async fn what_comes_during_a_turn_waits_and_the_22nd_is_refused() {
     let gate = Gate::new();
     let bed = Testbed::with(StandIn::builder().script([Step::hold(&gate, "You said: m0")])).await;
     let api = bed.api();

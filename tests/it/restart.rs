@@ -22,7 +22,7 @@ fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn a_turn_that_a_kill_cut_off_is_answered_once_without_anyone_asking() {
+pub(crate) async fn a_turn_that_a_kill_cut_off_is_answered_once_without_anyone_asking() {
     let gate = Gate::new();
     let script = [Step::hold_after(&gate, "never to be heard", 2), Step::say("the first"), Step::say("the second")];
     let mut bed = Testbed::with(StandIn::builder().script(script)).await;
@@ -67,7 +67,7 @@ async fn a_turn_that_a_kill_cut_off_is_answered_once_without_anyone_asking() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_answered_once_though_the_kill_came_at_once() {
+pub(crate) async fn what_was_acknowledged_is_answered_once_though_the_kill_came_at_once() {
     let mut bed = Testbed::start().await;
     let mut sessions = Vec::new();
     for round in 0..5 {
@@ -95,7 +95,7 @@ async fn what_was_acknowledged_is_answered_once_though_the_kill_came_at_once() {
 }
 
 #[tokio::test]
-async fn forty_turns_in_mid_stream_survive_a_kill() {
+pub(crate) async fn forty_turns_in_mid_stream_survive_a_kill() {
     const SESSIONS: usize = 40;
     let gate = Gate::new();
     let always = Step::hold_after(&gate, "one two three", 1);
@@ -119,7 +119,7 @@ async fn forty_turns_in_mid_stream_survive_a_kill() {
 }
 
 #[tokio::test]
-async fn a_reader_finds_its_turn_again_after_a_kill() {
+pub(crate) async fn a_reader_finds_its_turn_again_after_a_kill() {
     let gates = [Gate::new(), Gate::new()];
     let script = gates.iter().map(|gate| Step::hold_after(gate, "one two", 1));
     let mut bed = Testbed::with(StandIn::builder().script(script)).await;
@@ -150,7 +150,7 @@ async fn for_hi_the_model_is_sent_at_most_a_kilobyte() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_is_told_to_stop_finishes_what_runs_and_refuses_what_is_new() {
+pub(crate) async fn a_daemon_that_is_told_to_stop_finishes_what_runs_and_refuses_what_is_new() {
     let gate = Gate::new();
     let mut bed = Testbed::with(StandIn::builder().always(Step::hold_after(&gate, "one two", 1))).await;
     let api = bed.api();
@@ -189,7 +189,7 @@ async fn a_daemon_that_is_told_to_stop_finishes_what_runs_and_refuses_what_is_ne
 }
 
 #[tokio::test]
-async fn what_outlasts_the_grace_goes_on_after_the_next_start() {
+pub(crate) async fn what_outlasts_the_grace_goes_on_after_the_next_start() {
     let gate = Gate::new();
     let mut bed = Testbed::asleep(StandIn::builder().script([Step::hold_after(&gate, "never", 0)]));
     bed.configure("[shutdown]\ngrace = \"200ms\"\n");

@@ -4,6 +4,7 @@ mod api;
 mod command;
 mod contract;
 mod inside;
+mod kept;
 mod sse;
 mod wire;
 
@@ -12,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use mosaic_testkit::StandIn;
+use mosaic_testkit::postgres::Database;
 use mosaic_testkit::provider::Builder;
+use mosaic_testkit::{Proxy, StandIn};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -21,6 +23,7 @@ use tokio::process::{Child, ChildStdout, Command};
 pub(crate) use api::{Api, refusal};
 pub(crate) use command::{Ended, Talk, run};
 pub(crate) use inside::Inside;
+pub(crate) use kept::on_postgres;
 pub(crate) use sse::{Sse, heard};
 pub(crate) use wire::{Said, Wire};
 
@@ -64,6 +67,8 @@ pub(crate) struct Testbed {
     daemon: Option<Daemon>,
     /// Variables of its commands, beside those that all need.
     env: Vec<(&'static str, String)>,
+    /// Where everything is kept, where that is not the home; with how the daemon gets there.
+    kept: Option<(Database, String)>,
 }
 
 impl Testbed {
@@ -83,7 +88,11 @@ impl Testbed {
     pub(crate) fn asleep(model: Builder) -> Self {
         let home = tempfile::tempdir().expect("a folder can be made");
         let model = model.start();
-        let bed = Self { home, model, daemon: None, env: Vec::new() };
+        let kept = kept::database().map(|database| {
+            let url = database.url();
+            (database, url)
+        });
+        let bed = Self { home, model, daemon: None, env: Vec::new(), kept };
         bed.configure("");
         bed
     }
@@ -93,15 +102,41 @@ impl Testbed {
         self.env.push((name, value.into()));
     }
 
+    /// A daemon that is ready, kept by PostgreSQL behind a proxy that can be broken.
+    pub(crate) async fn behind_a_proxy(model: Builder) -> (Self, Proxy) {
+        let database = Database::create().await;
+        let proxy = Proxy::before(database.address()).await;
+        let url = database.url_at(proxy.address());
+        let mut bed = Self::asleep(model);
+        bed.kept = Some((database, url));
+        bed.configure("");
+        bed.restart().await;
+        (bed, proxy)
+    }
+
+    /// Where everything is kept, as a setting says it.
+    pub(crate) fn store_url(&self) -> String {
+        self.kept.as_ref().map_or_else(|| "sqlite://mosaic.db".to_owned(), |(_, url)| url.clone())
+    }
+
+    /// The database on a server, for tests that have asked for one.
+    pub(crate) fn server(&self) -> &Database {
+        &self.kept.as_ref().expect("this test is kept by PostgreSQL").0
+    }
+
     /// Writes the settings: a provider, two agents, and the tables in `more`.
     pub(crate) fn configure(&self, more: &str) {
         let bind = if more.contains("[gateway]") { "" } else { "[gateway]\nbind = \"127.0.0.1:0\"\nworkers = 2\n" };
+        let store = match &self.kept {
+            Some((_, url)) if !more.contains("[store]") => format!("[store]\nurl = {url:?}\n"),
+            _ => String::new(),
+        };
         let url = self.model.base_url();
         let text = format!(
             r#"default_agent = "assistant"
 detect = false
 {bind}
-{more}
+{store}{more}
 [providers.lab]
 base_url = "{url}"
 models."m-1" = {{ input_usd_per_mtok = 1.0, output_usd_per_mtok = 2.0 }}

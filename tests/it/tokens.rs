@@ -160,7 +160,7 @@ async fn a_token_never_makes_or_ends_a_higher_one() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_worth_nothing_at_once_and_after_a_restart() {
+pub(crate) async fn a_revoked_token_is_worth_nothing_at_once_and_after_a_restart() {
     let mut bed = Testbed::start().await;
     let api = bed.api();
     let (id, text) = token(&api, json!({"role": "member"})).await;
@@ -184,7 +184,7 @@ async fn a_revoked_token_is_worth_nothing_at_once_and_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_token_that_expires_is_refused_with_its_own_sentence_and_shown_as_expired() {
+pub(crate) async fn a_token_that_expires_is_refused_with_its_own_sentence_and_shown_as_expired() {
     let mut bed = Testbed::start().await;
     let api = bed.api();
     let (_, short) = token(&api, json!({"name": "short", "expires_in_s": 1})).await;

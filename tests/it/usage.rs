@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::testbed::Testbed;
 
 #[tokio::test]
-async fn what_was_spent_is_told_by_day_agent_model_and_session() {
+pub(crate) async fn what_was_spent_is_told_by_day_agent_model_and_session() {
     let bed = Testbed::start().await;
     let api = bed.api();
     let session = api.session().await;

@@ -11,6 +11,8 @@ pub mod contract;
 mod cursor;
 pub mod error;
 mod migrate;
+#[cfg(test)]
+mod model;
 mod place;
 mod postgres;
 mod probe;

@@ -25,6 +25,8 @@ pub enum Fate {
     Cut,
     /// It carries nothing more, in either direction, and stays open.
     Stall,
+    /// It is closed, and so are all others, and new ones as soon as they are made: [`Proxy::gone`] at a moment.
+    Gone,
 }
 
 /// When a trap springs.
@@ -98,8 +100,7 @@ impl Proxy {
 
     /// The server is gone: connections are closed, and new ones as soon as they are made.
     pub fn gone(&self) {
-        self.shared.mode.send_replace(Mode::Refuse);
-        self.cut();
+        self.shared.gone();
     }
 
     /// Carries nothing any more, on old connections or new ones, without a word to either side.
@@ -109,7 +110,7 @@ impl Proxy {
 
     /// Closes the connections there are.
     pub fn cut(&self) {
-        self.shared.cuts.send_modify(|cuts| *cuts += 1);
+        self.shared.cut();
     }
 
     /// Sets a trap for the first connection on which `words` are to be carried that way. There is one at a time.
@@ -139,13 +140,24 @@ impl Shared {
         self.trap.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn gone(&self) {
+        self.mode.send_replace(Mode::Refuse);
+        self.cut();
+    }
+
+    fn cut(&self) {
+        self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
     /// What becomes of the connection that is to carry `bytes`; `before` is the end of what it carried last.
     fn springs(&self, way: Way, before: &[u8], bytes: &[u8]) -> Option<Fate> {
         let mut set = self.trap();
         let trap = set.as_mut().filter(|trap| trap.way == way)?;
         let springs = match &mut trap.spring {
             Spring::Words(words) => {
-                let seen = [before, bytes].concat();
+                // Words may come in two pieces; those that passed before the trap was set are gone.
+                let begun = before.len().saturating_sub(words.len() - 1);
+                let seen = [&before[begun..], bytes].concat();
                 seen.windows(words.len()).any(|window| window == words)
             }
             Spring::Bytes(left) => match left.checked_sub(bytes.len()) {
@@ -162,6 +174,9 @@ impl Shared {
         let fate = trap.fate;
         *set = None;
         drop(set);
+        if fate == Fate::Gone {
+            self.gone();
+        }
         self.sprung.send_modify(|sprung| *sprung += 1);
         Some(fate)
     }
@@ -219,7 +234,7 @@ async fn carry(
         let _ = free.wait_for(|stalled| !stalled).await;
         let bytes = &bytes[..read];
         match shared.springs(way, &before, bytes) {
-            Some(Fate::Cut) => return,
+            Some(Fate::Cut | Fate::Gone) => return,
             Some(Fate::Stall) => {
                 stalled.send_replace(true);
                 std::future::pending::<()>().await;

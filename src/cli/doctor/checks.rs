@@ -75,14 +75,14 @@ pub(super) async fn daemon(common: &Common, home: &Home) -> Vec<Finding> {
     findings
 }
 
-/// The home's store. One that a daemon has open is the daemon's to judge: it is ready only while it can write.
+/// The store. One that a daemon has open is the daemon's to judge: it is ready only while it can write.
 pub(super) async fn store(home: &Home, config: &Config) -> Finding {
-    let path = config.store.path.display();
+    let place = &config.store.place;
     if home.daemon().is_some() {
-        return Finding::ok("store", format!("{path}, in use by the daemon"));
+        return Finding::ok("store", format!("{place}, in use by the daemon"));
     }
-    if !config.store.path.exists() {
-        return Finding::ok("store", format!("{path} is not there yet; the first start makes it"));
+    if place.file().is_some_and(|file| !file.exists()) {
+        return Finding::ok("store", format!("{place} is not there yet; the first start makes it"));
     }
     let _lock = match home.lock(PATIENCE).await {
         Ok(lock) => lock,
@@ -90,13 +90,13 @@ pub(super) async fn store(home: &Home, config: &Config) -> Finding {
         Err(error) => return Finding::fail("store", error.to_string()),
     };
     let opened = async {
-        let store = mosaic_store::open(&config.store.url(), config.store.folder()).await?;
+        let store = place.open().await?;
         store.writable().await
     };
     match opened.await {
-        Ok(()) => Finding::ok("store", format!("{path} opens and takes writes")),
+        Ok(()) => Finding::ok("store", format!("{place} opens and takes writes")),
         Err(error) => {
-            let finding = Finding::fail("store", format!("{path}: {error}"));
+            let finding = Finding::fail("store", format!("{place}: {error}"));
             finding.next(match error {
                 StoreError::NewerSchema { .. } => {
                     "Run the newer Mosaic, or point store.url at another database.".into()

@@ -9,7 +9,7 @@ use mosaic_types::page::Limit;
 use mosaic_types::{Role, Timestamp};
 use uuid::Uuid;
 
-use super::hand::{Hand, session, turn};
+use super::hand::{Hand, finished, session, turn};
 use crate::{Store, StoreError};
 
 fn rows(rows: u32) -> Limit {
@@ -94,6 +94,28 @@ pub async fn a_foreign_cursor_is_refused(store: Arc<dyn Store>) {
     }
     let messages = hand.store.messages(&hand.session, Some(of_sessions), Limit::default()).await;
     assert!(matches!(messages, Err(StoreError::BadCursor)));
+}
+
+pub async fn a_cursor_at_the_end_of_time_is_only_a_position(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    for (moment, there) in [(i64::MAX, true), (i64::MIN, false), (0, false)] {
+        // As a list would have given it out for a session of that moment.
+        let cursor = format!("s{:016x}{}", moment.cast_unsigned(), "s");
+        let page = hand.store.sessions(None, Some(cursor), Limit::default()).await.expect("reads");
+        assert_eq!(!page.items.is_empty(), there, "{moment}");
+    }
+}
+
+pub async fn what_holds_a_nul_is_stored_as_it_is_told(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    let mut accept = hand.accept(1, true);
+    accept.text = "ques\0tion".into();
+    let mut told = hand.events_of(Write::Accept(Box::new(accept))).await;
+    told.extend(hand.events_of(hand.end(1, finished("ans\0wer"), None)).await);
+    assert_eq!(hand.store.events(&hand.session, 0, Limit::default()).await.expect("reads"), told);
+    let messages = hand.store.messages(&hand.session, None, Limit::default()).await.expect("reads").items;
+    let texts: Vec<_> = messages.iter().map(|message| message.text.replace('\u{fffd}', "\0")).collect();
+    assert_eq!(texts, ["ques\0tion", "ans\0wer"], "at most the character that cannot be held is another one");
 }
 
 pub async fn events_are_read_after_a_position(store: Arc<dyn Store>) {

@@ -38,6 +38,8 @@ macro_rules! store_contract {
             pages_of_sessions_are_complete_while_others_are_made
             pages_of_messages_are_complete_while_others_are_written
             a_foreign_cursor_is_refused
+            a_cursor_at_the_end_of_time_is_only_a_position
+            what_holds_a_nul_is_stored_as_it_is_told
             events_are_read_after_a_position
             a_snapshot_holds_what_is_open_and_what_was_said
             context_is_cut_at_whole_turns

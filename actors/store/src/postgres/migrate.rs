@@ -14,7 +14,7 @@ use super::jobs::Jobs;
 use super::link::Link;
 use super::place::Place;
 use crate::StoreError;
-use crate::migrate::apply;
+use crate::migrate::{Failed, apply};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
@@ -27,15 +27,34 @@ const LOCK: &str = "SET LOCAL lock_timeout = '60s'; SELECT pg_advisory_xact_lock
 /// All of it is one transaction under a lock of the whole database: a database is at its old schema or at its new one,
 /// never between, and of two processes that open it at once the second finds the work done.
 pub(super) async fn run(jobs: &Arc<Jobs>, place: &Place) -> Result<Vec<String>, StoreError> {
+    locked(jobs, place, |conn| apply(conn, MIGRATIONS)).await
+}
+
+/// Takes everything back again.
+#[cfg(test)]
+pub(super) async fn revert(jobs: &Arc<Jobs>, place: &Place) -> Result<(), StoreError> {
+    use diesel_migrations::MigrationHarness;
+    locked(jobs, place, |conn| conn.revert_all_migrations(MIGRATIONS).map(drop).map_err(Failed::Migration)).await
+}
+
+/// A connection that blocks its thread, which is what migrations are written for.
+type Blocking = AsyncConnectionWrapper<AsyncPgConnection>;
+
+/// Does `work` in one transaction, while nobody else migrates.
+async fn locked<T, F>(jobs: &Arc<Jobs>, place: &Place, work: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Blocking) -> Result<T, Failed> + Send + 'static,
+{
     let place = place.clone();
     let link = jobs.run(async move || Link::open(&place, Instant::now() + PATIENCE).await).await?;
-    // Migrations are written for connections that block their thread. On an actor's thread that would be a panic.
+    // On an actor's thread this would be a panic.
     jobs.run_blocking(move || {
         let (conn, _alive) = link.into_parts();
-        let mut conn: AsyncConnectionWrapper<AsyncPgConnection> = conn.into();
+        let mut conn = Blocking::from(conn);
         let migrated = conn.transaction(|conn| {
             conn.batch_execute(LOCK)?;
-            apply(conn, MIGRATIONS)
+            work(conn)
         });
         Ok(migrated?)
     })

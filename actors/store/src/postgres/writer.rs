@@ -36,6 +36,8 @@ struct Slot {
     link: Option<Link>,
     /// The server's side of a connection that was lost: it may hold locks, and may not have heard of it.
     lost: Option<Backend>,
+    /// It was said that the server is away.
+    away: bool,
 }
 
 /// How a transaction failed.
@@ -129,7 +131,19 @@ impl Writer {
         if let Some(link) = slot.link.take() {
             return Ok(link);
         }
-        let link = Link::open(&self.place, deadline).await?;
+        let link = match Link::open(&self.place, deadline).await {
+            Ok(link) => link,
+            Err(error) => {
+                // Said once: while it lasts, whoever asks is told.
+                if !std::mem::replace(&mut slot.away, true) {
+                    tracing::warn!(store.place = %self.place, %error, "nothing can be written until the server is back");
+                }
+                return Err(error);
+            }
+        };
+        if std::mem::take(&mut slot.away) {
+            tracing::info!(store.place = %self.place, "the server is back");
+        }
         if let Some(lost) = slot.lost.take() {
             link.end(&lost).await?;
         }

@@ -2,15 +2,15 @@
 
 mod faults;
 mod migrations;
-mod model;
 
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
 
 use super::Database;
 use super::place::{PATIENCE, Place};
-use crate::Store;
+use crate::{Store, model};
 
 async fn on_file() -> (Arc<dyn Store>, TempDir) {
     let home = tempdir().expect("a folder");
@@ -29,4 +29,17 @@ crate::store_contract!(memory, in_memory());
 async fn bare(home: &TempDir) -> Arc<Database> {
     let place = Place::parse("sqlite://mosaic.db", home.path()).expect("valid");
     Arc::new(Database::open(place, PATIENCE).await.expect("opens"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_writes_does_what_the_model_says(batches in model::steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let (store, _alive) = on_file().await;
+            model::agrees(store, batches).await;
+        });
+    }
 }

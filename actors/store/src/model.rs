@@ -1,19 +1,19 @@
 //! Any sequence of writes, cut into batches anywhere, does what a model of a few lines says.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mosaic_types::journal::{Outcome, SessionPhase, TurnEnd, TurnState, Write};
 use mosaic_types::page::Limit;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tempfile::tempdir;
 
-use super::bare;
 use crate::Store;
 use crate::contract::Hand;
 
+/// One write, roughly.
 #[derive(Debug, Clone, Copy)]
-enum Step {
+pub(crate) enum Step {
     Claim,
     /// Which input, and how far behind its writer's epoch is.
     Ask(u8, i64),
@@ -87,7 +87,8 @@ impl Model {
     }
 }
 
-fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
+/// Batches of writes to one session.
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
     let behind = || prop_oneof![4 => Just(0), 1 => Just(1)];
     let step = prop_oneof![
         1 => Just(Step::Claim),
@@ -97,9 +98,8 @@ fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
     vec(vec(step, 1..6), 1..8)
 }
 
-async fn agrees(batches: Vec<Vec<Step>>) {
-    let home = tempdir().expect("a folder");
-    let store = bare(&home).await;
+/// Carries out `batches` on an empty store and holds every answer against the model.
+pub(crate) async fn agrees(store: Arc<dyn Store>, batches: Vec<Vec<Step>>) {
     let hand = Hand::on(store.clone()).await;
     let mut model = Model { epoch: 1, ..Model::default() };
     for batch in batches {
@@ -122,14 +122,4 @@ async fn agrees(batches: Vec<Vec<Step>>) {
     let events = store.events(&hand.session, 0, limit).await.expect("reads");
     let seqs: Vec<_> = events.iter().filter_map(|event| event.seq).collect();
     assert_eq!(seqs, (1..=model.seq).collect::<Vec<_>>(), "without gaps");
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_sequence_of_writes_does_what_the_model_says(batches in steps()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(agrees(batches));
-    }
 }
