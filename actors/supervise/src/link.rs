@@ -1,12 +1,13 @@
 //! How others reach a child that may die and return.
 
 use std::fmt;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot};
 
 use crate::control::Supervised;
 use crate::gauge::{Gauge, Place};
@@ -60,7 +61,10 @@ pub enum LinkError {
 }
 
 struct Slot<A: Actor> {
-    presence: watch::Sender<Presence<A>>,
+    presence: RwLock<Presence<A>>,
+    /// Wakes those who wait for the child in the order in which they came, so that they are served in it. A `watch`
+    /// would wake them in any order.
+    changed: Notify,
     gauge: Arc<Gauge>,
     mailbox: Mailbox,
 }
@@ -94,12 +98,15 @@ impl<A: Actor> fmt::Debug for Link<A> {
 
 impl<A: Supervised> Link<A> {
     pub(crate) fn vacant(mailbox: Mailbox) -> Self {
-        let presence = watch::Sender::new(Presence::Restarting);
-        Self { slot: Arc::new(Slot { presence, gauge: Gauge::new(mailbox.capacity), mailbox }) }
+        let (presence, changed) = (RwLock::new(Presence::Restarting), Notify::new());
+        Self { slot: Arc::new(Slot { presence, changed, gauge: Gauge::new(mailbox.capacity), mailbox }) }
     }
 
     pub(crate) fn set(&self, presence: Presence<A>) {
-        self.slot.presence.send_replace(presence);
+        // What it replaces is dropped when the lock is free again: that may be the last address of an actor.
+        let _before =
+            std::mem::replace(&mut *self.slot.presence.write().unwrap_or_else(PoisonError::into_inner), presence);
+        self.slot.changed.notify_waiters();
     }
 
     /// As a link that keeps nothing alive.
@@ -115,12 +122,12 @@ impl<A: Supervised> Link<A> {
 
     /// Whether the child has ended for good, so that its keeper must be asked for a new one.
     pub fn is_gone(&self) -> bool {
-        matches!(*self.slot.presence.borrow(), Presence::Gone)
+        matches!(*self.presence(), Presence::Gone)
     }
 
     /// Why the child cannot work now; `None` while it lives or restarts.
     pub fn down(&self) -> Option<Arc<str>> {
-        match &*self.slot.presence.borrow() {
+        match &*self.presence() {
             Presence::Down(why) => Some(why.clone()),
             _ => None,
         }
@@ -228,10 +235,14 @@ impl<A: Supervised> Link<A> {
         A: Handler<M>,
         A::Context: ToEnvelope<A, M>,
     {
-        match &*self.slot.presence.borrow() {
+        match &*self.presence() {
             Presence::Up(addr) => Some(addr.clone().recipient()),
             _ => None,
         }
+    }
+
+    fn presence(&self) -> RwLockReadGuard<'_, Presence<A>> {
+        self.slot.presence.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn place(&self) -> Result<Place, LinkError> {
@@ -262,31 +273,35 @@ impl<A: Supervised> Link<A> {
 
     /// Acts on the child of this moment.
     fn now<R>(&self, act: impl FnOnce(&Addr<A>) -> R) -> Result<R, LinkError> {
-        match &*self.slot.presence.borrow() {
+        match &*self.presence() {
             Presence::Up(addr) if addr.connected() => Ok(act(addr)),
             other => Err(absent(other)),
         }
     }
 
     async fn with_addr<R>(&self, act: impl FnOnce(&Addr<A>) -> R) -> Result<R, LinkError> {
-        if let Presence::Up(addr) = &*self.slot.presence.borrow()
+        if let Presence::Up(addr) = &*self.presence()
             && addr.connected()
         {
             return Ok(act(addr));
         }
-        let mut changes = self.slot.presence.subscribe();
-        // A dead address means that the obituary is still on its way to the parent.
-        let settled = changes.wait_for(|presence| match presence {
-            Presence::Up(addr) => addr.connected(),
-            Presence::Restarting => false,
-            Presence::Down(_) | Presence::Gone => true,
-        });
-        match tokio::time::timeout(self.slot.mailbox.patience, settled).await {
-            Ok(Ok(presence)) => match &*presence {
-                Presence::Up(addr) => Ok(act(addr)),
-                other => Err(absent(other)),
-            },
-            _ => Err(LinkError::Restarting),
+        let settled = tokio::time::timeout(self.slot.mailbox.patience, self.settled(act)).await;
+        settled.unwrap_or(Err(LinkError::Restarting))
+    }
+
+    /// Waits until the child lives or does not come back by itself.
+    async fn settled<R>(&self, act: impl FnOnce(&Addr<A>) -> R) -> Result<R, LinkError> {
+        loop {
+            let mut changed = pin!(self.slot.changed.notified());
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            match &*self.presence() {
+                Presence::Up(addr) if addr.connected() => return Ok(act(addr)),
+                // A dead address means that the obituary is still on its way to the parent.
+                Presence::Up(_) | Presence::Restarting => {}
+                absent @ (Presence::Down(_) | Presence::Gone) => return Err(self::absent(absent)),
+            }
+            changed.await;
         }
     }
 }

@@ -15,6 +15,7 @@ mod ends;
 mod flood;
 mod news;
 mod order;
+mod waiting;
 
 struct Worker {
     _tether: Tether,
