@@ -66,16 +66,11 @@ pub struct Hub {
     readers: Arc<AtomicUsize>,
 }
 
-/// One who reads along.
+/// One who reads along. Dropping it is leaving: the hub forgets it at once.
 pub struct Reader {
+    hub: Hub,
+    session: SessionId,
     events: mpsc::Receiver<Told>,
-    readers: Arc<AtomicUsize>,
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.readers.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Hub {
@@ -94,8 +89,9 @@ impl Hub {
             let _ = events.try_send(Some(Arc::new(so_far)));
         }
         entry.ears.push(Ear { interest, events });
+        drop(shard);
         self.readers.fetch_add(1, Ordering::Relaxed);
-        Reader { events: reader, readers: self.readers.clone() }
+        Reader { hub: self.clone(), session: session.clone(), events: reader }
     }
 
     /// How many read along now.
@@ -113,9 +109,7 @@ impl Hub {
             }
             entry.tell(&Some(Arc::new(event)), true);
         }
-        if entry.is_idle() {
-            shard.remove(session);
-        }
+        forget_idle(&mut shard, session);
     }
 
     /// A step of a turn begins to speak; text of an earlier attempt or step is void.
@@ -158,10 +152,8 @@ impl Hub {
         let mut shard = self.shard(session);
         if let Some(entry) = shard.get_mut(session) {
             entry.live = None;
-            if entry.is_idle() {
-                shard.remove(session);
-            }
         }
+        forget_idle(&mut shard, session);
     }
 
     /// The session was read anew: its readers are told to look into the journal once.
@@ -201,6 +193,13 @@ impl Hub {
     }
 }
 
+/// Nothing is kept of a session that nobody reads and that does not speak.
+fn forget_idle(shard: &mut HashMap<SessionId, Entry>, session: &SessionId) {
+    if shard.get_mut(session).is_some_and(Entry::is_idle) {
+        shard.remove(session);
+    }
+}
+
 impl Entry {
     fn tell(&mut self, told: &Told, journaled: bool) {
         self.ears.retain(|ear| {
@@ -236,5 +235,13 @@ impl Reader {
             // The hub drops a reader's end only when it cuts the reader off.
             None => Err(Missed::Lagged),
         }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.hub.readers.fetch_sub(1, Ordering::Relaxed);
+        self.events.close();
+        forget_idle(&mut self.hub.shard(&self.session), &self.session);
     }
 }

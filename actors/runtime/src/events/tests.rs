@@ -69,6 +69,16 @@ async fn nothing_is_kept_for_sessions_that_nobody_reads() {
 }
 
 #[actix::test]
+async fn a_reader_that_leaves_a_session_in_which_nothing_happens_is_forgotten_at_once() {
+    let hub = Hub::default();
+    let (first, second) = (hub.subscribe(&session(), Interest::All), hub.subscribe(&session(), Interest::Journaled));
+    drop(first);
+    assert_eq!(hub.len(), 1, "one still reads");
+    drop(second);
+    assert!(hub.is_empty());
+}
+
+#[actix::test]
 async fn readers_of_a_session_that_was_read_anew_are_told_once_and_read_on() {
     let hub = Hub::default();
     let mut reader = hub.subscribe(&session(), Interest::Journaled);
