@@ -1,6 +1,6 @@
 //! The shell: a session's life, and what it is asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +52,9 @@ pub struct SessionActor {
     pub(super) state: Option<SessionState>,
     /// What came while loading.
     held: Vec<Held>,
+    /// What is to be written after what is being written.
+    pub(super) unwritten: VecDeque<(Write, Then, Span)>,
+    pub(super) writing: bool,
     pub(super) running: Option<Running>,
     /// Who waits for the end of the turn that was cancelled.
     pub(super) cancelling: Vec<Reply<Option<TurnId>>>,
@@ -79,6 +82,8 @@ impl SessionActor {
             idle: config.idle,
             state: None,
             held: Vec::new(),
+            unwritten: VecDeque::new(),
+            writing: false,
             running: None,
             cancelling: Vec::new(),
             busy: None,
@@ -93,6 +98,7 @@ impl SessionActor {
     /// Drops what is remembered and reads it back from the store.
     pub(super) fn reload(&mut self, ctx: &mut Context<Self>) {
         self.state = None;
+        self.forget_unwritten();
         self.running = None;
         self.busy = None;
         self.cancelling.clear();

@@ -50,10 +50,34 @@ pub(super) struct Running {
 }
 
 impl SessionActor {
+    /// Has `write` carried out after those before it. One at a time: actix polls the futures of an actor in no order
+    /// that holds, so two that are under way may be sent, and heard of, the wrong way round.
     pub(super) fn write(&mut self, write: Write, then: Then, span: Span, ctx: &mut Context<Self>) {
+        self.unwritten.push_back((write, then, span));
+        self.write_next(ctx);
+    }
+
+    fn write_next(&mut self, ctx: &mut Context<Self>) {
+        if self.writing {
+            return;
+        }
+        let Some((write, then, span)) = self.unwritten.pop_front() else { return };
+        self.writing = true;
         let doors = self.doors.clone();
         let work = async move { doors.commit(write).await }.instrument(span);
-        ctx.spawn(work.into_actor(self).map(move |outcome, actor, ctx| actor.written(outcome, then, ctx)));
+        ctx.spawn(work.into_actor(self).map(move |outcome, actor, ctx| {
+            actor.writing = false;
+            actor.written(outcome, then, ctx);
+            actor.write_next(ctx);
+        }));
+    }
+
+    /// What was not sent is not written any more: it was decided on what is no longer so.
+    pub(super) fn forget_unwritten(&mut self) {
+        for (_, then, _) in self.unwritten.drain(..) {
+            let sentence = "The session had to be read anew before this was stored. Send the same request again.";
+            then.refuse(&Err(Failure::new(Code::Unavailable, sentence).after(LOAD_AGAIN)));
+        }
     }
 
     fn written(&mut self, outcome: Result<Outcome, Failure>, then: Then, ctx: &mut Context<Self>) {
