@@ -1,6 +1,6 @@
 //! Passes events to readers. It outlives session actors, so a reader stays on when its session is reborn.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,6 +64,8 @@ pub struct Hub {
     shards: Arc<[Mutex<HashMap<SessionId, Entry>>; SHARDS]>,
     /// Readers that are not dropped yet.
     readers: Arc<AtomicUsize>,
+    /// Sessions that ended with a write under way: it may be carried out, and nobody announces it.
+    doubted: Arc<Mutex<BTreeSet<SessionId>>>,
 }
 
 /// One who reads along. Dropping it is leaving: the hub forgets it at once.
@@ -156,8 +158,25 @@ impl Hub {
         forget_idle(&mut shard, session);
     }
 
-    /// The session was read anew: its readers are told to look into the journal once.
+    /// It is not known what became of a write: the session must be read anew before its readers can be told.
+    pub fn doubt(&self, session: &SessionId) {
+        self.doubts().insert(session.clone());
+    }
+
+    /// Sessions that must be read anew.
+    pub fn doubted(&self) -> Vec<SessionId> {
+        self.doubts().iter().cloned().collect()
+    }
+
+    fn doubts(&self) -> MutexGuard<'_, BTreeSet<SessionId>> {
+        self.doubted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session was read anew: where it was in doubt, its readers are told to look into the journal once.
     pub fn resync(&self, session: &SessionId) {
+        if !self.doubts().remove(session) {
+            return;
+        }
         if let Some(entry) = self.shard(session).get_mut(session) {
             entry.tell(&None, true);
         }
@@ -165,6 +184,7 @@ impl Hub {
 
     /// The session is no more: its readers come to an end after what was buffered for them.
     pub fn close(&self, session: &SessionId) {
+        self.doubts().remove(session);
         self.shard(session).remove(session);
     }
 

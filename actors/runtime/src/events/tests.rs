@@ -78,10 +78,25 @@ async fn a_reader_that_leaves_a_session_in_which_nothing_happens_is_forgotten_at
     assert!(hub.is_empty());
 }
 
+#[test]
+fn a_session_is_in_doubt_until_it_was_read_anew_or_is_no_more() {
+    let hub = Hub::default();
+    let other: SessionId = "other".parse().expect("valid");
+    hub.doubt(&session());
+    hub.doubt(&other);
+    assert_eq!(hub.doubted(), [other.clone(), session()]);
+    hub.resync(&session());
+    hub.close(&other);
+    assert!(hub.doubted().is_empty());
+}
+
 #[actix::test]
 async fn readers_of_a_session_that_was_read_anew_are_told_once_and_read_on() {
     let hub = Hub::default();
     let mut reader = hub.subscribe(&session(), Interest::Journaled);
+    hub.resync(&session()); // nothing is in doubt
+    hub.doubt(&session());
+    hub.resync(&session());
     hub.resync(&session());
     hub.publish(&session(), [end(1)]);
     assert_eq!(reader.next().await, Err(Missed::Unannounced));

@@ -1,8 +1,10 @@
-//! Looks into the store now and then for open turns of sessions that are not awake.
+//! Looks now and then for sessions that are not awake and have something to do: open turns, or a last write that nobody
+//! heard the answer of.
 //!
 //! A session with an open turn stays awake, so there are none as long as all goes well. But where the family of sessions
 //! itself died, or a session was stopped in the middle of a turn, the turn would wait for the next message to its
-//! session, and whoever waits for it with it.
+//! session, and whoever waits for it with it. And where a session ended while the end of a turn was being written, that
+//! end is stored and announced to nobody until the session is read anew.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,22 +45,25 @@ impl RecoveryActor {
         let look = async move { doors.store.unfinished().await }.into_actor(self);
         ctx.spawn(look.map(|found, actor, ctx| {
             match found {
-                Ok(open) => actor.wake(open),
+                Ok(mut sessions) => {
+                    sessions.extend(actor.doors.hub.doubted());
+                    actor.wake(sessions);
+                }
                 Err(error) => tracing::warn!(%error, "open turns could not be looked for"),
             }
             Self::look_later(ctx);
         }));
     }
 
-    fn wake(&self, open: Vec<SessionId>) {
-        for session in left(open, self.doors.work.is_draining(), |session| self.sessions.find(session).is_some()) {
-            tracing::warn!(session.id = %session, "a session had left in the middle of a turn, and is woken");
+    fn wake(&self, sessions: Vec<SessionId>) {
+        for session in left(sessions, self.doors.work.is_draining(), |session| self.sessions.find(session).is_some()) {
+            tracing::warn!(session.id = %session, "a session had left in the middle of its work, and is woken");
             self.sessions.open(&session);
         }
     }
 }
 
-/// Which of the sessions with open turns are to be woken: those that are not awake. One that restarts or is down counts
+/// Which of the sessions with something to do are to be woken: those that are not awake. One that restarts or is down counts
 /// as awake, since it comes back by itself. While the house drains it is none: they go on after the next start.
 fn left(open: Vec<SessionId>, draining: bool, awake: impl Fn(&SessionId) -> bool) -> Vec<SessionId> {
     if draining { Vec::new() } else { open.into_iter().filter(|session| !awake(session)).collect() }

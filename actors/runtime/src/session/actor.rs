@@ -64,8 +64,6 @@ pub struct SessionActor {
     pub(super) watched: HashMap<TurnId, Watched>,
     /// The life before crashed; on which turn, where it was known.
     crashed: Option<Option<Label>>,
-    /// It was loaded before, in this life or an earlier one.
-    loaded: bool,
     used: Instant,
     tether: Tether,
 }
@@ -89,7 +87,6 @@ impl SessionActor {
             busy: None,
             watched: HashMap::new(),
             crashed: (birth.last_exit == Some(Exit::Panicked)).then_some(birth.last_handling),
-            loaded: birth.incarnation > 1,
             used: Instant::now(),
             tether: birth.tether,
         }
@@ -110,10 +107,9 @@ impl SessionActor {
         let loading = async move { load(&doors, &id).await }.instrument(span);
         ctx.spawn(loading.into_actor(self).map(|loaded, actor, ctx| match loaded {
             Ok(Some((snapshot, epoch, keep_bytes))) => {
-                if std::mem::replace(&mut actor.loaded, true) {
-                    // The writer may have carried out what it could not answer, and never will from here on.
-                    actor.doors.hub.resync(&actor.id);
-                }
+                // What the writer carried out and could not answer is in what was loaded; nothing is carried out from
+                // here on.
+                actor.doors.hub.resync(&actor.id);
                 let charge = charges(actor.crashed.take(), &snapshot);
                 let mut state = SessionState::new(snapshot, epoch, keep_bytes, charge);
                 let resumed = state.resume(actor.doors.outside.now());
@@ -128,6 +124,7 @@ impl SessionActor {
                 }
             }
             Ok(None) => {
+                actor.doors.hub.close(&actor.id);
                 actor.refuse_held(&Failure::not_found("session"));
                 ctx.stop();
             }
@@ -249,6 +246,14 @@ impl Actor for SessionActor {
     }
 }
 supervised!(SessionActor);
+
+impl Drop for SessionActor {
+    fn drop(&mut self) {
+        if self.writing {
+            self.doors.hub.doubt(&self.id);
+        }
+    }
+}
 
 /// Whether the crash of the life before is charged to the turn that was running: not where it is known to have come
 /// from another one.

@@ -130,6 +130,7 @@ impl SessionActor {
             (outcome, then) => {
                 tracing::warn!(session.id = %self.id, ?outcome, "a write was not carried out; the session is read anew");
                 then.refuse(&outcome);
+                self.doors.hub.doubt(&self.id);
                 self.reload(ctx);
             }
         }
