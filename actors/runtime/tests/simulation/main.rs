@@ -1,0 +1,131 @@
+//! The whole runtime under a seed: people, models, a store and chaos on one thread and a paused clock.
+//!
+//! A failure names its seed; `cargo run --release -p mosaic-runtime --example simulate -- --from SEED --seeds 1 --trace`
+//! shows that run line by line.
+
+mod world;
+
+use std::sync::Arc;
+
+use mosaic_store::Store;
+use world::plan::Plan;
+use world::run::replayed;
+use world::store::MemoryStore;
+use world::tally::Tally;
+
+/// Seeds that once went wrong, with what they found.
+const PINNED: &[(u64, &str)] = &[
+    (0, "a reader that left stayed in the hub for ever"),
+    (7, "two writes of a session overtook each other, and its readers were told of the second first"),
+    (9, "a session that was stopped and woken again did not tell its readers to look into the journal"),
+    (18, "a session that was stopped with open turns slept until the next message"),
+    (32, "an end that was stored while its session died was announced to nobody"),
+];
+
+async fn memory() -> (Arc<dyn Store>, ()) {
+    (Arc::new(MemoryStore::new(Default::default(), None)), ())
+}
+
+// What of a store's contract the runtime rests on.
+mosaic_store::store_contract!(@tests in_memory, memory(),
+    an_input_is_stored_once
+    a_repeat_with_another_body_is_a_conflict
+    a_key_is_forgotten_after_its_time
+    a_turn_is_told_in_order
+    a_turn_ends_once
+    an_end_starts_the_next_turn
+    a_waiting_turn_can_be_cancelled
+    a_waiting_turn_is_started_where_nothing_runs
+    a_restarted_turn_keeps_its_count
+    an_old_epoch_changes_nothing
+    a_bad_write_costs_only_itself
+    a_dropped_commit_is_carried_out
+    events_are_read_after_a_position
+    a_snapshot_holds_what_is_open_and_what_was_said
+    context_is_cut_at_whole_turns
+    sessions_with_open_turns_are_found
+    a_session_is_made_changed_and_removed
+    a_store_says_that_it_can_be_written
+);
+
+/// Runs seeds, each of them twice, and answers what happened in all of them.
+fn run(plans: impl IntoIterator<Item = Plan>) -> Tally {
+    let mut tally = Tally::default();
+    for plan in plans {
+        match replayed(&plan) {
+            Ok(ran) => tally.merge(&ran.tally),
+            Err(broken) => panic!("{broken}\nreplay: {}", replay(plan.seed)),
+        }
+    }
+    tally
+}
+
+fn replay(seed: u64) -> String {
+    format!("cargo run --release -p mosaic-runtime --example simulate -- --from {seed} --seeds 1 --trace")
+}
+
+/// What did not happen proves nothing.
+fn happened(tally: &Tally, what: &[&str]) {
+    let missing: Vec<_> = what.iter().filter(|what| tally.of(what) == 0).collect();
+    assert!(missing.is_empty(), "never happened: {missing:?}\n{tally}");
+}
+
+#[test]
+fn whatever_happens_every_accepted_turn_ends_once_in_order_and_nothing_is_left_behind() {
+    let tally = run((0..200).map(Plan::of));
+    happened(
+        &tally,
+        &[
+            "ends: killed",
+            "ends: drained",
+            "ends: the root's budget was spent",
+            "store: batches done as the process died",
+            "store: batches refused",
+            "store: reads that failed",
+            "store: slow batches",
+            "kills: panics of sessions",
+            "kills: panics of agents",
+            "kills: panics of providers",
+            "kills: panics of the root's children",
+            "kills: orders to stop",
+            "models: panics of a call",
+            "models: panics in mid-stream",
+            "models: silent from the beginning",
+            "models: silent in mid-stream",
+            "models: answers cut off",
+            "models: errors in mid-stream",
+            "models: refusals",
+            "clock: jumps",
+            "people: messages said again",
+            "people: turns cancelled",
+            "refusals: unavailable",
+            "refusals: storage",
+            "refusals: draining",
+            "refusals: another message under a known key",
+            "turns: finished",
+            "turns: failed",
+            "turns: cancelled",
+            "turns: given up after three deaths",
+        ],
+    );
+}
+
+#[test]
+fn seeds_that_found_a_mistake_stay_good() {
+    run(PINNED.iter().map(|(seed, _)| Plan::of(*seed)));
+}
+
+#[test]
+fn under_one_kill_a_second_every_turn_ends_and_every_depth_returns_to_zero() {
+    let tally = run([Plan::chaos(1, 3)]);
+    happened(&tally, &["kills: panics of sessions", "kills: panics of agents", "kills: panics of providers"]);
+    assert!(tally.of("turns: finished") > 500, "{tally}");
+}
+
+#[test]
+fn hours_of_mixed_traffic_with_faults_end_with_nothing_left() {
+    let tally = run([Plan::hours(1, 1)]);
+    happened(&tally, &["clock: jumps", "kills: panics of sessions", "store: batches refused"]);
+    assert!(tally.of("lives of the process") > 1, "{tally}");
+    assert!(tally.of("turns: finished") > 1_000, "{tally}");
+}

@@ -1,0 +1,299 @@
+//! What a store holds, in memory: sessions, turns and their journal, and what each write does to them. Without time,
+//! without faults, and without what the runtime never asks for: tokens, lists, sums.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use mosaic_store::StoreError;
+use mosaic_types::journal::{
+    AcceptTurn, ChangeSession, EndTurn, InboxKey, NewSession, OpenTurn, Outcome, RestartTurn, SessionPhase, SessionRow,
+    Snapshot, StartTurn, TurnState, Write,
+};
+use mosaic_types::{
+    AgentName, ChatMessage, Epoch, EventBody, ModelRef, Role, Seq, SessionEvent, SessionId, Timestamp, TurnId, limits,
+};
+
+/// A turn as it is stored.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) id: TurnId,
+    pub(crate) state: TurnState,
+    pub(crate) text: Arc<str>,
+    agent: AgentName,
+    model: Option<ModelRef>,
+    attempt: u32,
+    charged: u32,
+    end: Option<Seq>,
+    hash: [u8; 32],
+}
+
+/// A session with all that hangs on it.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) row: SessionRow,
+    epoch: Epoch,
+    /// In the order of acceptance.
+    pub(crate) turns: Vec<Turn>,
+    /// Those of `turns` that have not ended.
+    open: Vec<usize>,
+    /// `events[seq - 1]`.
+    pub(crate) events: Vec<SessionEvent>,
+}
+
+/// The tables of one store.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    pub(crate) sessions: BTreeMap<SessionId, Table>,
+    pub(crate) inbox: HashMap<InboxKey, (TurnId, Timestamp)>,
+    places: HashMap<TurnId, (SessionId, usize)>,
+}
+
+/// What a constraint of the tables says to a write that breaks it.
+fn broken(constraint: &str) -> StoreError {
+    StoreError::Corrupt(constraint.to_owned())
+}
+
+impl Table {
+    fn seq(&self) -> Seq {
+        Seq::try_from(self.events.len()).expect("few events")
+    }
+
+    fn running(&self) -> Option<usize> {
+        self.open.iter().copied().find(|index| self.turns[*index].state == TurnState::Running)
+    }
+
+    fn waits(&self, turn: TurnId) -> Option<usize> {
+        let waits = |turn: &Turn| turn.state == TurnState::Queued;
+        self.open_turn(turn).filter(|index| waits(&self.turns[*index]))
+    }
+
+    fn open_turn(&self, turn: TurnId) -> Option<usize> {
+        self.open.iter().copied().find(|index| self.turns[*index].id == turn)
+    }
+
+    fn journal(&mut self, turn: Option<TurnId>, body: EventBody) -> SessionEvent {
+        let event = SessionEvent { body, session: self.row.id.clone(), turn, seq: Some(self.seq() + 1) };
+        self.events.push(event.clone());
+        event
+    }
+
+    fn begin(&mut self, index: usize, agent: &AgentName) -> SessionEvent {
+        let turn = &mut self.turns[index];
+        turn.state = TurnState::Running;
+        turn.agent = agent.clone();
+        let id = turn.id;
+        self.journal(Some(id), EventBody::TurnStarted { agent: agent.clone() })
+    }
+}
+
+impl Disk {
+    /// Carries out one write, or changes nothing.
+    pub(crate) fn apply(&mut self, write: &Write) -> Result<Outcome, StoreError> {
+        match write {
+            Write::CreateSession(new) => Ok(self.create(new)),
+            Write::Claim { session } => Ok(self.sessions.get_mut(session).map_or(Outcome::Missing, |table| {
+                table.epoch += 1;
+                Outcome::Claimed(table.epoch)
+            })),
+            Write::Accept(accept) => self.accept(accept),
+            Write::End(end) => self.end(end),
+            Write::Start { session, epoch, next, at } => Ok(self.start(session, *epoch, next, *at)),
+            Write::Restart(restart) => self.restart(restart),
+            Write::Change(change) => Ok(self.change(change)),
+            Write::Delete { session } => Ok(self.delete(session)),
+            // Whose a session is, is not looked at here.
+            Write::CreateUser(_) => Ok(Outcome::Written(Vec::new())),
+            _ => Err(broken("nobody signs in to a simulated house")),
+        }
+    }
+
+    fn owned(&mut self, session: &SessionId, epoch: Epoch) -> Option<&mut Table> {
+        self.sessions.get_mut(session).filter(|table| table.epoch == epoch)
+    }
+
+    fn create(&mut self, new: &NewSession) -> Outcome {
+        if self.sessions.contains_key(&new.id) {
+            return Outcome::Exists;
+        }
+        let row = SessionRow {
+            id: new.id.clone(),
+            user: new.user,
+            agent: new.agent.clone(),
+            title: new.title.clone(),
+            channel: new.channel.as_ref().to_owned(),
+            state: SessionPhase::Idle,
+            created_at: new.at,
+            updated_at: new.at,
+        };
+        let (turns, open, events) = (Vec::new(), Vec::new(), Vec::new());
+        self.sessions.insert(new.id.clone(), Table { row, epoch: new.at.0, turns, open, events });
+        Outcome::Written(Vec::new())
+    }
+
+    fn accept(&mut self, accept: &AcceptTurn) -> Result<Outcome, StoreError> {
+        if let Some((turn, at)) = self.inbox.get(&accept.inbox).copied() {
+            if at.plus(limits::IDEMPOTENCY) >= accept.at {
+                let same_body = self.turn(turn).is_some_and(|(_, turn)| turn.hash == accept.body_hash);
+                return Ok(Outcome::Duplicate { turn, same_body });
+            }
+            self.inbox.remove(&accept.inbox);
+        }
+        let taken = self.places.contains_key(&accept.turn);
+        let Some(table) = self.owned(&accept.session, accept.epoch) else { return Ok(Outcome::Stale) };
+        if taken {
+            return Err(broken("a turn's id is unique"));
+        }
+        if accept.start && table.running().is_some() {
+            return Err(broken("at most one turn of a session runs"));
+        }
+        let turn = Some(accept.turn);
+        let mut events = vec![table.journal(turn, EventBody::TurnAccepted { text: accept.text.as_ref().to_owned() })];
+        let index = table.turns.len();
+        table.open.push(index);
+        table.turns.push(Turn {
+            id: accept.turn,
+            state: TurnState::Queued,
+            text: accept.text.clone(),
+            agent: accept.agent.clone(),
+            model: accept.model.clone(),
+            attempt: 1,
+            charged: 0,
+            end: None,
+            hash: accept.body_hash,
+        });
+        if accept.start {
+            events.push(table.begin(index, &accept.agent));
+            table.row.state = SessionPhase::Running;
+        } else if table.row.state != SessionPhase::Running {
+            table.row.state = SessionPhase::Queued;
+        }
+        if let Some(title) = accept.title.as_ref().filter(|_| table.row.title.is_empty()) {
+            table.row.title.clone_from(title);
+        }
+        table.row.updated_at = accept.at;
+        self.places.insert(accept.turn, (accept.session.clone(), index));
+        self.inbox.insert(accept.inbox.clone(), (accept.turn, accept.at));
+        Ok(Outcome::Written(events))
+    }
+
+    fn end(&mut self, end: &EndTurn) -> Result<Outcome, StoreError> {
+        let Some(table) = self.owned(&end.session, end.epoch) else { return Ok(Outcome::Stale) };
+        let Some(index) = table.open_turn(end.turn) else { return Ok(Outcome::Stale) };
+        let next = end.next.as_ref().map(|next| (table.waits(next.turn), &next.agent));
+        if matches!(next, Some((None, _))) {
+            return Ok(Outcome::Stale);
+        }
+        if next.is_some() && table.running().is_some_and(|running| running != index) {
+            return Err(broken("at most one turn of a session runs"));
+        }
+        let turn = Some(end.turn);
+        let mut events: Vec<_> = end.steps.iter().map(|step| table.journal(turn, step.clone())).collect();
+        events.push(table.journal(turn, end.end.clone().into_event()));
+        let seq = table.seq();
+        table.turns[index].state = end.end.state();
+        table.turns[index].end = Some(seq);
+        table.open.retain(|open| *open != index);
+        if let Some((Some(next), agent)) = next {
+            events.push(table.begin(next, agent));
+        }
+        table.row.state = match (table.running(), table.open.is_empty()) {
+            (Some(_), _) => SessionPhase::Running,
+            (None, false) => SessionPhase::Queued,
+            (None, true) => SessionPhase::Idle,
+        };
+        table.row.updated_at = end.at;
+        Ok(Outcome::Written(events))
+    }
+
+    fn start(&mut self, session: &SessionId, epoch: Epoch, next: &StartTurn, at: Timestamp) -> Outcome {
+        let Some(table) = self.owned(session, epoch).filter(|table| table.running().is_none()) else {
+            return Outcome::Stale;
+        };
+        let Some(index) = table.waits(next.turn) else { return Outcome::Stale };
+        table.row.state = SessionPhase::Running;
+        table.row.updated_at = at;
+        Outcome::Written(vec![table.begin(index, &next.agent)])
+    }
+
+    fn restart(&mut self, restart: &RestartTurn) -> Result<Outcome, StoreError> {
+        let Some(table) = self.owned(&restart.session, restart.epoch) else { return Ok(Outcome::Stale) };
+        let Some(index) = table.open_turn(restart.turn) else { return Ok(Outcome::Stale) };
+        if table.running().is_some_and(|running| running != index) {
+            return Err(broken("at most one turn of a session runs"));
+        }
+        let turn = &mut table.turns[index];
+        (turn.state, turn.attempt, turn.charged) = (TurnState::Running, restart.attempt, restart.charged);
+        table.row.state = SessionPhase::Running;
+        table.row.updated_at = restart.at;
+        let body = EventBody::TurnRestarted { attempt: restart.attempt };
+        Ok(Outcome::Written(vec![table.journal(Some(restart.turn), body)]))
+    }
+
+    fn change(&mut self, change: &ChangeSession) -> Outcome {
+        let Some(table) = self.owned(&change.session, change.epoch) else { return Outcome::Stale };
+        table.row.agent = change.agent.clone();
+        table.row.title.clone_from(&change.title);
+        table.row.updated_at = change.at;
+        let body = EventBody::SessionChanged { agent: change.agent.clone(), title: change.title.clone() };
+        Outcome::Written(vec![table.journal(None, body)])
+    }
+
+    fn delete(&mut self, session: &SessionId) -> Outcome {
+        if self.sessions.remove(session).is_none() {
+            return Outcome::Missing;
+        }
+        self.places.retain(|_, (of, _)| of != session);
+        self.inbox.retain(|_, (turn, _)| self.places.contains_key(turn));
+        Outcome::Written(Vec::new())
+    }
+
+    /// A turn, with its session.
+    pub(crate) fn turn(&self, id: TurnId) -> Option<(&Table, &Turn)> {
+        let (session, index) = self.places.get(&id)?;
+        let table = self.sessions.get(session)?;
+        Some((table, &table.turns[*index]))
+    }
+
+    /// The event that ended a turn.
+    pub(crate) fn end_of(&self, id: TurnId) -> Option<SessionEvent> {
+        let (table, turn) = self.turn(id)?;
+        table.events.get(usize::try_from(turn.end? - 1).ok()?).cloned()
+    }
+
+    /// The turn that a key names, with the hash of its body.
+    pub(crate) fn known(&self, key: &InboxKey) -> Option<(TurnId, [u8; 32])> {
+        let (id, _) = self.inbox.get(key)?;
+        self.turn(*id).map(|(_, turn)| (*id, turn.hash))
+    }
+
+    /// Sessions with turns that have not ended.
+    pub(crate) fn unfinished(&self) -> Vec<SessionId> {
+        self.sessions.values().filter(|table| !table.open.is_empty()).map(|table| table.row.id.clone()).collect()
+    }
+
+    /// What a session needs to live again.
+    pub(crate) fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Option<Snapshot> {
+        let table = self.sessions.get(id)?;
+        let open = table.open.iter().map(|index| {
+            let Turn { id, state, attempt, charged, ref agent, ref model, ref text, hash, .. } = table.turns[*index];
+            let (agent, model, text) = (agent.clone(), model.clone(), text.clone());
+            OpenTurn { id, state, attempt, charged, agent, model, text, body_hash: hash }
+        });
+        let (mut newest_first, mut left) = (Vec::new(), context_bytes);
+        for turn in table.turns.iter().rev().filter(|turn| turn.state == TurnState::Finished) {
+            let end = usize::try_from(turn.end.unwrap_or_default() - 1).unwrap_or_default();
+            let Some(EventBody::TurnFinished(finished)) = table.events.get(end).map(|event| &event.body) else { break };
+            let Some(rest) = left.checked_sub(turn.text.len() + finished.text.len()) else { break };
+            left = rest;
+            newest_first.push(ChatMessage::new(Role::Assistant, finished.text.as_str()));
+            newest_first.push(ChatMessage::new(Role::User, turn.text.clone()));
+        }
+        newest_first.reverse();
+        Some(Snapshot {
+            row: table.row.clone(),
+            open: open.collect(),
+            context: newest_first,
+            last_input: table.turns.last().map(|turn| (turn.id, turn.hash)),
+        })
+    }
+}

@@ -1,0 +1,338 @@
+//! A whole house under a seed, on one thread and a paused clock.
+//!
+//! A [`Plan`] is drawn from the seed; [`run`](run::run) carries it out: lives of the process one after the other over the same
+//! store, people who talk and repeat what was not acknowledged, and faults. What happens is checked while it happens
+//! and when all is over. The same seed gives the same run, to the last event.
+
+mod chaos;
+mod check;
+mod dice;
+mod disk;
+mod house;
+mod model;
+mod person;
+pub(crate) mod plan;
+mod reader;
+pub(crate) mod run;
+pub(crate) mod store;
+pub(crate) mod tally;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mosaic_store::StoreError;
+use mosaic_types::journal::{Outcome, Write};
+use mosaic_types::{Chance, Clock, Outside, Timestamp};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use self::dice::Dice;
+use self::plan::Plan;
+use self::store::{Fate, Tables, Verdict, lock};
+use self::tally::Tally;
+
+/// Where a simulation begins: 14 November 2023.
+const BEGAN: i64 = 1_700_000_000_000_000;
+
+/// What happened, in order: always as a hash, and as text where somebody wants to read it.
+#[derive(Default)]
+struct Trace {
+    hash: DefaultHasher,
+    lines: Option<Vec<String>>,
+}
+
+/// Batches that were sent to the disk, by their number.
+#[derive(Default)]
+struct Jobs {
+    sent: u64,
+    under_way: BTreeMap<u64, (Vec<Write>, Verdict)>,
+}
+
+/// All that a simulated process does not hold itself, and that outlives it.
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) tables: Tables,
+    pub(crate) tally: Mutex<Tally>,
+    /// Told when something was found that must not be.
+    pub(crate) stop: Notify,
+    trace: Mutex<Trace>,
+    broken: Mutex<Option<String>>,
+    /// Draws for the store, for models, for ids and jitter, and for chaos.
+    store: Mutex<Dice>,
+    model: Mutex<Dice>,
+    chance: Mutex<Dice>,
+    pub(crate) chaos: Mutex<Dice>,
+    /// Virtual time that earlier lives took, and when this one began.
+    before: Mutex<(Duration, Option<Instant>)>,
+    /// How far the clock on the wall is off, in microseconds.
+    off: AtomicI64,
+    /// Faults are over.
+    calm: AtomicBool,
+    /// Batches that are not done yet.
+    jobs: Mutex<Jobs>,
+    /// Sessions for which a model is at work, by the text of what it answers.
+    speaking: Mutex<HashMap<String, usize>>,
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl World {
+    pub(crate) fn new(plan: Plan, traced: bool) -> Arc<Self> {
+        let dice = |stream| Mutex::new(Dice::new(plan.seed, stream));
+        Arc::new(Self {
+            tables: Tables::default(),
+            tally: Mutex::default(),
+            stop: Notify::new(),
+            trace: Mutex::new(Trace { lines: traced.then(Vec::new), ..Trace::default() }),
+            broken: Mutex::default(),
+            store: dice(3),
+            model: dice(4),
+            chance: dice(5),
+            chaos: dice(6),
+            before: Mutex::default(),
+            off: AtomicI64::new(0),
+            calm: AtomicBool::new(false),
+            jobs: Mutex::default(),
+            speaking: Mutex::default(),
+            plan,
+        })
+    }
+
+    /// A life of the process begins.
+    pub(crate) fn wake(&self) {
+        held(&self.before).1 = Some(Instant::now());
+        held(&self.speaking).clear();
+    }
+
+    /// A life of the process has ended; until the next one begins, `pause` goes by. What it had sent to the disk is done
+    /// or not, in order: a batch that was not done leaves those after it undone too.
+    pub(crate) fn sleep(&self, lived: Duration) {
+        let (batches, pause) = {
+            let mut dice = held(&self.chaos);
+            let jobs = std::mem::take(&mut held(&self.jobs).under_way);
+            let done: Vec<_> = jobs.into_values().take_while(|_| dice.happens(500)).collect();
+            (done, dice.millis(0..=2_000))
+        };
+        *held(&self.before) = (lived + pause, None);
+        for (batch, verdict) in batches {
+            if verdict == Verdict::Done {
+                self.count("store: batches done as the process died");
+                let results = Ok(batch.iter().map(|write| lock(&self.tables).apply(write)).collect());
+                self.written(&batch, &results);
+            }
+        }
+    }
+
+    /// Virtual time since the simulation began.
+    pub(crate) fn age(&self) -> Duration {
+        let (before, began) = *held(&self.before);
+        before + began.map_or(Duration::ZERO, |began| began.elapsed())
+    }
+
+    /// Time and chance as the house gets them.
+    pub(crate) fn outside(self: &Arc<Self>) -> Outside {
+        Outside::new(self.clone(), self.clone())
+    }
+
+    /// Whether faults are over.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.calm.load(Ordering::Relaxed)
+    }
+
+    /// From now on nothing goes wrong any more.
+    pub(crate) fn calm(&self) {
+        if !self.calm.swap(true, Ordering::Relaxed) {
+            self.note(&"faults are over");
+        }
+    }
+
+    /// The clock on the wall is set to another hour.
+    pub(crate) fn jump(&self, by: Duration, back: bool) {
+        let by = i64::try_from(by.as_micros()).expect("a short jump");
+        self.off.fetch_add(if back { -by } else { by }, Ordering::Relaxed);
+        self.count("clock: jumps");
+        self.note(&format_args!("the clock jumps {}{by} us", if back { "-" } else { "+" }));
+    }
+
+    /// Writes down what happened.
+    pub(crate) fn note(&self, what: &dyn Display) {
+        let line = format!("{:>12.3} {what}", self.age().as_secs_f64() * 1_000.0);
+        let mut trace = held(&self.trace);
+        line.hash(&mut trace.hash);
+        if let Some(lines) = &mut trace.lines {
+            lines.push(line);
+        }
+    }
+
+    pub(crate) fn count(&self, what: &'static str) {
+        held(&self.tally).add(what, 1);
+    }
+
+    /// Says that something happened which must not. The first to say so ends the run.
+    pub(crate) fn broken(&self, what: &dyn Display) {
+        self.note(&format_args!("BROKEN {what}"));
+        held(&self.broken).get_or_insert_with(|| what.to_string());
+        self.stop.notify_one();
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        held(&self.broken).is_some()
+    }
+
+    /// What was found, the hash of all that happened, and the text of it where it was kept.
+    pub(crate) fn verdict(&self) -> (Option<String>, u64, Vec<String>) {
+        let mut trace = held(&self.trace);
+        (held(&self.broken).clone(), trace.hash.finish(), trace.lines.take().unwrap_or_default())
+    }
+
+    /// Draws for a model.
+    pub(crate) fn model<T>(&self, draw: impl FnOnce(&mut Dice, &Plan) -> T) -> T {
+        draw(&mut held(&self.model), &self.plan)
+    }
+
+    /// A model begins to work for `session`, or stops.
+    pub(crate) fn speaks(&self, session: &str, begins: bool) {
+        let mut speaking = held(&self.speaking);
+        let count = speaking.entry(session.to_owned()).or_default();
+        if begins {
+            *count += 1;
+        } else {
+            *count = count.saturating_sub(1);
+        }
+        let several = *count > 1;
+        drop(speaking);
+        if several {
+            self.broken(&format_args!("I4: two runs of {session} ask a model at the same time"));
+        }
+    }
+
+    /// Whether no model is at work.
+    pub(crate) fn is_silent(&self) -> bool {
+        held(&self.speaking).values().all(|count| *count == 0)
+    }
+}
+
+/// What the store is told of its fate.
+impl World {
+    pub(super) fn commit_fate(&self) -> Fate {
+        let (mut dice, plan) = (held(&self.store), &self.plan);
+        let refused = dice.happens(plan.bad_commits) && !self.is_calm();
+        let slow = dice.happens(plan.slow_store) && !self.is_calm();
+        let verdict = match (refused, dice.happens(500)) {
+            (true, true) => Verdict::Refused,
+            (true, false) => Verdict::EachRefused,
+            (false, _) => Verdict::Done,
+        };
+        let (before, after) =
+            (dice.millis(0..=if slow { 3_000 } else { 3 }), dice.millis(0..=if slow { 500 } else { 1 }));
+        drop(dice);
+        if refused {
+            self.count("store: batches refused");
+        }
+        if slow {
+            self.count("store: slow batches");
+        }
+        Fate { verdict, before, after }
+    }
+
+    /// Whether a read fails, and how long it takes.
+    pub(super) fn read_fate(&self) -> (bool, Duration) {
+        let (mut dice, plan) = (held(&self.store), &self.plan);
+        let (fails, slow) = (dice.happens(plan.bad_reads), dice.happens(plan.slow_store));
+        let takes = dice.millis(0..=if slow { 1_500 } else { 1 });
+        drop(dice);
+        if self.is_calm() {
+            return (false, Duration::ZERO);
+        }
+        if fails {
+            self.count("store: reads that failed");
+        }
+        (fails, takes)
+    }
+
+    pub(super) fn job_began(&self, batch: Vec<Write>, verdict: Verdict) -> u64 {
+        let mut jobs = held(&self.jobs);
+        jobs.sent += 1;
+        let number = jobs.sent;
+        jobs.under_way.insert(number, (batch, verdict));
+        number
+    }
+
+    /// The batch, to be carried out now; `None` where the process died before.
+    pub(super) fn job_done(&self, job: u64) -> Option<Vec<Write>> {
+        held(&self.jobs).under_way.remove(&job).map(|(batch, _)| batch)
+    }
+
+    /// Writes down what became of a batch.
+    pub(super) fn written(&self, batch: &[Write], results: &Result<Vec<Result<Outcome, StoreError>>, StoreError>) {
+        match results {
+            Ok(results) => {
+                for (write, result) in batch.iter().zip(results) {
+                    self.note(&format_args!("{} -> {}", named(write), became(result)));
+                    if let Err(StoreError::Corrupt(constraint)) = result {
+                        self.broken(&format_args!(
+                            "I4: a write would have broken what the tables hold to: {constraint}"
+                        ));
+                    }
+                }
+            }
+            Err(error) => self.note(&format_args!("{} writes -> {error}", batch.len())),
+        }
+    }
+}
+
+fn named(write: &Write) -> String {
+    match write {
+        Write::CreateSession(new) => format!("create {}", new.id),
+        Write::Claim { session } => format!("claim {session}"),
+        Write::Accept(accept) => {
+            format!(
+                "accept {}@{} {} {}",
+                accept.session,
+                accept.epoch,
+                accept.text,
+                if accept.start { "first" } else { "" }
+            )
+        }
+        Write::End(end) => format!("end {}@{} {} {:?}", end.session, end.epoch, end.turn, end.end.state()),
+        Write::Start { session, epoch, next, .. } => format!("start {session}@{epoch} {}", next.turn),
+        Write::Restart(again) => {
+            format!("restart {}@{} {} {}/{}", again.session, again.epoch, again.turn, again.attempt, again.charged)
+        }
+        Write::Change(change) => format!("change {}", change.session),
+        _ => "another write".to_owned(),
+    }
+}
+
+fn became(result: &Result<Outcome, StoreError>) -> String {
+    match result {
+        Ok(Outcome::Written(events)) => {
+            format!("{:?}", events.iter().filter_map(|event| event.seq).collect::<Vec<_>>())
+        }
+        Ok(Outcome::Duplicate { turn, .. }) => format!("duplicate of {turn}"),
+        Ok(other) => format!("{other:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        let age = i64::try_from(self.age().as_micros()).expect("a short simulation");
+        Timestamp(BEGAN + age + self.off.load(Ordering::Relaxed))
+    }
+}
+
+impl Chance for World {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut dice = held(&self.chance);
+        for part in bytes.chunks_mut(8) {
+            part.copy_from_slice(&dice.roll().to_le_bytes()[..part.len()]);
+        }
+    }
+}
