@@ -8,9 +8,10 @@ use std::rc::Rc;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, QueryConfig, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, ResponseError, Route};
 use mosaic_types::{Code, Failure, UserRole};
 
 use super::access::Access;
@@ -127,12 +128,15 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     while let Some(first) = entries.next() {
         let path = first.path;
         let mut doors = vec![(first.method, first.access)];
-        // What no entry names is answered with a typed error.
-        let mut resource = web::resource(path).default_service(web::to(wrong_method)).route(first.route);
+        let mut resource = web::resource(path).route(first.route);
         while let Some(next) = entries.next_if(|next| next.path == path) {
             doors.push((next.method, next.access));
             resource = resource.route(next.route);
         }
+        // What no entry names is answered with a typed error and the methods that there are (RFC 9110, 15.5.6).
+        let allow: Vec<_> = doors.iter().map(|(method, _)| method.as_str()).collect();
+        let allow = allow.join(", ");
+        let resource = resource.default_service(web::to(move |request| wrong_method(request, allow.clone())));
         let doors: Doors = doors.into();
         let guard = move |request: ServiceRequest, next: Next<BoxBody>| {
             let access = access(&doors, request.method());
@@ -160,9 +164,11 @@ async fn nothing_here(request: HttpRequest) -> Answer {
     Err(ApiError(Failure::new(Code::NotFound, "There is no such route.")))
 }
 
-async fn wrong_method(request: HttpRequest) -> Answer {
-    let sentence = format!("{} is not a method of {}.", request.method(), request.path());
-    Err(ApiError(Failure::new(Code::MethodNotAllowed, sentence)))
+async fn wrong_method(request: HttpRequest, allow: String) -> HttpResponse {
+    let sentence = format!("{} is not a method of {}; it knows {allow}.", request.method(), request.path());
+    let mut response = ApiError(Failure::new(Code::MethodNotAllowed, sentence)).error_response();
+    response.headers_mut().insert(ALLOW, HeaderValue::try_from(allow).expect("methods are plain words"));
+    response
 }
 
 #[cfg(test)]

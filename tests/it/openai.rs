@@ -20,7 +20,7 @@ fn here(file: &str) -> PathBuf {
 }
 
 /// A Python that has the library: the one that was named, or one that is made here, once for all runs.
-async fn python() -> OsString {
+pub(crate) async fn python() -> OsString {
     static MADE: OnceCell<PathBuf> = OnceCell::const_new();
     if let Some(named) = std::env::var_os(PYTHON).filter(|named| !named.is_empty()) {
         return named;

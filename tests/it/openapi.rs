@@ -1,10 +1,18 @@
 //! The document of the API, and that what is served keeps to it. Every other test here proves it too: `Api` and `Sse`
 //! hold each answer against it.
 
+use std::path::Path;
+use std::process::Stdio;
+
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
+use crate::openai::python;
 use crate::testbed::{Testbed, refusal};
+
+/// How many requests an operation gets at the most beside those that cover its parameters one by one.
+const CASES: &str = "MOSAIC_SCHEMATHESIS_CASES";
 
 #[tokio::test]
 async fn the_document_that_is_served_is_that_of_the_handlers() {
@@ -69,4 +77,30 @@ async fn a_parameter_that_is_sent_twice_is_refused_with_a_type() {
     let refused = api.submit(&session, "?wait=perhaps", &[], "hello").await;
     assert_eq!(refusal(&refused), (400, "bad_request".to_owned()));
     assert_eq!(api.get(&format!("/api/v1/sessions/{session}/messages")).await["items"], json!([]));
+}
+
+/// Some 1,500 requests, in half a minute on an idle machine; MOSAIC_SCHEMATHESIS_CASES=100 makes about ten times as many.
+#[tokio::test]
+async fn requests_made_from_the_document_are_answered_as_it_says() {
+    let bed = Testbed::start().await;
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let mut command = Command::new(Path::new(&python().await).with_file_name("st"));
+    command.arg("--config-file").arg(tests.join("schemathesis.toml"));
+    command.arg("run").arg(format!("http://{}/openapi.json", bed.address()));
+    command.args(["--header", &format!("Authorization: Bearer {}", bed.token())]);
+    command.args(["--max-examples", &std::env::var(CASES).unwrap_or_else(|_| "10".to_owned())]);
+    command.args(["--seed", "1", "--workers", "1", "--request-timeout", "20", "--no-color"]);
+    // It keeps what it found in the folder it runs in.
+    command.current_dir(bed.home()).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env("HOME", bed.home()).env("PYTHONDONTWRITEBYTECODE", "1");
+    let ended = command.stdin(Stdio::null()).kill_on_drop(true).output().await.expect("schemathesis is installed");
+    let told = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success(), "{told}\n{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(told.contains("No issues found"), "{told}");
+    // It was the daemon under test that answered, and it lives.
+    assert!(bed.model.progress().calls > 0, "{told}");
+    assert_eq!(bed.api().get("/healthz").await["status"], "ok");
+    if std::env::var_os(CASES).is_some() {
+        println!("{told}");
+    }
 }

@@ -5,15 +5,19 @@ use std::sync::Arc;
 
 use mosaic_types::chat::{Sampling, ToolOffer};
 use mosaic_types::{ChatMessage, Code, Failure, Role, ToolCall, Usage};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
 use crate::gateway::error::ApiError;
 
 /// A request for a completion. Fields that are not named here are accepted and ignored, as clients send many.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = CompletionRequest)]
+#[schema(
+    as = CompletionRequest,
+    example = json!({"model": "assistant", "messages": [{"role": "user", "content": "hello"}]})
+)]
 pub(super) struct Completion {
     /// An agent's name, or `provider/model`.
     pub(super) model: String,
@@ -27,16 +31,16 @@ pub(super) struct Completion {
     temperature: Option<f64>,
     #[serde(default)]
     top_p: Option<f64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     max_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     max_completion_tokens: Option<u64>,
     #[serde(default)]
     stop: Option<OneOrMany>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     seed: Option<i64>,
     /// One answer a request.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 1)]
     n: Option<u64>,
     #[serde(default)]
@@ -115,6 +119,18 @@ struct Function {
 #[schema(as = CompletionTool)]
 struct Tool {
     function: ToolOffer,
+}
+
+/// A whole number, which JSON may write as `3`, `3.0` or `3e0`.
+fn whole<'de, D: Deserializer<'de>, T: TryFrom<i128>>(from: D) -> Result<Option<T>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(from)? else { return Ok(None) };
+    let written = number.as_i128().or_else(|| {
+        let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 1e19)?;
+        #[allow(clippy::cast_possible_truncation)] // it is whole and small
+        Some(float as i128)
+    });
+    let wrong = || D::Error::custom(format!("{number} is no whole number that fits"));
+    written.and_then(|written| T::try_from(written).ok()).map(Some).ok_or_else(wrong)
 }
 
 fn bad(sentence: impl Into<Cow<'static, str>>) -> ApiError {
@@ -323,4 +339,25 @@ pub(super) struct FunctionPiece<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<&'a str>,
     pub(super) arguments: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(fields: &str) -> Result<Completion, serde_json::Error> {
+        serde_json::from_str(&format!(r#"{{"model":"m","messages":[]{fields}}}"#))
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_as_json_allows() {
+        let wish = read(r#","seed":-3e0,"max_tokens":100.0,"n":1,"max_completion_tokens":null"#).expect("it is read");
+        assert_eq!(
+            (wish.seed, wish.max_tokens, wish.n, wish.max_completion_tokens),
+            (Some(-3), Some(100), Some(1), None)
+        );
+        for bad in [r#","seed":1.5"#, r#","max_tokens":-1"#, r#","seed":1e300"#, r#","seed":"3""#] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
 }
