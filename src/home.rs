@@ -4,6 +4,7 @@
 //! HOME/lock          held while a daemon lives; names its holder
 //! HOME/daemon.json   where the daemon answers; believed only while the lock is held
 //! HOME/token         the owner's token for the command line
+//! HOME/login.json    the daemon elsewhere that commands talk to, with the token for it
 //! HOME/config.toml   settings, if there are any
 //! HOME/keys/NAME     keys of providers
 //! ```
@@ -11,6 +12,7 @@
 //! What is secret is born with its permissions: no file is ever open to others, not even for a moment.
 
 mod lock;
+mod login;
 #[cfg(all(test, unix))]
 mod tests;
 mod write;
@@ -27,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Env;
 
 pub use lock::HomeLock;
+pub use login::Login;
 pub use write::write_private;
 
 /// The variable that names the home.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{CliError, Common};
+use crate::home::Home;
 use crate::telemetry::context::headers as trace_headers;
 
 /// A daemon that can be reached, with the token for it.
@@ -17,8 +18,59 @@ pub(super) struct Client {
     http: reqwest::Client,
     base: String,
     token: Option<Secret>,
-    /// The token came with the command, not from the home.
-    given: bool,
+    url_from: Source,
+    token_from: Source,
+}
+
+/// Where an address or a token came from. What is named with the command goes before a login, and that before the home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A flag or its variable.
+    Given,
+    /// `mosaic login`.
+    Login,
+    /// The home's own daemon.
+    Home,
+    Nowhere,
+}
+
+impl Source {
+    /// A word for programs.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::Login => "login",
+            Self::Home => "home",
+            Self::Nowhere => "nowhere",
+        }
+    }
+
+    /// In words; `flags` are those that give it.
+    pub(super) fn describe(self, flags: &str) -> String {
+        match self {
+            Self::Given => format!("by {flags}"),
+            Self::Login => "by `mosaic login`".to_owned(),
+            Self::Home => "by the daemon that runs on this home".to_owned(),
+            Self::Nowhere => "none".to_owned(),
+        }
+    }
+}
+
+/// An address without what does not belong there.
+fn clean(url: &str) -> Result<String, CliError> {
+    let wrong =
+        |why: &str| CliError::Usage(format!("the address of a daemon is http://HOST:PORT or https://HOST; {why}."));
+    let parsed = reqwest::Url::parse(url).map_err(|error| wrong(&format!("this one cannot be read: {error}")))?;
+    if !["http", "https"].contains(&parsed.scheme()) {
+        return Err(wrong("this one is neither"));
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(wrong("this one holds a name or password, which belong into --token"));
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        return Err(wrong("this one goes on after it"));
+    }
+    Ok(parsed.as_str().trim_end_matches('/').to_owned())
 }
 
 /// A turn's events as they come.
@@ -29,34 +81,54 @@ struct ErrorBody {
     error: Failure,
 }
 
+/// Whether an address is of this machine.
+fn is_local(base: &str) -> bool {
+    let host = reqwest::Url::parse(base).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 impl Client {
-    /// The daemon that was named by `--url`, or the one that runs on the home; `None` where there is neither.
+    /// The daemon that was named by `--url`, else that of the login, else the one that runs on the home; `None` where
+    /// there is none of them.
     ///
-    /// The home's token is offered only to the home's own daemon.
+    /// The home's token is offered only to the home's own daemon, and the login's only at its address.
     pub(super) fn find(common: &Common) -> Result<Option<Self>, CliError> {
-        let token = common.token.as_ref().map(Secret::new);
-        let given = token.is_some();
-        if let Some(url) = &common.url {
-            return Ok(Some(Self::new(url.trim_end_matches('/').to_owned(), token, given)?));
-        }
-        let home = common.home()?;
-        let Some(address) = home.daemon().and_then(|daemon| daemon.address) else { return Ok(None) };
-        let token = match token {
-            Some(token) => Some(token),
-            None => home.token()?,
+        // Looked at and not made: whoever names everything needs no home.
+        let home = Home::locate(common.home.as_deref(), &common.env());
+        let login = home.as_ref().map_or(Ok(None), Home::login)?;
+        let (base, url_from) = match (&common.url, &login) {
+            (Some(url), _) => (clean(url)?, Source::Given),
+            (None, Some(login)) => (clean(&login.url)?, Source::Login),
+            (None, None) => match common.home()?.daemon().and_then(|daemon| daemon.address) {
+                Some(address) => (format!("http://{address}"), Source::Home),
+                None => return Ok(None),
+            },
         };
-        Ok(Some(Self::new(format!("http://{address}"), token, given)?))
+        let (token, token_from) = match (&common.token, login, url_from) {
+            (Some(token), ..) => (Some(Secret::new(token)), Source::Given),
+            (None, Some(login), _) if login.url == base => (Some(login.token), Source::Login),
+            (None, _, Source::Home) => (common.home()?.token()?, Source::Home),
+            (None, ..) => (None, Source::Nowhere),
+        };
+        Ok(Some(Self::new(base, token, url_from, token_from)?))
+    }
+
+    /// The daemon at `url`, with a token that is yet to be tried.
+    pub(super) fn at(url: &str, token: Secret) -> Result<Self, CliError> {
+        Self::new(clean(url)?, Some(token), Source::Given, Source::Given)
     }
 
     /// As [`Client::find`], for commands that cannot do without.
     pub(super) fn need(common: &Common) -> Result<Self, CliError> {
         Self::find(common)?.ok_or_else(|| {
-            let sentence = "no daemon is running on this home. Start one with `mosaic up`, or name another with --url.";
+            let sentence = "no daemon is running on this home. Start one with `mosaic up`, or name another with --url or \
+                            `mosaic login`.";
             CliError::Unavailable(sentence.to_owned())
         })
     }
 
-    fn new(base: String, token: Option<Secret>, given: bool) -> Result<Self, CliError> {
+    fn new(base: String, token: Option<Secret>, url_from: Source, token_from: Source) -> Result<Self, CliError> {
         // The certificates that providers are reached with: the system may have none, as in a container.
         let tls = mosaic_providers::client::tls().map_err(CliError::Failed)?;
         let http = reqwest::Client::builder()
@@ -64,10 +136,9 @@ impl Client {
             .connect_timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none());
         // A proxy has no business between a person and the daemon on the same machine.
-        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|host| base.starts_with(host));
-        let http = if local { http.no_proxy() } else { http };
+        let http = if is_local(&base) { http.no_proxy() } else { http };
         let http = http.build().map_err(|error| CliError::Failed(format!("cannot make an HTTP client: {error}")))?;
-        Ok(Self { http, base, token, given })
+        Ok(Self { http, base, token, url_from, token_from })
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -92,7 +163,11 @@ impl Client {
         let status = response.status();
         Err(match response.json::<ErrorBody>().await {
             Ok(body) if body.error.code == Code::Unauthorized => {
-                let source = if self.given { "; the token came from --token or MOSAIC_TOKEN" } else { "" };
+                let source = match self.token_from {
+                    Source::Given => "; the token came from --token or MOSAIC_TOKEN",
+                    Source::Login => "; the token is that of the login: `mosaic login` takes another",
+                    Source::Home | Source::Nowhere => "",
+                };
                 CliError::Failed(format!("{} (asked {}{source})", body.error.message, self.base))
             }
             Ok(body) => body.error.into(),
@@ -118,6 +193,16 @@ impl Client {
     /// Where the daemon answers, as in `http://127.0.0.1:14242`.
     pub(super) fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Where the address and the token came from.
+    pub(super) fn sources(&self) -> (Source, Source) {
+        (self.url_from, self.token_from)
+    }
+
+    /// Whether what is sent can be read on the way.
+    pub(super) fn is_exposed(&self) -> bool {
+        self.base.starts_with("http://") && !is_local(&self.base)
     }
 
     async fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T, CliError> {

@@ -1,6 +1,7 @@
 //! The command line: what a person types, and what it does.
 
 mod agents;
+mod channels;
 #[cfg(feature = "chaos")]
 mod chaos;
 mod chat;
@@ -10,6 +11,7 @@ mod config;
 mod doctor;
 mod exit;
 mod link;
+mod login;
 mod migrate;
 mod output;
 mod providers;
@@ -18,6 +20,7 @@ mod sessions;
 mod token;
 mod tree;
 mod up;
+mod usage;
 mod whoami;
 
 use std::path::PathBuf;
@@ -53,7 +56,7 @@ pub(crate) struct Common {
     /// Config file [default: HOME/config.toml, then built-in values]
     #[arg(long, global = true, env = "MOSAIC_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Talk to the daemon at this address instead of the one of the home
+    /// Talk to the daemon at this address, not to that of the login or of the home
     #[arg(long, global = true, env = "MOSAIC_URL")]
     pub(crate) url: Option<String>,
     /// Token for the daemon at --url
@@ -118,8 +121,10 @@ enum Command {
     Sessions(sessions::Sessions),
     Agents(agents::Agents),
     Providers(providers::Providers),
+    Channels(channels::Channels),
     Token(token::Token),
     Link(link::Link),
+    Usage(usage::Usage),
     Config(config::Settings),
     /// Look at everything a turn needs, and say what to do where something is missing
     Doctor(doctor::Doctor),
@@ -128,7 +133,11 @@ enum Command {
     /// Panic, stall or stop children of a running daemon, to see what becomes of the rest
     #[cfg(feature = "chaos")]
     Chaos(chaos::Chaos),
-    /// Say whom the daemon takes this token for
+    /// Talk to a daemon elsewhere from now on: tries the token there and keeps both in the home
+    Login(login::LogIn),
+    /// Forget the daemon elsewhere
+    Logout(login::LogOut),
+    /// Say whom the daemon takes this token for, which daemon that is and how it was found
     Whoami(whoami::Whoami),
     /// Bring the database up to date without starting anything
     Migrate(migrate::Migrate),
@@ -144,6 +153,10 @@ impl Command {
             Self::Sessions(sessions) => here(&common.clone(), sessions::run(common, sessions)),
             Self::Agents(agents) => here(&common.clone(), agents::run(common, agents)),
             Self::Providers(providers) => here(&common.clone(), providers::run(common, providers)),
+            Self::Channels(channels) => here(&common.clone(), channels::run(common, channels)),
+            Self::Usage(usage) => here(&common.clone(), usage::run(common, usage)),
+            Self::Login(login) => here(&common.clone(), login::log_in(common, login)),
+            Self::Logout(logout) => here(&common.clone(), login::log_out(common, logout)),
             Self::Token(token) => here(&common.clone(), token::run(common, token)),
             Self::Link(link) => here(&common.clone(), link::run(common, link)),
             Self::Config(config) => config::run(&common, config),

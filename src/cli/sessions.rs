@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use mosaic_store::StoreError;
 use mosaic_types::journal::{MessageRow, Outcome, SessionRow, Write};
 use mosaic_types::page::{Limit, Page};
-use mosaic_types::{Failure, Role, SessionId, limits};
+use mosaic_types::{EventBody, Failure, Role, Seq, SessionEvent, SessionId, limits};
+use serde::Deserialize;
 
 use super::output::{Out, ago, ask, for_terminal, moment, note, one_line, print};
 use super::reach::{Books, Held};
@@ -33,7 +34,7 @@ enum Command {
         #[arg(long, value_name = "C")]
         cursor: Option<String>,
     },
-    /// Print a session's transcript
+    /// Print a session's transcript, with the turns that failed or were cancelled
     Show { id: String },
     /// Print all messages of a session, one JSON object a line
     #[command(after_help = "Example:  mosaic sessions export ID > session.jsonl")]
@@ -55,8 +56,8 @@ pub(super) async fn run(common: Common, Sessions { command }: Sessions) -> Resul
     let books = Books::open(&common).await?;
     match (command, id) {
         (Command::List { limit, cursor }, _) => list(&common, &books, limit, cursor).await,
-        (Command::Show { .. }, Some(id)) if !common.json => show(&books, &id).await,
-        (Command::Show { .. } | Command::Export { .. }, Some(id)) => export(&books, &id).await,
+        (Command::Show { .. }, Some(id)) => show(&common, &books, &id).await,
+        (Command::Export { .. }, Some(id)) => export(&books, &id).await,
         (Command::Delete { yes, .. }, Some(id)) => delete(&books, &id, yes).await,
         (_, None) => Err(no_session().into()),
     }
@@ -99,9 +100,53 @@ async fn list(common: &Common, books: &Books, limit: u32, cursor: Option<String>
     Ok(())
 }
 
-async fn show(books: &Books, id: &SessionId) -> Result<(), CliError> {
+/// Turns that ended without an answer, in the order of their ends. They are in the journal and no part of the transcript.
+async fn unanswered(books: &Books, id: &SessionId) -> Result<Vec<(Seq, SessionEvent)>, CliError> {
+    let (mut found, mut after) = (Vec::new(), 0);
+    loop {
+        let page = books.events(id, after).await?;
+        let last = page.last().and_then(|event| event.seq);
+        let full = page.len() == limits::PAGE.1 as usize;
+        found.extend(page.into_iter().filter_map(|event| match event.body {
+            EventBody::TurnFailed { .. } | EventBody::TurnCancelled {} => Some((event.seq?, event)),
+            _ => None,
+        }));
+        match last.filter(|_| full) {
+            Some(seq) => after = seq,
+            None => return Ok(found),
+        }
+    }
+}
+
+/// What a person is told of a turn that ended without an answer.
+fn ending(event: &SessionEvent) -> String {
+    match &event.body {
+        EventBody::TurnFailed { code, message } => format!("! failed ({}): {}", code.as_str(), one_line(message)),
+        _ => "! cancelled".to_owned(),
+    }
+}
+
+async fn show(common: &Common, books: &Books, id: &SessionId) -> Result<(), CliError> {
     let row = books.session(id).await?;
+    let mut ends = unanswered(books, id).await?.into_iter().peekable();
     let mut out = Out::new();
+    if common.json {
+        let mut cursor = None;
+        loop {
+            let page = books.messages(id, cursor).await?;
+            for message in &page.items {
+                while let Some((_, event)) = ends.next_if(|(seq, _)| *seq < message.seq) {
+                    out.json(&event)?;
+                }
+                out.json(message)?;
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                ends.try_for_each(|(_, event)| out.json(&event))?;
+                return out.end();
+            }
+        }
+    }
     let title = one_line(&row.title);
     out.line(if title.is_empty() { "(no title)" } else { &title })?;
     let (agent, state, begun) = (&row.agent, row.state.as_str(), moment(row.created_at));
@@ -110,6 +155,9 @@ async fn show(books: &Books, id: &SessionId) -> Result<(), CliError> {
     loop {
         let page = books.messages(id, cursor).await?;
         for message in &page.items {
+            while let Some((_, event)) = ends.next_if(|(seq, _)| *seq < message.seq) {
+                out.line(&format!("\n{}", ending(&event)))?;
+            }
             out.line("")?;
             out.line(&format!("{}  {}", speaker(message), moment(message.created_at)))?;
             // Set in, so that no text can pass for the line that says who speaks.
@@ -119,6 +167,7 @@ async fn show(books: &Books, id: &SessionId) -> Result<(), CliError> {
         }
         cursor = page.next;
         if cursor.is_none() {
+            ends.try_for_each(|(_, event)| out.line(&format!("\n{}", ending(&event))))?;
             return out.end();
         }
     }
@@ -171,6 +220,11 @@ fn reading(limit: u32, cursor: Option<&str>) -> Result<String, CliError> {
     Ok(format!("?limit={limit}&cursor={cursor}"))
 }
 
+#[derive(Deserialize)]
+struct Events {
+    items: Vec<SessionEvent>,
+}
+
 impl Books {
     async fn sessions(&self, limit: u32, cursor: Option<String>) -> Result<Page<SessionRow>, CliError> {
         match self {
@@ -202,6 +256,21 @@ impl Books {
             Self::Here(held) => {
                 held.visible(id).await?;
                 Ok(held.store.messages(id, cursor, Limit::new(Some(most)).unwrap_or_default()).await?)
+            }
+        }
+    }
+
+    /// What was journaled after a position, as many as fit a page.
+    async fn events(&self, id: &SessionId, after: Seq) -> Result<Vec<SessionEvent>, CliError> {
+        let most = limits::PAGE.1;
+        match self {
+            Self::Daemon(client) => {
+                let path = format!("/api/v1/sessions/{id}/events?after={after}&limit={most}");
+                client.get::<Events>(&path).await.map(|page| page.items)
+            }
+            Self::Here(held) => {
+                held.visible(id).await?;
+                Ok(held.store.events(id, after, Limit::new(Some(most)).unwrap_or_default()).await?)
             }
         }
     }

@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use mosaic_supervise::ChildView;
 use mosaic_types::page::Page;
-use mosaic_types::{AgentName, ModelRef, Principal, ProviderName, UserId, UserRole};
+use mosaic_types::{AgentName, Code, ModelRef, Principal, ProviderName, Timestamp, UserId, UserRole};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -42,6 +42,17 @@ struct Agent {
     state: State,
 }
 
+/// How a call ended.
+#[derive(Serialize, ToSchema)]
+struct Ended {
+    at: Timestamp,
+    /// It was answered.
+    ok: bool,
+    /// Why it was not; null where it was.
+    #[schema(required)]
+    code: Option<Code>,
+}
+
 /// A place that answers model calls.
 #[derive(Serialize, ToSchema)]
 struct Provider {
@@ -50,7 +61,11 @@ struct Provider {
     models: Vec<String>,
     /// Calls under way at once, at the most.
     max_in_flight: usize,
+    /// Of the actor that gives out its places.
     state: State,
+    /// The newest one since the start; null where there was none. Says more of its health than `state` can.
+    #[schema(required)]
+    last_call: Option<Ended>,
 }
 
 /// A bridge to people.
@@ -105,6 +120,9 @@ pub(super) async fn agents(gate: Data<Gate>) -> HttpResponse {
 }
 
 /// Lists the places that answer model calls
+///
+/// With the state of each one's actor and how its last call ended. Nobody is asked: `POST
+/// /api/v1/providers/{name}/test` does that.
 #[utoipa::path(
     get,
     path = "/api/v1/providers",
@@ -122,6 +140,11 @@ pub(super) async fn providers(gate: Data<Gate>) -> HttpResponse {
             models,
             max_in_flight: provider.settings.max_in_flight,
             state: State::of(provider.link.down().is_some()),
+            last_call: provider.last_call().map(|last| Ended {
+                at: last.at,
+                ok: last.failed.is_none(),
+                code: last.failed,
+            }),
         }
     });
     whole(shown.collect())

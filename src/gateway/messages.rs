@@ -47,11 +47,11 @@ pub(super) async fn list(gate: Data<Gate>, Asker(who): Asker, id: Path<String>, 
 pub(super) struct After {
     /// The `seq` of the last event that you know; 0 for all.
     #[serde(default)]
-    #[param(value_type = Option<i64>, minimum = 0, default = 0)]
+    #[param(value_type = i64, required = false, minimum = 0, default = 0)]
     after: Option<String>,
     /// Events at the most.
     #[serde(default)]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 200)]
+    #[param(value_type = u32, required = false, minimum = 1, maximum = 200, default = 200)]
     limit: Option<String>,
 }
 
@@ -111,7 +111,7 @@ struct Input {
 pub(super) struct Waiting {
     /// `true`: answer with the final, after 10 minutes at the most. Hanging up does not cancel the turn.
     #[serde(default)]
-    #[param(value_type = Option<bool>, default = false)]
+    #[param(value_type = bool, required = false, default = false)]
     wait: Option<String>,
 }
 
@@ -141,9 +141,10 @@ struct Cancelled {
     cancelled: Option<TurnId>,
 }
 
-/// The idempotency key of a request.
-pub(super) fn key_of(request: &HttpRequest) -> Option<&str> {
-    request.headers().get("idempotency-key").and_then(|value| value.to_str().ok())
+/// The idempotency key of a request. One that cannot be read is refused: without it a repeat would be done twice.
+pub(super) fn key_of(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
+    let key = request.headers().get("idempotency-key").map(|value| std::str::from_utf8(value.as_bytes())).transpose();
+    key.map_err(|_| ApiError(Failure::new(Code::BadRequest, "An Idempotency-Key is text in UTF-8.")))
 }
 
 /// Says something to a session
@@ -194,7 +195,7 @@ pub(super) async fn submit(
     if !input.attachments.is_empty() {
         return Err(ApiError(Failure::new(Code::BadRequest, "attachments: this build takes text only.")));
     }
-    let ask = submission(&gate.doors.outside, session.clone(), who, input.text, None, key_of(&request))?;
+    let ask = submission(&gate.doors.outside, session.clone(), who, input.text, None, key_of(&request)?)?;
     let accepts = request.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/event-stream") {
         let following = Following::begin(&gate, ask, Interest::All).await?;

@@ -26,6 +26,7 @@ mod server;
 mod sessions;
 mod signin;
 mod tokens;
+mod trial;
 mod usage;
 mod ws;
 

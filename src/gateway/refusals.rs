@@ -104,6 +104,8 @@ refusals! {
     Upgrade = BadRequest | TooSlow | Unavailable;
     /// Of a model that is looked up.
     OneModel = ModelNotFound;
+    /// Of a provider that is tried.
+    OneProvider = BadRequest | NotFound | TooLarge | Draining;
     /// Of a completion, stateless or a session's turn.
     Completion = BadRequest | NotFound | ModelNotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong
         | IdempotencyConflict | Busy | Internal | ProviderAuth | ProviderQuota | ProviderRateLimited

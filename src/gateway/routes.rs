@@ -16,7 +16,7 @@ use mosaic_types::{Code, Failure, UserRole};
 
 use super::access::Access;
 use super::error::{Answer, ApiError};
-use super::{auth, document, health, info, messages, openai, sessions, signin, tokens, usage, ws};
+use super::{auth, document, health, info, messages, openai, sessions, signin, tokens, trial, usage, ws};
 
 const OPEN: Access = Access::Open;
 const VIEWER: Access = Access::Least(UserRole::Viewer);
@@ -93,6 +93,8 @@ fn entries() -> Vec<Entry> {
         get("/api/v1/sessions/{id}/events", VIEWER, messages::events),
         get("/api/v1/agents", VIEWER, info::agents),
         get("/api/v1/providers", VIEWER, info::providers),
+        // It costs a call, so it takes the role that may make calls.
+        post("/api/v1/providers/{name}/test", MEMBER, trial::test),
         get("/api/v1/channels", VIEWER, info::channels),
         get("/api/v1/usage", VIEWER, usage::sums),
         get("/api/v1/tree", VIEWER, info::tree),

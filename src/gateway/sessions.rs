@@ -24,10 +24,11 @@ const TITLE_CHARS: usize = 200;
 pub(super) struct Reading {
     /// `next` of the page before, as it was given; without it the list is read from its beginning.
     #[serde(default)]
+    #[param(value_type = String, required = false)]
     pub(super) cursor: Option<String>,
     /// Rows of the page.
     #[serde(default)]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 50)]
+    #[param(value_type = u32, required = false, minimum = 1, maximum = 200, default = 50)]
     limit: Option<String>,
 }
 

@@ -20,22 +20,23 @@ use super::sessions::limit;
 pub(super) struct Wish {
     /// What is summed up together.
     #[serde(default)]
-    #[param(value_type = Option<UsageBy>, inline, default = json!("day"))]
+    #[param(value_type = UsageBy, required = false, inline, default = json!("day"))]
     by: Option<String>,
     /// Turns that ended then or later: a moment, or a day, which begins at midnight UTC.
     #[serde(default)]
-    #[param(example = "2026-11-01")]
+    #[param(value_type = String, required = false, example = "2026-11-01")]
     since: Option<String>,
     /// Turns that ended before: a moment or a day.
     #[serde(default)]
-    #[param(example = "2026-12-01T00:00:00Z")]
+    #[param(value_type = String, required = false, example = "2026-12-01T00:00:00Z")]
     until: Option<String>,
     /// `next` of the page before, as it was given, with the same `by`, `since` and `until`.
     #[serde(default)]
+    #[param(value_type = String, required = false)]
     cursor: Option<String>,
     /// Rows of the page.
     #[serde(default)]
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 50)]
+    #[param(value_type = u32, required = false, minimum = 1, maximum = 200, default = 50)]
     limit: Option<String>,
 }
 

@@ -185,6 +185,12 @@ pub(crate) async fn what_is_someone_elses_does_not_exist() {
     let session = ada.session().await;
     ada.ask(&session, "a secret").await;
     assert_eq!(bob.get("/api/v1/sessions").await["items"], json!([]));
+    // What was spent, too: a member sees their own, an owner everyone's.
+    let bobs = bob.session().await;
+    bob.ask(&bobs, "hello").await;
+    let spent = async |who: &Api| who.get("/api/v1/usage?by=agent").await["items"][0]["turns"].clone();
+    assert_eq!((spent(&bob).await, spent(&ada).await), (json!(1), json!(2)));
+    bob.request("DELETE", &at(&bobs), &[], b"").await;
     for (method, path) in [
         ("GET", ""),
         ("PATCH", ""),
@@ -203,7 +209,7 @@ pub(crate) async fn what_is_someone_elses_does_not_exist() {
     let refused = bob.request("POST", "/v1/chat/completions", &header, wire.as_bytes()).await;
     assert_eq!(refusal(&refused), (404, "not_found".to_owned()));
     assert_eq!(ada.transcript(&session).await.len(), 2);
-    assert_eq!(bed.model.progress().calls, 1);
+    assert_eq!(bed.model.progress().calls, 2);
 }
 
 #[tokio::test]

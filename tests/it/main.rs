@@ -21,6 +21,8 @@ mod openai;
 mod openapi;
 mod panics;
 mod postgres;
+mod providers;
+mod remote;
 mod restart;
 mod secrets;
 mod store;

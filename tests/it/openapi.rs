@@ -79,6 +79,18 @@ async fn a_parameter_that_is_sent_twice_is_refused_with_a_type() {
     assert_eq!(api.get(&format!("/api/v1/sessions/{session}/messages")).await["items"], json!([]));
 }
 
+#[tokio::test]
+async fn a_key_in_any_alphabet_names_its_turn() {
+    let bed = Testbed::start().await;
+    let api = bed.api();
+    let session = api.session().await;
+    let key = [("idempotency-key", "petit-déjeuner-朝食")];
+    let first: Value = api.submit(&session, "?wait=true", &key, "hello").await.json();
+    let again: Value = api.submit(&session, "?wait=true", &key, "hello").await.json();
+    assert_eq!(first["turn"], again["turn"]);
+    assert_eq!(bed.model.progress().calls, 1);
+}
+
 /// Some 1,500 requests, in half a minute on an idle machine; MOSAIC_SCHEMATHESIS_CASES=100 makes about ten times as many.
 #[tokio::test]
 async fn requests_made_from_the_document_are_answered_as_it_says() {
@@ -96,7 +108,8 @@ async fn requests_made_from_the_document_are_answered_as_it_says() {
     let ended = command.stdin(Stdio::null()).kill_on_drop(true).output().await.expect("schemathesis is installed");
     let told = String::from_utf8_lossy(&ended.stdout);
     assert!(ended.status.success(), "{told}\n{}", String::from_utf8_lossy(&ended.stderr));
-    assert!(told.contains("No issues found"), "{told}");
+    let cases = told.lines().find_map(|line| line.trim().split_once(" generated, ")?.0.parse::<u32>().ok());
+    assert!(cases.is_some_and(|cases| cases > 500), "{told}");
     // It was the daemon under test that answered, and it lives.
     assert!(bed.model.progress().calls > 0, "{told}");
     assert_eq!(bed.api().get("/healthz").await["status"], "ok");

@@ -1,13 +1,14 @@
 //! Which providers there are.
 
-use mosaic_types::ProviderName;
+use mosaic_types::{Code, ProviderName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::app;
 use crate::cli::client::Client;
-use crate::cli::output::{Out, note, one_line};
+use crate::cli::output::{Out, ago, note, one_line};
 use crate::cli::{CliError, Common};
 use crate::detect::NO_PROVIDER;
+use crate::outside;
 
 /// A provider as lists show it.
 #[derive(Serialize, Deserialize)]
@@ -17,6 +18,28 @@ struct Shown {
     models: Vec<String>,
     max_in_flight: usize,
     state: String,
+    /// `None`: no call was made since the daemon started, or none runs.
+    #[serde(default)]
+    last_call: Option<Ended>,
+}
+
+/// How a call ended.
+#[derive(Serialize, Deserialize)]
+struct Ended {
+    at: Timestamp,
+    ok: bool,
+    code: Option<Code>,
+}
+
+impl Shown {
+    /// `answered, 2 min ago`
+    fn health(&self, now: Timestamp) -> String {
+        match &self.last_call {
+            None => "not asked yet".to_owned(),
+            Some(Ended { at, code: None, .. }) => format!("answered, {}", ago(*at, now)),
+            Some(Ended { at, code: Some(code), .. }) => format!("{}, {}", code.as_str(), ago(*at, now)),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -35,13 +58,14 @@ pub(super) async fn run(common: Common) -> Result<(), CliError> {
     } else if providers.is_empty() {
         note(NO_PROVIDER);
     } else {
+        let now = outside::system().now();
         let cells = |provider: &Shown| {
             let models: Vec<_> = provider.models.iter().map(|model| one_line(model)).collect();
             let models = if models.is_empty() { "whatever it lists".to_owned() } else { models.join(", ") };
-            vec![provider.name.to_string(), provider.state.clone(), models]
+            vec![provider.name.to_string(), provider.state.clone(), provider.health(now), models]
         };
         let rows: Vec<_> = providers.iter().map(cells).collect();
-        out.table(&["NAME", "STATE", "MODELS"], &rows)?;
+        out.table(&["NAME", "STATE", "LAST CALL", "MODELS"], &rows)?;
     }
     out.end()
 }
@@ -57,7 +81,13 @@ async fn configured(common: &Common) -> Result<Vec<Shown>, CliError> {
     let shown = built.into_iter().map(|(adapter, settings)| {
         let mut models: Vec<_> = settings.models.keys().map(ToString::to_string).collect();
         models.sort();
-        Shown { name: adapter.name().clone(), models, max_in_flight: settings.max_in_flight, state: state.to_owned() }
+        Shown {
+            name: adapter.name().clone(),
+            models,
+            max_in_flight: settings.max_in_flight,
+            state: state.to_owned(),
+            last_call: None,
+        }
     });
     Ok(shown.collect())
 }

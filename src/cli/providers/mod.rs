@@ -22,11 +22,17 @@ pub(super) struct Providers {
 enum Command {
     /// List providers; without a daemon, those of the config, or what is found where it names none
     List,
-    /// Ask a provider of this home for its models; a call that costs nothing
-    #[command(after_help = "It is asked from here and with this home's config, also where a daemon runs.")]
+    /// Try a provider: the daemon makes one tiny call; without a daemon it is asked for its models, which costs nothing
+    #[command(after_help = "mosaic providers test openai\n\
+                            mosaic providers test openai --model gpt-5-mini\n\n\
+                            Proves key and model where the turns are made, so also for a daemon elsewhere. The tiny call\n\
+                            costs a few tokens.")]
     Test {
         /// Its name, as `mosaic providers list` shows it
         name: String,
+        /// One of its models [default: the one that an agent asks first]
+        #[arg(long)]
+        model: Option<String>,
     },
     /// Add a provider: asks for its key, tries it, and writes both to the home
     Add(add::Add),
@@ -35,7 +41,7 @@ enum Command {
 pub(super) async fn run(common: Common, providers: Providers) -> Result<(), CliError> {
     match providers.command {
         Command::List => list::run(common).await,
-        Command::Test { name } => test::run(common, name).await,
+        Command::Test { name, model } => test::run(common, name, model).await,
         Command::Add(add) => add::run(common, add).await,
     }
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use mosaic_providers::{Provider, ProviderError};
-use mosaic_types::Failure;
 use mosaic_types::settings::nearest;
+use mosaic_types::{Failure, ProviderName};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::app;
+use crate::cli::client::Client;
 use crate::cli::output::{Out, count, one_line, print};
 use crate::cli::{CliError, Common};
 use crate::detect::NO_PROVIDER;
@@ -59,7 +61,53 @@ impl Drop for Spinner {
     }
 }
 
-pub(super) async fn run(common: Common, name: String) -> Result<(), CliError> {
+/// How a daemon's trial went.
+#[derive(Serialize, Deserialize)]
+struct Trial {
+    provider: String,
+    model: String,
+    ok: bool,
+    latency_ms: Option<u64>,
+    error: Option<Failure>,
+}
+
+pub(super) async fn run(common: Common, name: String, model: Option<String>) -> Result<(), CliError> {
+    match (Client::find(&common)?, model) {
+        (Some(client), model) => there(&common, &client, &name, model).await,
+        (None, None) => here(common, name).await,
+        (None, Some(_)) => {
+            let sentence = "--model takes a daemon, which makes the call: start one with `mosaic up`.";
+            Err(CliError::Unavailable(sentence.to_owned()))
+        }
+    }
+}
+
+/// Has a daemon make one tiny call.
+async fn there(common: &Common, client: &Client, name: &str, model: Option<String>) -> Result<(), CliError> {
+    // A name that could not be one must not become another path.
+    let named: ProviderName = name.parse().map_err(|_| CliError::from(Failure::not_found("provider")))?;
+    let spinner = Spinner::new(common, format!("{} asks {named}", client.base()));
+    let wish = model.map_or_else(|| json!({}), |model| json!({"model": model}));
+    let trial: Result<Trial, _> = client.post(&format!("/api/v1/providers/{named}/test"), &wish).await;
+    drop(spinner);
+    let trial = trial?;
+    if common.json {
+        let mut out = Out::new();
+        out.json(&trial)?;
+        out.end()?;
+        return if trial.ok { Ok(()) } else { Err(CliError::Told) };
+    }
+    match trial.error {
+        None => {
+            let (model, took) = (one_line(&trial.model), trial.latency_ms.unwrap_or_default());
+            print(&format!("{named} answers: {model} in {took} ms\n"))
+        }
+        Some(failure) => Err(CliError::Failed(failure.message.into_owned())),
+    }
+}
+
+/// Asks for the models from here, where no daemon could.
+async fn here(common: Common, name: String) -> Result<(), CliError> {
     let config = common.config(&common.home()?)?;
     let (built, ..) = app::providers(&config, &common.env()).await?;
     let known: Vec<_> = built.iter().map(|(provider, _)| provider.name().to_string()).collect();

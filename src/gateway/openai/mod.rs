@@ -59,8 +59,8 @@ impl Target {
     tag = "openai",
     params(
         ("X-Mosaic-Session" = Option<SessionId>, Header, description = "Makes it a durable turn of this session."),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
-            description = "Names the turn of that session; a repeat is the same turn."),
+        ("Idempotency-Key" = Option<String>, Header,
+            description = "Names the turn of that session, in 1 to 255 characters; a repeat is the same turn."),
         ("x-stainless-retry-count" = Option<String>, Header,
             description = "How often an official client has sent this before; what is no number counts as 0."),
     ),

@@ -35,7 +35,7 @@ pub(super) async fn answer(
     let last = wish.messages()?.into_iter().rev().find(|message| message.role == Role::User).ok_or_else(|| {
         ApiError(Failure::new(Code::BadRequest, "There is no user message to append to the session."))
     })?;
-    let mut ask = submission(&gate.doors.outside, id, who, last.text.to_string(), model, key_of(request))?;
+    let mut ask = submission(&gate.doors.outside, id, who, last.text.to_string(), model, key_of(request)?)?;
     ask.create = Some(agent);
     // Official clients repeat without a key; the repeat says so in a header.
     ask.repeats_last = request

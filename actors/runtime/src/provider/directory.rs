@@ -1,13 +1,13 @@
 //! The providers there are, with what the config says of them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mosaic_messages::{AcquirePermit, CallEnded, CallResult, Permit};
 use mosaic_providers::{Provider, ProviderError};
 use mosaic_supervise::{ChildSpec, Link, Parent, Restart};
-use mosaic_types::{Failure, ModelRef, Price, ProviderName};
+use mosaic_types::{Code, Failure, ModelRef, Price, ProviderName, Timestamp};
 use tokio::sync::OnceCell;
 
 use super::actor::{Places, ProviderActor};
@@ -32,6 +32,14 @@ pub struct ModelFacts {
     pub price: Option<Price>,
 }
 
+/// How the last call of a provider ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastCall {
+    pub at: Timestamp,
+    /// `None`: it was answered.
+    pub failed: Option<Code>,
+}
+
 /// A provider: its adapter, its settings, and the link to its actor.
 pub struct ProviderHandle {
     pub adapter: Arc<dyn Provider>,
@@ -40,6 +48,8 @@ pub struct ProviderHandle {
     pub meter: CallMeter,
     places: Arc<Places>,
     first_model: OnceCell<Arc<str>>,
+    /// Written once a call, so that health can be told without asking for one.
+    last: Mutex<Option<LastCall>>,
 }
 
 /// The providers there are; cheap to clone.
@@ -96,6 +106,16 @@ impl ProviderHandle {
         self.settings.max_in_flight.saturating_sub(self.places.free())
     }
 
+    /// Remembers how a call ended.
+    pub fn ended(&self, at: Timestamp, failed: Option<Code>) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(LastCall { at, failed });
+    }
+
+    /// How the last call ended; `None`: there was none since the start.
+    pub fn last_call(&self) -> Option<LastCall> {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The error of a provider from which nothing came for too long.
     pub fn stalled(&self) -> ProviderError {
         ProviderError::Stalled { provider: self.adapter.name().clone(), idle: self.settings.idle }
@@ -121,7 +141,18 @@ impl Providers {
             });
             let link = family.adopt(spec);
             let meter = CallMeter::new(&name);
-            (name, ProviderHandle { adapter, settings, link, meter, places: shown, first_model: OnceCell::new() })
+            (
+                name,
+                ProviderHandle {
+                    adapter,
+                    settings,
+                    link,
+                    meter,
+                    places: shown,
+                    first_model: OnceCell::new(),
+                    last: Mutex::default(),
+                },
+            )
         });
         Self { by_name: Arc::new(by_name.collect()) }
     }

@@ -5,6 +5,8 @@ mod directory;
 mod state;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 pub use actor::ProviderActor;
-pub use directory::{ModelFacts, ProviderHandle, ProviderSettings, Providers};
+pub use directory::{LastCall, ModelFacts, ProviderHandle, ProviderSettings, Providers};
+pub use trial::Tried;

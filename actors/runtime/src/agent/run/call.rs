@@ -86,11 +86,16 @@ pub(super) async fn run(
         };
         let (failure, shown) = match call(profile, provider, &model, order).await {
             Ok(mut finished) => {
+                provider.ended(order.outside.now(), None);
                 finished.route_reason = plan.reason();
                 return Some(Ok(finished));
             }
             Err(CallFailure::Left) => return None,
-            Err(CallFailure::Provider { error, shown }) => (error.failure(), shown),
+            Err(CallFailure::Provider { error, shown }) => {
+                let failure = error.failure();
+                provider.ended(order.outside.now(), Some(failure.code));
+                (failure, shown)
+            }
             Err(CallFailure::Refused(failure)) => (failure, false),
         };
         let roll = f64::from(order.outside.bytes::<1>()[0]) / 255.0;
