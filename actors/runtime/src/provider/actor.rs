@@ -86,7 +86,7 @@ impl Handler<AcquirePermit> for ProviderActor {
             let failure = Failure::new(Code::ProviderRateLimited, sentence).after(rest);
             return Box::pin(std::future::ready(Err(failure)));
         }
-        self.places.resting.store(self.state.any_rests(), Ordering::Release);
+        self.places.resting.store(self.state.any_rests(Instant::now()), Ordering::Release);
         if let Ok(place) = self.places.free.clone().try_acquire_owned() {
             return Box::pin(std::future::ready(Ok(Permit { place })));
         }
@@ -107,6 +107,6 @@ impl Handler<CallEnded> for ProviderActor {
     type Result = ();
     fn handle(&mut self, end: CallEnded, _: &mut Self::Context) {
         self.state.ended(&end.model, end.result, Instant::now());
-        self.places.resting.store(self.state.any_rests(), Ordering::Release);
+        self.places.resting.store(self.state.any_rests(Instant::now()), Ordering::Release);
     }
 }

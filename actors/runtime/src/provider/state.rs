@@ -20,8 +20,9 @@ pub(super) struct ProviderState {
 }
 
 impl ProviderState {
-    /// Whether any model may have to rest.
-    pub(super) fn any_rests(&self) -> bool {
+    /// Whether any model has to rest. Rests that are over are forgotten, whether or not anybody asks for their model again.
+    pub(super) fn any_rests(&mut self, now: Instant) -> bool {
+        self.resting.retain(|_, until| *until > now);
         !self.resting.is_empty()
     }
 

@@ -31,3 +31,15 @@ async fn an_answer_ends_the_pause_and_a_plain_failure_begins_none() {
     state.ended(&model, CallResult::Failed(ErrorClass::Defect), Instant::now());
     assert_eq!(state.rest(&model, Instant::now()), None);
 }
+
+#[actix::test]
+async fn a_rest_that_is_over_is_forgotten_though_nobody_asks_for_its_model_again() {
+    tokio::time::pause();
+    let mut state = ProviderState::default();
+    for name in ["once", "never again"] {
+        state.ended(&name.into(), CallResult::Failed(ErrorClass::Overloaded), Instant::now());
+    }
+    assert!(state.any_rests(Instant::now()));
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert!(!state.any_rests(Instant::now()), "so that calls take their places without asking the actor again");
+}
