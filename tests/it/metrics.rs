@@ -93,7 +93,7 @@ async fn the_page_is_what_prometheus_reads_and_says_nothing_that_is_not_in_the_l
         assert!(fits, "{sample:?}");
     }
     // All are there but those that wait for an occasion.
-    let later = [&metric::RESTARTS, &metric::SPANS_EXPORTED, &metric::SPANS_DROPPED];
+    let later = [&metric::RESTARTS, &metric::CRASHES, &metric::DOWN, &metric::SPANS_EXPORTED, &metric::SPANS_DROPPED];
     for metric in metric::ALL.iter().filter(|metric| !later.contains(metric)) {
         assert!(typed.contains_key(metric.name), "{} is missing", metric.name);
     }
@@ -214,6 +214,16 @@ async fn two_thousand_sessions_add_no_series() {
     let after = series(&text(&api).await);
     assert!(after[r#"mosaic_turns_total{state="finished"}"#] > SESSIONS as f64);
     assert_eq!(name(after), before);
+}
+
+#[test]
+fn what_the_supervisors_count_is_in_the_list() {
+    let text = include_str!("../../actors/supervise/src/news.rs");
+    let names: Vec<&str> = text.split('"').filter(|part| part.starts_with("mosaic_")).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+    for name in names {
+        assert!(known(name).is_some_and(|metric| metric.labels.contains(&"supervisor")), "{name} is not in the list");
+    }
 }
 
 #[test]
