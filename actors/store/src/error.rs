@@ -138,8 +138,8 @@ impl From<StoreError> for Failure {
                 return Self::new(Code::Storage, sentence).after(AFTER_BUSY);
             }
             StoreError::Away(_) => {
-                let sentence = "The database server cannot be reached, so nothing was stored. See whether PostgreSQL \
-                                runs, and send this again in a moment.";
+                let sentence = "The database server cannot be reached, or does not answer, so nothing was stored. See \
+                                whether PostgreSQL runs, and send this again in a moment.";
                 return Self::new(Code::Storage, sentence).after(AFTER_BUSY);
             }
             StoreError::Unknown => {
