@@ -17,9 +17,9 @@ use world::tally::Tally;
 const PINNED: &[(u64, &str)] = &[
     (0, "a reader that left stayed in the hub for ever"),
     (7, "two writes of a session overtook each other, and its readers were told of the second first"),
-    (9, "a session that was stopped and woken again did not tell its readers to look into the journal"),
-    (18, "a session that was stopped with open turns slept until the next message"),
-    (32, "an end that was stored while its session died was announced to nobody"),
+    (9, "an end that was stored while its session died was announced to nobody"),
+    (12, "a session that was stopped with open turns slept until the next message"),
+    (16, "a session that was stopped and woken again did not tell its readers to look into the journal"),
 ];
 
 async fn memory() -> (Arc<dyn Store>, ()) {
