@@ -41,6 +41,17 @@ pub struct Daemon {
     pub pid: u32,
     /// `None` until it listens.
     pub address: Option<SocketAddr>,
+    /// SHA-256 of its certificate in hex, where it speaks TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_sha256: Option<String>,
+}
+
+impl Daemon {
+    /// Where it answers, as in `http://127.0.0.1:14242`; `None` until it listens.
+    pub fn url(&self) -> Option<String> {
+        let scheme = if self.cert_sha256.is_some() { "https" } else { "http" };
+        self.address.map(|address| format!("{scheme}://{address}"))
+    }
 }
 
 /// Why the home cannot be used.
@@ -55,9 +66,9 @@ pub enum HomeError {
 }
 
 fn describe(holder: Option<&Daemon>) -> String {
-    match holder {
-        Some(Daemon { pid, address: Some(address) }) => format!("another daemon (pid {pid}, http://{address})"),
-        Some(Daemon { pid, address: None }) => format!("another daemon (pid {pid})"),
+    match holder.map(|daemon| (daemon.pid, daemon.url())) {
+        Some((pid, Some(url))) => format!("another daemon (pid {pid}, {url})"),
+        Some((pid, None)) => format!("another daemon (pid {pid})"),
         None => "another process".to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{CliError, Common};
+use super::{CliError, Common, trust};
 use crate::home::Home;
 use crate::telemetry::context::headers as trace_headers;
 
@@ -97,13 +97,15 @@ impl Client {
         // Looked at and not made: whoever names everything needs no home.
         let home = Home::locate(common.home.as_deref(), &common.env());
         let login = home.as_ref().map_or(Ok(None), Home::login)?;
-        let (base, url_from) = match (&common.url, &login) {
-            (Some(url), _) => (clean(url)?, Source::Given),
-            (None, Some(login)) => (clean(&login.url)?, Source::Login),
-            (None, None) => match common.home()?.daemon().and_then(|daemon| daemon.address) {
-                Some(address) => (format!("http://{address}"), Source::Home),
-                None => return Ok(None),
-            },
+        let (base, url_from, cert_sha256) = match (&common.url, &login) {
+            (Some(url), _) => (clean(url)?, Source::Given, None),
+            (None, Some(login)) => (clean(&login.url)?, Source::Login, None),
+            (None, None) => {
+                match common.home()?.daemon().and_then(|daemon| Some((daemon.url()?, daemon.cert_sha256))) {
+                    Some((url, cert_sha256)) => (url, Source::Home, cert_sha256),
+                    None => return Ok(None),
+                }
+            }
         };
         let (token, token_from) = match (&common.token, login, url_from) {
             (Some(token), ..) => (Some(Secret::new(token)), Source::Given),
@@ -111,12 +113,12 @@ impl Client {
             (None, _, Source::Home) => (common.home()?.token()?, Source::Home),
             (None, ..) => (None, Source::Nowhere),
         };
-        Ok(Some(Self::new(base, token, url_from, token_from)?))
+        Ok(Some(Self::new(base, token, url_from, token_from, cert_sha256.as_deref())?))
     }
 
     /// The daemon at `url`, with a token that is yet to be tried.
     pub(super) fn at(url: &str, token: Secret) -> Result<Self, CliError> {
-        Self::new(clean(url)?, Some(token), Source::Given, Source::Given)
+        Self::new(clean(url)?, Some(token), Source::Given, Source::Given, None)
     }
 
     /// As [`Client::find`], for commands that cannot do without.
@@ -128,15 +130,25 @@ impl Client {
         })
     }
 
-    fn new(base: String, token: Option<Secret>, url_from: Source, token_from: Source) -> Result<Self, CliError> {
-        // The certificates that providers are reached with: the system may have none, as in a container.
-        let tls = mosaic_providers::client::tls().map_err(CliError::Failed)?;
+    /// `cert_sha256`: the one certificate that the daemon must show; without it, any that is vouched for.
+    fn new(
+        base: String,
+        token: Option<Secret>,
+        url_from: Source,
+        token_from: Source,
+        cert_sha256: Option<&str>,
+    ) -> Result<Self, CliError> {
+        let tls = match cert_sha256 {
+            Some(hash) => trust::only(hash).map_err(|error| CliError::Failed(error.to_string()))?,
+            // The certificates that providers are reached with: the system may have none, as in a container.
+            None => mosaic_providers::client::tls().map_err(CliError::Failed)?,
+        };
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .connect_timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none());
         // A proxy has no business between a person and the daemon on the same machine.
-        let http = if is_local(&base) { http.no_proxy() } else { http };
+        let http = if is_local(&base) || cert_sha256.is_some() { http.no_proxy() } else { http };
         let http = http.build().map_err(|error| CliError::Failed(format!("cannot make an HTTP client: {error}")))?;
         Ok(Self { http, base, token, url_from, token_from })
     }

@@ -19,6 +19,7 @@ mod reach;
 mod sessions;
 mod token;
 mod tree;
+mod trust;
 mod up;
 mod usage;
 mod whoami;

@@ -12,7 +12,8 @@ use super::output::{note, print};
 use super::{CliError, Common};
 use crate::app::App;
 use crate::detect::NO_PROVIDER;
-use crate::gateway::{Principals, hash_of, serve};
+use crate::gateway::config::reachable;
+use crate::gateway::{Principals, Tls, hash_of, serve};
 use crate::link::Link;
 use crate::{outside, telemetry};
 
@@ -49,9 +50,15 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
         }
     };
     let resumed = app.recover().await?;
-    lock.announce(server.address)?;
-    let base = format!("http://{}", server.address);
-    let link = if std::io::stdout().is_terminal() { first_link(&app, &base).await? } else { None };
+    let tls = config.gateway.tls.as_ref();
+    let address = reachable(server.address);
+    lock.announce(address, tls.map(Tls::cert_sha256))?;
+    let base = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
+    let link = if std::io::stdout().is_terminal() {
+        first_link(&app, config.gateway.public_url().as_deref().unwrap_or(&base)).await?
+    } else {
+        None
+    };
     say(&config, &app, &base, home.path(), resumed, link);
 
     let ended = tokio::select! {

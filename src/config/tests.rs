@@ -78,11 +78,21 @@ fn uncommented() -> String {
     SAMPLE.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Writes the files that the examples name.
+fn keep_keys(home: &Path) {
+    for folder in ["keys", "tls"] {
+        fs::create_dir(home.join(folder)).expect("a folder");
+    }
+    fs::write(home.join("keys/router"), "router-key\n").expect("written");
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a pair");
+    fs::write(home.join("tls/cert.pem"), pair.cert.pem()).expect("written");
+    fs::write(home.join("tls/key.pem"), pair.signing_key.serialize_pem()).expect("written");
+}
+
 #[test]
 fn the_sample_is_right_with_its_examples_switched_on() {
     let home = home(&uncommented());
-    fs::create_dir(home.path().join("keys")).expect("a folder");
-    fs::write(home.path().join("keys/router"), "router-key\n").expect("written");
+    keep_keys(home.path());
     let env = env(&[("OPENAI_API_KEY", "openai-key")]);
     let config = Config::load(None, home.path(), &env).expect("the examples are right");
     let keys = config.providers.values().map(|provider| provider.api_key.as_ref().map(|key| key.expose()));
@@ -103,10 +113,12 @@ fn the_sample_is_right_with_its_examples_switched_on() {
 #[test]
 fn every_key_of_the_build_stands_in_the_sample() {
     let home = home(&uncommented());
-    fs::create_dir(home.path().join("keys")).expect("a folder");
-    fs::write(home.path().join("keys/router"), "key").expect("written");
+    keep_keys(home.path());
     let config = Config::load(None, home.path(), &env(&[("OPENAI_API_KEY", "key")])).expect("the examples are right");
-    let of = |path: &[String]| ["providers.openai", "agents", "gateway", "log"].contains(&path.join(".").as_str());
+    let of = |path: &[String]| {
+        ["providers.openai", "agents", "gateway", "gateway.tls", "gateway.sockets", "log"]
+            .contains(&path.join(".").as_str())
+    };
     for shown in config.effective.iter().filter(|shown| of(&shown.path[..shown.path.len() - 1])) {
         assert_ne!(shown.origin, "default", "{:?} is missing from the sample", shown.path);
     }

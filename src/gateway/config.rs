@@ -1,6 +1,6 @@
 //! The table of the gateway, `[gateway]`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::str::FromStr;
 use std::thread::available_parallelism;
@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 use mosaic_types::settings::Section;
 
 use super::border::split;
+use super::tls::Tls;
 pub use super::ws::config::SocketConfig;
 
 /// Where the gateway listens when nothing else is said: this machine only.
@@ -35,6 +36,8 @@ pub struct GatewayConfig {
     /// Who ends TLS for it: speaks plain HTTP to it, and is believed whom it speaks for.
     pub trusted_proxies: Vec<IpAddr>,
     pub sockets: SocketConfig,
+    /// Set where the gateway ends TLS itself.
+    pub tls: Option<Tls>,
 }
 
 impl Default for GatewayConfig {
@@ -47,20 +50,25 @@ impl Default for GatewayConfig {
             origins: Vec::new(),
             trusted_proxies: Vec::new(),
             sockets: SocketConfig::default(),
+            tls: None,
         }
     }
 }
 
 impl GatewayConfig {
     /// Reads the table. Relative paths start at `home`.
-    pub fn read(section: &Section<'_>, _home: &Path) -> Self {
+    pub fn read(section: &Section<'_>, home: &Path) -> Self {
         let bind = section.parsed("bind", BIND, "an address and a port such as \"127.0.0.1:14242\" are wanted");
         let workers = section.whole("workers", as_u64(cores()), 1..=as_u64(MAX_WORKERS));
         let connections = section.whole("connections", CONNECTIONS, 16..=1_000_000);
         let proxies = section.list_of::<Proxy>("trusted_proxies");
-        if !bind.ip().to_canonical().is_loopback() && proxies.is_empty() {
-            let right = "beyond this machine everybody on the way could read along; name the proxy that ends TLS in \
-                         trusted_proxies = [\"10.0.0.2\"], or use \"127.0.0.1:PORT\"";
+        let tls_section = section.section("tls");
+        let tls = Tls::read(&tls_section, home);
+        let read_along = !tls_section.exists() && proxies.is_empty();
+        if !bind.ip().to_canonical().is_loopback() && read_along {
+            let right = "beyond this machine everybody on the way could read along; set cert_file and key_file in \
+                         [gateway.tls], or name the proxy that ends TLS in trusted_proxies = [\"10.0.0.2\"], or use \
+                         \"127.0.0.1:PORT\"";
             section.wrong("bind", right);
         }
         Self {
@@ -71,7 +79,32 @@ impl GatewayConfig {
             origins: section.list_of::<Origin>("origins").into_iter().map(|origin| origin.0).collect(),
             trusted_proxies: proxies.into_iter().map(|proxy| proxy.0).collect(),
             sockets: SocketConfig::read(&section.section("sockets")),
+            tls,
         }
+    }
+}
+
+impl GatewayConfig {
+    /// Where people elsewhere find the daemon, if the settings say it: the first of `hosts`.
+    pub(crate) fn public_url(&self) -> Option<String> {
+        let host = self.hosts.first()?;
+        match (&self.tls, self.bind.port()) {
+            // Nobody knows the port beforehand, or whether the proxy has another.
+            (_, 0) => None,
+            (None, _) if !self.trusted_proxies.is_empty() => Some(format!("https://{host}")),
+            (Some(_), 443) => Some(format!("https://{host}")),
+            (Some(_), port) => Some(format!("https://{host}:{port}")),
+            (None, port) => Some(format!("http://{host}:{port}")),
+        }
+    }
+}
+
+/// Where whoever is on this machine finds what listens at `bound`.
+pub fn reachable(bound: SocketAddr) -> SocketAddr {
+    match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bound.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), bound.port()),
+        _ => bound,
     }
 }
 
@@ -151,7 +184,8 @@ mod tests {
         assert_eq!(
             read("bind = \"0.0.0.0:14242\"\nworkers = 65").expect_err("not loopback"),
             "config.toml:1: bind: found \"0.0.0.0:14242\"; beyond this machine everybody on the way could read along; \
-             name the proxy that ends TLS in trusted_proxies = [\"10.0.0.2\"], or use \"127.0.0.1:PORT\"\n\
+             set cert_file and key_file in [gateway.tls], or name the proxy that ends TLS in trusted_proxies = \
+             [\"10.0.0.2\"], or use \"127.0.0.1:PORT\"\n\
              config.toml:2: workers: found 65; a whole number from 1 to 64 is wanted"
         );
         assert_eq!(
@@ -182,5 +216,58 @@ mod tests {
             let told = read(&format!("trusted_proxies = [\"{bad}\"]")).expect_err(bad);
             assert!(told.contains("the address of one proxy"), "{told}");
         }
+    }
+
+    #[test]
+    fn where_people_and_this_machine_find_it() {
+        let url = |text: &str| read(text).expect("all is well").public_url();
+        assert_eq!(url(""), None);
+        assert_eq!(url("hosts = [\"a.example\", \"b.example\"]").as_deref(), Some("http://a.example:14242"));
+        let proxied = "hosts = [\"a.example\"]\ntrusted_proxies = [\"127.0.0.1\"]";
+        assert_eq!(url(proxied).as_deref(), Some("https://a.example"));
+        for (bound, found) in [("0.0.0.0:80", "127.0.0.1:80"), ("[::]:80", "[::1]:80"), ("10.0.0.1:80", "10.0.0.1:80")]
+        {
+            assert_eq!(reachable(bound.parse().expect("an address")).to_string(), found);
+        }
+    }
+
+    /// A home with a certificate, its key, and the key of another.
+    fn home() -> tempfile::TempDir {
+        let home = tempfile::tempdir().expect("a folder");
+        let pair = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a pair");
+        let write = |name: &str, text: &str| std::fs::write(home.path().join(name), text).expect("written");
+        let (ours, other) = (pair(), pair());
+        write("cert.pem", &ours.cert.pem());
+        write("key.pem", &ours.signing_key.serialize_pem());
+        write("other.pem", &other.signing_key.serialize_pem());
+        write("empty.pem", "");
+        home
+    }
+
+    #[test]
+    fn a_certificate_opens_the_gateway_to_the_rest_of_the_world() {
+        let home = home();
+        let read = |text: &str| {
+            let settings = Settings::parse(text, "config.toml").expect("valid TOML");
+            let config = GatewayConfig::read(&settings.root(), home.path());
+            settings.finish().map(|_| config).map_err(|mistakes| mistakes.to_string())
+        };
+        let good = read("bind = \"0.0.0.0:443\"\n[tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"\n");
+        let tls = good.expect("both files are good").tls.expect("it is set");
+        assert_eq!(tls.cert_sha256().len(), 64);
+        assert!(!format!("{tls:?}").contains("key"), "{tls:?}");
+        for (cert, key, told) in [
+            ("none.pem", "key.pem", "tls.cert_file: found a text; this file cannot be read"),
+            ("cert.pem", "none.pem", "tls.key_file: found a text; this file cannot be read"),
+            ("empty.pem", "key.pem", "tls.cert_file: found a text; this file holds no certificate"),
+            ("cert.pem", "empty.pem", "tls.key_file: found a text; this file holds no private key"),
+            ("cert.pem", "other.pem", "tls.key_file: found a text; this key does not go with the certificate"),
+        ] {
+            let text = format!("bind = \"0.0.0.0:443\"\n[tls]\ncert_file = \"{cert}\"\nkey_file = \"{key}\"\n");
+            let mistake = read(&text).expect_err(told);
+            assert!(mistake.contains(told) && mistake.lines().count() == 1, "{mistake}");
+        }
+        let half = read("[tls]\ncert_file = \"cert.pem\"\n").expect_err("no key is named");
+        assert!(half.contains("tls.key_file: not set"), "{half}");
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use actix_web::dev::Server as Running;
 use actix_web::middleware::from_fn;
-use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use mosaic_messages::{Accepted, CancelTurn};
@@ -89,12 +88,8 @@ fn listen(
         app.configure(routes::configure).wrap(from_fn(border::pass)).wrap(from_fn(observe::observe))
     };
     let server = HttpServer::new(app)
-        .on_connect(|socket, _| {
-            // Pieces of a stream go out as they come, not when the other side has confirmed the last one.
-            if let Some(socket) = socket.downcast_ref::<TcpStream>() {
-                let _ = socket.set_nodelay(true);
-            }
-        })
+        // Pieces of a stream go out as they come, not when the other side has confirmed the last one.
+        .tcp_nodelay(true)
         .workers(config.workers)
         // The bound is each worker's own; where it is reached, nothing is accepted until a connection ends.
         .max_connections(config.connections.div_ceil(config.workers))
@@ -102,6 +97,10 @@ fn listen(
         .h1_write_buffer_size(WRITE_BUFFER)
         .client_request_timeout(HEAD_PATIENCE)
         .shutdown_timeout(5)
-        .listen(socket)?;
+        .tls_handshake_timeout(HEAD_PATIENCE);
+    let server = match &config.tls {
+        Some(tls) => server.listen_rustls_0_23(socket, tls.server())?,
+        None => server.listen(socket)?,
+    };
     Ok(server.run())
 }

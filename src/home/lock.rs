@@ -42,8 +42,9 @@ impl Home {
         }
         // From a daemon that was killed: its address must not be believed now that the lock is held again.
         forget(&self.daemon_path()).map_err(refused("remove", &self.daemon_path()))?;
-        let mut lock = HomeLock { home: self.clone(), file, pid: std::process::id() };
-        lock.sign(None).map_err(refused("write", &path))?;
+        let pid = std::process::id();
+        let mut lock = HomeLock { home: self.clone(), file, pid };
+        lock.sign(&Daemon { pid, address: None, cert_sha256: None }).map_err(refused("write", &path))?;
         Ok(lock)
     }
 }
@@ -55,9 +56,10 @@ impl HomeLock {
     }
 
     /// Tells everyone where the daemon listens: in `daemon.json`, and in the lock for those who wait for it.
-    pub fn announce(&mut self, address: SocketAddr) -> Result<(), HomeError> {
-        self.sign(Some(address)).map_err(refused("write", &self.home.lock_path()))?;
-        let daemon = Daemon { pid: self.pid, address: Some(address) };
+    /// `cert_sha256` is that of its certificate, where it speaks TLS.
+    pub fn announce(&mut self, address: SocketAddr, cert_sha256: Option<String>) -> Result<(), HomeError> {
+        let daemon = Daemon { pid: self.pid, address: Some(address), cert_sha256 };
+        self.sign(&daemon).map_err(refused("write", &self.home.lock_path()))?;
         let text = serde_json::to_vec(&daemon).expect("numbers and an address are JSON");
         let path = self.home.daemon_path();
         write::write_private(&path, &text).map_err(refused("write", &path))
@@ -84,9 +86,8 @@ impl HomeLock {
     }
 
     /// Writes the holder's name into the lock itself: a new file in its place would be another lock.
-    fn sign(&mut self, address: Option<SocketAddr>) -> io::Result<()> {
-        let daemon = Daemon { pid: self.pid, address };
-        let text = serde_json::to_vec(&daemon).expect("numbers and an address are JSON");
+    fn sign(&mut self, daemon: &Daemon) -> io::Result<()> {
+        let text = serde_json::to_vec(daemon).expect("numbers and an address are JSON");
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.file.write_all(&text)

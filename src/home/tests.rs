@@ -36,7 +36,7 @@ fn the_flag_goes_before_the_variable_and_that_before_the_platform() {
 async fn everything_in_the_home_is_for_its_owner_alone() {
     let (_folder, home) = home();
     let mut lock = home.lock(NO_WAIT).await.expect("free");
-    lock.announce(address()).expect("written");
+    lock.announce(address(), None).expect("written");
     lock.token(|| [1; 32]).expect("written");
     assert_eq!(mode(home.path()), 0o700);
     for file in ["lock", "daemon.json", "token"] {
@@ -64,7 +64,7 @@ async fn a_second_daemon_is_told_who_holds_the_home() {
     let pid = std::process::id();
     let refusal = home.lock(NO_WAIT).await.expect_err("held").to_string();
     assert_eq!(refusal, format!("{} is in use by another daemon (pid {pid})", home.path().display()));
-    lock.announce(address()).expect("written");
+    lock.announce(address(), None).expect("written");
     let refusal = home.lock(NO_WAIT).await.expect_err("held").to_string();
     assert!(refusal.ends_with(&format!("(pid {pid}, http://127.0.0.1:14242)")), "{refusal}");
 }
@@ -86,8 +86,8 @@ async fn a_daemon_is_believed_only_while_it_holds_the_lock() {
     assert_eq!(home.daemon(), None);
     let mut lock = home.lock(NO_WAIT).await.expect("free");
     assert_eq!(home.daemon(), None, "it does not listen yet");
-    lock.announce(address()).expect("written");
-    let daemon = Daemon { pid: std::process::id(), address: Some(address()) };
+    lock.announce(address(), None).expect("written");
+    let daemon = Daemon { pid: std::process::id(), address: Some(address()), cert_sha256: None };
     assert_eq!(home.daemon(), Some(daemon));
 
     let left_behind = fs::read(home.daemon_path()).expect("announced");
@@ -103,7 +103,7 @@ async fn a_daemon_is_believed_only_while_it_holds_the_lock() {
 async fn a_file_of_another_process_is_not_believed() {
     let (_folder, home) = home();
     let mut lock = home.lock(NO_WAIT).await.expect("free");
-    lock.announce(address()).expect("written");
+    lock.announce(address(), None).expect("written");
     fs::write(home.daemon_path(), r#"{"pid":1,"address":"127.0.0.1:1"}"#).expect("written");
     assert_eq!(home.daemon(), None);
 }

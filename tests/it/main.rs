@@ -26,6 +26,7 @@ mod remote;
 mod restart;
 mod secrets;
 mod store;
+mod tls;
 mod tokens;
 mod traces;
 mod usage;

@@ -196,7 +196,7 @@ system = "You answer in verse."
                 let Some(line) = lines.next_line().await.expect("it speaks UTF-8") else {
                     panic!("the daemon did not become ready: {said}\n{}", self.log());
                 };
-                if let Some((_, at)) = line.split_once("is ready at http://") {
+                if let Some((_, at)) = line.split_once("is ready at ").and_then(|(_, url)| url.split_once("://")) {
                     address = Some(at.parse().expect("an address"));
                 }
                 said += &line;

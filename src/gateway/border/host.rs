@@ -60,6 +60,11 @@ impl Names {
         Err(Failure::new(Code::ForbiddenHost, sentence))
     }
 
+    /// Whether the settings name this host.
+    pub(super) fn is_public(&self, host: &str) -> bool {
+        self.hosts.iter().any(|name| name == host)
+    }
+
     /// Whether a page of `origin` may send a request to `host`: its own pages, and those that the settings name.
     pub(super) fn origin(&self, origin: &str, host: &str) -> Result<(), Failure> {
         let small = origin.to_ascii_lowercase();

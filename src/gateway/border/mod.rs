@@ -31,6 +31,7 @@ pub(super) struct Border {
     bound: IpAddr,
     proxies: Vec<IpAddr>,
     tls: bool,
+    public: Option<String>,
     lockout: Mutex<Lockout>,
 }
 
@@ -40,7 +41,8 @@ impl Border {
             names: Names::new(config.bind.ip(), &config.hosts, &config.origins),
             bound: config.bind.ip().to_canonical(),
             proxies: config.trusted_proxies.clone(),
-            tls: false,
+            tls: config.tls.is_some(),
+            public: config.public_url(),
             lockout: Mutex::default(),
         }
     }
@@ -65,10 +67,19 @@ impl Border {
         )
     }
 
+    /// Where the one who asks finds this daemon, or where people do if it was asked on its own machine.
+    pub(super) fn base(&self, request: &HttpRequest) -> String {
+        let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let here = split(host).is_none_or(|(host, _)| !self.names.is_public(&host));
+        match &self.public {
+            Some(public) if here => public.clone(),
+            _ => format!("{}://{host}", if self.peer(request).secure { "https" } else { "http" }),
+        }
+    }
+
     fn check(&self, request: &HttpRequest) -> Result<(), Failure> {
-        let socket = request.peer_addr().map(|address| address.ip().to_canonical());
-        let ours = |ip: IpAddr| ip.is_loopback() || ip == self.bound || self.proxies.contains(&ip);
-        if !self.tls && !self.bound.is_loopback() && !socket.is_some_and(ours) {
+        let socket = request.peer_addr().map(|address| address.ip());
+        if !self.tls && !socket.is_some_and(|socket| peer::may_speak_plainly(socket, self.bound, &self.proxies)) {
             let sentence = "Plain HTTP is spoken here only with the proxies in gateway.trusted_proxies.";
             return Err(Failure::new(Code::ForbiddenPeer, sentence));
         }

@@ -38,6 +38,13 @@ impl Peer {
     }
 }
 
+/// Whether someone who connected from `socket` may speak HTTP without TLS: a proxy that is trusted, and whoever is on
+/// this machine, where nobody can read along.
+pub(super) fn may_speak_plainly(socket: IpAddr, bound: IpAddr, proxies: &[IpAddr]) -> bool {
+    let (socket, bound) = (socket.to_canonical(), bound.to_canonical());
+    bound.is_loopback() || socket.is_loopback() || socket == bound || proxies.contains(&socket)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +65,23 @@ mod tests {
         assert_eq!(seen("10.0.0.2", false, "198.51.100.1", "http"), plain("198.51.100.1"));
         assert_eq!(seen("10.0.0.2", false, "", ""), plain("10.0.0.2"));
         assert_eq!(seen("::ffff:10.0.0.2", false, "::ffff:198.51.100.1", ""), plain("198.51.100.1"));
+    }
+
+    #[test]
+    fn plain_http_from_elsewhere_is_for_trusted_proxies_only() {
+        let may = |socket: &str, bound: &str| {
+            let [socket, bound, proxy] = [socket, bound, "10.0.0.2"].map(|ip| ip.parse().expect("an address"));
+            may_speak_plainly(socket, bound, &[proxy])
+        };
+        for (socket, bound) in
+            [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "0.0.0.0"), ("::1", "::"), ("10.0.0.1", "10.0.0.1")]
+        {
+            assert!(may(socket, bound), "{socket} is on this machine, as {bound}");
+        }
+        assert!(may("10.0.0.2", "0.0.0.0") && may("::ffff:10.0.0.2", "::"));
+        for socket in ["10.0.0.3", "::ffff:10.0.0.3", "2001:db8::1"] {
+            assert!(!may(socket, "0.0.0.0") && !may(socket, "10.0.0.1"), "{socket}");
+        }
     }
 
     #[test]

@@ -217,8 +217,6 @@ pub(super) async fn link(gate: Data<Gate>, Asker(who): Asker, request: HttpReque
     let link = Link::new(&gate.doors.outside, who, Link::ASKED_FOR);
     let expires_at = link.row.expires_at;
     gate.doors.commit(Write::CreateLink(link.row.clone())).await?;
-    let scheme = if Border::of(&request).peer(&request).secure { "https" } else { "http" };
-    let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let url = link.url(&format!("{scheme}://{host}"));
+    let url = link.url(&Border::of(&request).base(&request));
     Ok(HttpResponse::Created().json(MadeLink { url, expires_at }))
 }
