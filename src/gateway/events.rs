@@ -1,11 +1,8 @@
 //! Follows one turn from its acceptance to its end, for those who wait and those who stream.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
-use actix_web::web::Bytes;
-use futures_util::stream;
 use mosaic_messages::{Accepted, SubmitTurn};
 use mosaic_runtime::events::{Interest, Missed};
 use mosaic_runtime::{Doors, Reader};
@@ -129,41 +126,4 @@ pub(super) fn answer_end(session: &SessionId, turn: TurnId, end: EventBody) -> A
 /// sending it again attaches to the same end.
 pub(super) fn failed(code: Code, message: String) -> HttpResponse {
     HttpResponse::BadGateway().json(ErrorBody::new(&Failure::new(code, message)))
-}
-
-/// The turn's events as they come.
-pub(super) fn stream(following: Following) -> HttpResponse {
-    let pieces = stream::unfold(following, |mut following| async move {
-        let bytes = match following.next().await {
-            Ok(Some(event)) => frame(&event),
-            Ok(None) => return None,
-            Err(error) => error_frame(&error.0),
-        };
-        Some((Ok::<_, Infallible>(bytes), following))
-    });
-    HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header(("cache-control", "no-store"))
-        .insert_header(("x-accel-buffering", "no"))
-        .streaming(pieces)
-}
-
-/// A failure to follow on; the turn itself is not concerned.
-fn error_frame(failure: &Failure) -> Bytes {
-    let text = serde_json::to_string(&ErrorBody::new(failure)).unwrap_or_default();
-    Bytes::from(format!("event: error\ndata: {text}\n\n"))
-}
-
-/// An event as a server-sent one; `id` is its seq, so that a client can say where it was.
-fn frame(event: &SessionEvent) -> Bytes {
-    let mut text = String::with_capacity(192);
-    if let Some(seq) = event.seq {
-        text.push_str("id: ");
-        text.push_str(&seq.to_string());
-        text.push('\n');
-    }
-    text.push_str("data: ");
-    text.push_str(&serde_json::to_string(event).unwrap_or_default());
-    text.push_str("\n\n");
-    Bytes::from(text)
 }

@@ -2,22 +2,24 @@
 
 use std::time::Duration;
 
-use actix_web::web::{Data, Path, Payload, Query};
+use actix_web::web::{Bytes, Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use mosaic_messages::Accepted;
-use mosaic_runtime::events::Interest;
+use futures_util::stream::LocalBoxStream;
+use futures_util::{StreamExt, stream};
+use mosaic_messages::{Accepted, SubmitTurn};
+use mosaic_runtime::events::{Follow, Interest};
 use mosaic_types::journal::{MessageRow, TurnState};
 use mosaic_types::page::Page;
 use mosaic_types::{Code, Failure, Seq, SessionEvent, SessionId, TurnId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::auth::Asker;
+use super::auth::{Asker, Bearing};
 use super::error::{Answer, ApiError, ErrorBody};
-use super::events::{FinalAnswer, Following, answer_end, stream};
+use super::events::{FinalAnswer, Following, answer_end};
 use super::server::Gate;
 use super::sessions::{Reading, limit, named, visible};
-use super::{body, refusals};
+use super::{body, refusals, sse};
 use crate::submission::submission;
 
 /// For so long `?wait=true` waits; then it answers as if it had not been asked to.
@@ -68,24 +70,53 @@ struct EventPage {
 ///
 /// For those who were cut off: remember the last `seq` you saw and ask for what came after it. Deltas are not
 /// journaled; the final text is in `turn.finished`.
+///
+/// With `Accept: text/event-stream` what was journaled is followed by what happens, deltas too, for as long as you
+/// listen; a `Last-Event-ID` then counts instead of `after`.
 #[utoipa::path(
     get,
     path = "/api/v1/sessions/{id}/events",
     operation_id = "list_events",
     tag = "sessions",
-    params(("id" = SessionId, Path), After),
-    responses((status = 200, description = "A page of events.", body = EventPage), refusals::ListOfSession)
+    params(
+        ("id" = SessionId, Path),
+        After,
+        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "The `id` of the last event you know."),
+    ),
+    responses(
+        (status = 200, description = "A page of events, or all of them as they come.", content(
+            (EventPage = "application/json"),
+            (String = "text/event-stream"),
+        )),
+        refusals::ListOfSession
+    )
 )]
-pub(super) async fn events(gate: Data<Gate>, Asker(who): Asker, id: Path<String>, after: Query<After>) -> Answer {
+pub(super) async fn events(
+    gate: Data<Gate>,
+    Bearing(known): Bearing,
+    id: Path<String>,
+    after: Query<After>,
+    request: HttpRequest,
+) -> Answer {
+    let who = known.principal;
     let seq = after.after.as_deref().map_or(Ok(0), str::parse::<Seq>).ok().filter(|seq| *seq >= 0);
     let seq = seq.ok_or_else(|| {
         ApiError(Failure::new(Code::BadCursor, "after is the seq of an event: a whole number from 0."))
     })?;
     let limit = limit(after.limit.as_deref(), Some(200))?;
     let row = visible(&gate, &named(&id)?, who).await?;
+    if sse::wanted(&request) {
+        let after = sse::last_event(&request)?.unwrap_or(seq);
+        let follow = follow(&gate, row.id, after).await?;
+        return Ok(sse::answer(sse::of_session(follow, None, gate.doors.work.clone()), known.ending));
+    }
     let items = gate.doors.store.events(&row.id, seq, limit).await?;
     let next = (items.len() == limit.rows()).then(|| items.last().and_then(|event| event.seq)).flatten();
     Ok(HttpResponse::Ok().json(EventPage { items, next }))
+}
+
+async fn follow(gate: &Gate, session: SessionId, after: Seq) -> Result<Follow, ApiError> {
+    Ok(Follow::after(gate.doors.store.clone(), gate.doors.hub.clone(), session, after, None).await?)
 }
 
 /// What is said to a session.
@@ -154,7 +185,8 @@ pub(super) fn key_of(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
 /// text/event-stream` the turn's events as they come, the last of them its end.
 ///
 /// Send an `Idempotency-Key`: it names the turn for 7 days, so that a repeat with the same body attaches to it in the
-/// form it asks for, also after a restart. With another body a repeat is refused.
+/// form it asks for, also after a restart. With another body a repeat is refused. A stream that is asked for again with
+/// `Last-Event-ID` goes on after that event.
 #[utoipa::path(
     post,
     path = "/api/v1/sessions/{id}/messages",
@@ -165,6 +197,7 @@ pub(super) fn key_of(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
         Waiting,
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
             description = "Names this message; a repeat is the same turn."),
+        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "Of a stream: what came after that event."),
     ),
     request_body = Input,
     responses(
@@ -180,13 +213,13 @@ pub(super) fn key_of(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
 )]
 pub(super) async fn submit(
     gate: Data<Gate>,
-    Asker(who): Asker,
+    Bearing(known): Bearing,
     id: Path<String>,
     waiting: Query<Waiting>,
     request: HttpRequest,
     payload: Payload,
 ) -> Answer {
-    let session = named(&id)?;
+    let (session, who) = (named(&id)?, known.principal);
     let wait = waiting.wait()?;
     let input: Input = body::json(&request, payload, body::API_BYTES).await?;
     if input.mode.as_deref().is_some_and(|mode| mode != "queue") {
@@ -196,10 +229,12 @@ pub(super) async fn submit(
         return Err(ApiError(Failure::new(Code::BadRequest, "attachments: this build takes text only.")));
     }
     let ask = submission(&gate.doors.outside, session.clone(), who, input.text, None, key_of(&request)?)?;
-    let accepts = request.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if accepts.contains("text/event-stream") {
-        let following = Following::begin(&gate, ask, Interest::All).await?;
-        return Ok(stream(following));
+    if sse::wanted(&request) {
+        let events = match sse::last_event(&request)? {
+            None => sse::of_turn(Following::begin(&gate, ask, Interest::All).await?),
+            Some(after) => resume(&gate, ask, after).await?,
+        };
+        return Ok(sse::answer(events, known.ending));
     }
     if wait {
         let mut following = Following::begin(&gate, ask, Interest::Journaled).await?;
@@ -211,6 +246,19 @@ pub(super) async fn submit(
     }
     let accepted = gate.ask(ask).await?;
     Ok(receipt(&session, &gate.settled(accepted).await?))
+}
+
+/// The rest of a turn's events for one who has seen some.
+async fn resume(gate: &Gate, ask: SubmitTurn, after: Seq) -> Result<LocalBoxStream<'static, Bytes>, ApiError> {
+    let row = visible(gate, &ask.session, ask.from).await?;
+    let follow = follow(gate, row.id, after).await?;
+    let turn = gate.ask(ask).await?.turn;
+    let end = gate.doors.store.turn(turn).await?.and_then(|turn| turn.end?.seq);
+    if end.is_some_and(|end| end <= after) {
+        // They have seen it all.
+        return Ok(stream::empty().boxed_local());
+    }
+    Ok(sse::of_session(follow, Some(turn), gate.doors.work.clone()))
 }
 
 fn receipt(session: &SessionId, accepted: &Accepted) -> HttpResponse {

@@ -25,6 +25,7 @@ mod routes;
 mod server;
 mod sessions;
 mod signin;
+mod sse;
 mod tls;
 mod tokens;
 mod trial;

@@ -25,6 +25,11 @@ use super::{observe, routes};
 /// For so long the head of a request may take to come; its bound of 128 KiB is actix-http's own.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 
+/// For so long a connection that ends may still send what nobody reads. actix-http reckons it from a clock that it looks
+/// at twice a second, and forgets a connection whose time was over before it began (3.20, `TimerState::init`): its usual
+/// second was short enough for that on a busy machine.
+const GOODBYE: Duration = Duration::from_secs(3);
+
 /// What handlers may use.
 pub struct Gate {
     pub doors: Arc<Doors>,
@@ -96,6 +101,7 @@ fn listen(
         .disable_signals()
         .h1_write_buffer_size(WRITE_BUFFER)
         .client_request_timeout(HEAD_PATIENCE)
+        .client_disconnect_timeout(GOODBYE)
         .shutdown_timeout(5)
         .tls_handshake_timeout(HEAD_PATIENCE);
     let server = match &config.tls {

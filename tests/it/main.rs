@@ -25,6 +25,7 @@ mod providers;
 mod remote;
 mod restart;
 mod secrets;
+mod sse;
 mod store;
 mod tls;
 mod tokens;

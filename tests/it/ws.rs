@@ -2,4 +2,5 @@
 
 mod connect;
 mod frames;
+mod many;
 mod resume;

@@ -21,7 +21,7 @@ use actix_web::web::{Bytes, Data, Payload};
 use actix_web_actors::ws::{self, CloseCode, CloseReason, WebsocketContext};
 use futures_util::stream::{AbortHandle, Abortable, LocalBoxStream, SelectAll};
 use futures_util::{Stream, StreamExt, stream};
-use mosaic_messages::{Accepted, CancelTurn};
+use mosaic_messages::Accepted;
 use mosaic_runtime::events::{Follow, Pace};
 use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, TurnId};
 use sha2::{Digest, Sha256};
@@ -58,7 +58,8 @@ pub(super) fn start(
         let sentence = format!("This is a WebSocket, to be opened by an upgrade of version 13: {error}.");
         ApiError(Failure::new(Code::BadRequest, sentence))
     })?;
-    let place = doorstep.stand()?;
+    // Who is known already does not stand among strangers.
+    let place = known.is_none().then(|| doorstep.stand()).transpose()?;
     let (limit, cut) = (Rc::new(Cell::new(STRANGER_BYTES)), Rc::new(Cell::new(false)));
     let incoming = Incoming::new(payload, limit.clone());
     let actor = SocketActor::new(gate, doorstep.config, known, (request, place), incoming, limit, cut.clone());
@@ -98,7 +99,7 @@ struct SocketActor {
     /// Set when it is known.
     who: Option<Principal>,
     /// What it came by, and its place on the doorstep; held until it is known.
-    stranger: Option<(HttpRequest, Place)>,
+    stranger: Option<(HttpRequest, Option<Place>)>,
     incoming: Option<Incoming<Payload>>,
     limit: Rc<Cell<usize>>,
     cut: Rc<Cell<bool>>,
@@ -117,7 +118,7 @@ impl SocketActor {
         gate: Data<Gate>,
         config: SocketConfig,
         known: Option<Credential>,
-        stranger: (HttpRequest, Place),
+        stranger: (HttpRequest, Option<Place>),
         incoming: Incoming<Payload>,
         limit: Rc<Cell<usize>>,
         cut: Rc<Cell<bool>>,
@@ -314,7 +315,7 @@ async fn submit(
 async fn cancel(gate: Data<Gate>, who: Principal, session: SessionId) -> Result<Option<TurnId>, Failure> {
     visible(&gate, &session, who).await.map_err(|error| error.0)?;
     match gate.sessions.find(&session) {
-        Some(_) => gate.ask(CancelTurn { session, from: who }).await.map_err(|error| error.0),
+        Some(_) => gate.cancel(session, who).await.map_err(|error| error.0),
         None => Ok(None),
     }
 }

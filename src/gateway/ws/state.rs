@@ -18,6 +18,9 @@ use crate::gateway::principals::End;
 /// After a close frame the other side has so long to answer it; then the connection is cut.
 const GOODBYE: Duration = Duration::from_secs(5);
 
+/// Bytes that any connection takes, also of one who reads nothing.
+const FEW: u64 = 16 << 10;
+
 /// A stopping daemon gives a socket so long to take what waits for it.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -228,7 +231,8 @@ impl State {
             }
             Phase::Closing { until } if now >= until => {
                 self.phase = Phase::Over;
-                out.push(Effect::Cut);
+                // A few bytes are in the system's hands already; more would keep the connection as long as nobody reads.
+                out.push(if self.outbox.unconfirmed() > FEW { Effect::Cut } else { Effect::End });
             }
             _ => {}
         }

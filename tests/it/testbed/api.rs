@@ -101,6 +101,15 @@ impl Api {
         Sse::open(self.address, &path, &all, json!({"text": text})).await
     }
 
+    /// Listens to all of a session's events after a position.
+    pub(crate) async fn listen(&self, session: &str, after: i64, headers: &[(&str, &str)]) -> Sse {
+        let bearer = format!("Bearer {}", self.token);
+        let mut all = vec![("authorization", bearer.as_str()), ("accept", "text/event-stream")];
+        all.extend_from_slice(headers);
+        let path = format!("/api/v1/sessions/{session}/events?after={after}");
+        Sse::ask(self.address, "GET", &path, &all, String::new()).await
+    }
+
     /// The session's messages: role and text, oldest first.
     pub(crate) async fn transcript(&self, session: &str) -> Vec<(String, String)> {
         let page = self.get(&format!("/api/v1/sessions/{session}/messages?limit=200")).await;

@@ -18,9 +18,19 @@ pub(crate) struct Sse {
 impl Sse {
     /// Posts `body` and reads the events of the answer, which must be a stream.
     pub(crate) async fn open(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: Value) -> Self {
+        Self::ask(address, "POST", path, headers, body.to_string()).await
+    }
+
+    /// Asks for a stream.
+    pub(crate) async fn ask(
+        address: SocketAddr,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Self {
         let mut client = soon("a connection", Client::connect(address)).await.expect("the daemon listens");
-        let body = body.to_string();
-        soon("the request is sent", client.send("POST", path, headers, body.as_bytes())).await.expect("it is sent");
+        soon("the request is sent", client.send(method, path, headers, body.as_bytes())).await.expect("it is sent");
         let (tell, events) = mpsc::unbounded_channel();
         let mut reading = JoinSet::new();
         reading.spawn(async move {
