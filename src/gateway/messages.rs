@@ -81,7 +81,6 @@ struct EventPage {
     params(
         ("id" = SessionId, Path),
         After,
-        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "The `id` of the last event you know."),
     ),
     responses(
         (status = 200, description = "A page of events, or all of them as they come.", content(
@@ -197,7 +196,6 @@ pub(super) fn key_of(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
         Waiting,
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
             description = "Names this message; a repeat is the same turn."),
-        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "Of a stream: what came after that event."),
     ),
     request_body = Input,
     responses(
