@@ -9,6 +9,7 @@ use mosaic_messages::{Accepted, CancelTurn, Change, SubmitTurn};
 use mosaic_supervise::{Link, LinkError, Mailbox, Tether, supervised};
 use mosaic_types::journal::{NewSession, Outcome, SessionRow, Write};
 use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, TurnId};
+use tracing::Instrument;
 
 use crate::doors::{Doors, unreached};
 use crate::session::{SessionActor, Sessions};
@@ -126,11 +127,12 @@ impl Handler<SubmitTurn> for RouterActor {
         if let Err(failure) = self.doors.work.refuse_new() {
             return Box::pin(std::future::ready(Err(failure)));
         }
-        let way = self.way();
-        Box::pin(async move {
+        let (way, span) = (self.way(), ask.span.clone());
+        let work = async move {
             let (id, from, create) = (ask.session.clone(), ask.from, ask.create.clone());
             way.ask(&id, from, create.as_ref(), false, ask).await
-        })
+        };
+        Box::pin(work.instrument(span))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod flood;
 mod house;
+mod order;
 mod panic;
 mod run_panics;
 
