@@ -195,6 +195,7 @@ pub(crate) fn profiles(config: &Config, first: &[ModelRef]) -> Vec<AgentProfile>
             name: name.clone(),
             system: agent.system.as_str().into(),
             models: if agent.models.is_empty() { first.to_vec() } else { agent.models.clone() },
+            queue: agent.queue,
             context_tokens: usize::try_from(agent.context_tokens).unwrap_or(usize::MAX),
             max_output_tokens: agent.max_output_tokens,
             temperature: agent.temperature,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mosaic_messages::SubmitTurn;
 use mosaic_types::journal::{API_CHANNEL, InboxKey};
-use mosaic_types::{Code, Failure, ModelRef, Outside, Principal, SessionId, limits};
+use mosaic_types::{Code, Failure, ModelRef, Outside, Principal, QueueMode, SessionId, limits};
 use sha2::{Digest, Sha256};
 
 /// Checks a text and makes the message to its session.
@@ -45,13 +45,21 @@ pub fn submission(
         body_hash: hash(&text, model.as_ref()),
         text: text.into(),
         model,
+        mode: None,
         create: None,
         repeats_last: false,
         span,
     })
 }
 
-/// What tells one request from another under the same key.
+/// The mode that a client asks for by its name.
+pub fn mode(name: Option<&str>) -> Result<Option<QueueMode>, Failure> {
+    let named = name.map(|name| name.parse::<QueueMode>()).transpose();
+    named.map_err(|why| Failure::new(Code::BadRequest, format!("mode: {why}.")))
+}
+
+/// What tells one request from another under the same key. The mode does not: it says how a message is taken in, and a
+/// repeat is not taken in again.
 fn hash(text: &str, model: Option<&ModelRef>) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(text.as_bytes());

@@ -10,7 +10,7 @@ use mosaic_messages::{Accepted, SubmitTurn};
 use mosaic_runtime::events::{Follow, Interest};
 use mosaic_types::journal::{MessageRow, TurnState};
 use mosaic_types::page::Page;
-use mosaic_types::{Code, Failure, Seq, SessionEvent, SessionId, TurnId};
+use mosaic_types::{Code, Failure, QueueMode, Seq, SessionEvent, SessionId, TurnId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -20,7 +20,7 @@ use super::events::{FinalAnswer, Following, answer_end};
 use super::server::Gate;
 use super::sessions::{Reading, limit, named, visible};
 use super::{body, refusals, sse};
-use crate::submission::submission;
+use crate::submission::{mode, submission};
 
 /// For so long `?wait=true` waits; then it answers as if it had not been asked to.
 const WAIT: Duration = Duration::from_secs(600);
@@ -125,9 +125,9 @@ async fn follow(gate: &Gate, session: SessionId, after: Seq) -> Result<Follow, A
 struct Input {
     #[schema(min_length = 1, max_length = 100_000)]
     text: String,
-    /// What becomes of it while a turn runs: `queue`, the next turn, is what this build knows.
+    /// What becomes of it while a turn runs; left out: what the agent does (`queue` unless it is configured).
     #[serde(default)]
-    #[schema(pattern = "^queue$")]
+    #[schema(value_type = Option<QueueMode>)]
     mode: Option<String>,
     /// This build takes text only, so this stays empty.
     #[serde(default)]
@@ -220,13 +220,11 @@ pub(super) async fn submit(
     let (session, who) = (named(&id)?, known.principal);
     let wait = waiting.wait()?;
     let input: Input = body::json(&request, payload, body::API_BYTES).await?;
-    if input.mode.as_deref().is_some_and(|mode| mode != "queue") {
-        return Err(ApiError(Failure::new(Code::BadRequest, "mode: this build knows `queue`.")));
-    }
     if !input.attachments.is_empty() {
         return Err(ApiError(Failure::new(Code::BadRequest, "attachments: this build takes text only.")));
     }
-    let ask = submission(&gate.doors.outside, session.clone(), who, input.text, None, key_of(&request)?)?;
+    let mut ask = submission(&gate.doors.outside, session.clone(), who, input.text, None, key_of(&request)?)?;
+    ask.mode = mode(input.mode.as_deref())?;
     if sse::wanted(&request) {
         let events = match sse::last_event(&request)? {
             None => sse::of_turn(Following::begin(&gate, ask, Interest::All).await?),

@@ -17,6 +17,7 @@ mod house;
 mod logs;
 mod messages;
 mod metrics;
+mod modes;
 mod openai;
 mod openapi;
 mod panics;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use actix::Message;
 use mosaic_types::event::FinishedTurn;
 use mosaic_types::journal::{InboxKey, SessionRow, TurnState};
-use mosaic_types::{AgentName, Failure, ModelRef, Principal, SessionId, TurnId};
+use mosaic_types::{AgentName, Failure, ModelRef, Principal, QueueMode, SessionId, TurnId};
 use tracing::Span;
 
-/// Asks a session to take one turn. Sent by channels and the gateway; handled by the router, which finds the session,
+/// Asks a session to take one input, as a turn of its own or as a part of one that is open. Sent by channels and the gateway; handled by the router, which finds the session,
 /// and by the session.
 ///
 /// The answer says accepted (stored) or refused; progress is published to the event hub after each commit. May be sent
@@ -18,7 +18,7 @@ use tracing::Span;
 pub struct SubmitTurn {
     pub session: SessionId,
     pub from: Principal,
-    /// The id the turn gets if it is new.
+    /// The id that a turn of its own gets.
     pub turn: TurnId,
     pub inbox: InboxKey,
     /// SHA-256 of what was asked; a repeat of the key with another hash is refused.
@@ -26,6 +26,8 @@ pub struct SubmitTurn {
     pub text: Arc<str>,
     /// In place of the agent's own models, for this turn.
     pub model: Option<ModelRef>,
+    /// What becomes of it while a turn runs; `None`: what its agent does.
+    pub mode: Option<QueueMode>,
     /// Makes the session, for this agent, where its id is free; `None`: an unknown session is refused.
     pub create: Option<AgentName>,
     /// The sender says it repeats the last input (it has no key to show): attach if that is so.
@@ -34,7 +36,7 @@ pub struct SubmitTurn {
     pub span: Span,
 }
 
-/// A turn that is stored.
+/// The stored turn that an input is part of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     pub turn: TurnId,

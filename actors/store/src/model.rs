@@ -1,9 +1,9 @@
 //! Any sequence of writes, cut into batches anywhere, does what a model of a few lines says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mosaic_types::journal::{Outcome, SessionPhase, TurnEnd, TurnState, Write};
+use mosaic_types::journal::{Entry, Outcome, SessionPhase, TurnEnd, TurnState, Write};
 use mosaic_types::page::Limit;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -17,6 +17,8 @@ pub(crate) enum Step {
     Claim,
     /// Which input, and how far behind its writer's epoch is.
     Ask(u8, i64),
+    /// Which input, and which turn it joins.
+    Join(u8, u8, i64),
     /// Which turn, with the next one that waits or without.
     End(u8, i64, bool),
 }
@@ -27,6 +29,7 @@ struct Model {
     epoch: i64,
     seq: i64,
     turns: BTreeMap<u8, TurnState>,
+    inputs: BTreeSet<u8>,
     order: Vec<u8>,
 }
 
@@ -57,14 +60,24 @@ impl Model {
             Step::Ask(number, behind) => {
                 let mut accept = hand.accept(number, !self.runs());
                 accept.epoch = self.epoch - behind;
-                let done = behind == 0 && !self.turns.contains_key(&number);
-                let events = done.then(|| 1 + i64::from(accept.start));
+                // A key that joined a turn is spent, and so is its number's turn.
+                let done = behind == 0 && !self.inputs.contains(&number);
+                let starts = accept.entry == Entry::Starts;
+                let events = done.then(|| 1 + i64::from(starts));
                 if done {
-                    let state = if accept.start { TurnState::Running } else { TurnState::Queued };
+                    self.inputs.insert(number);
+                    let state = if starts { TurnState::Running } else { TurnState::Queued };
                     self.turns.insert(number, state);
                     self.order.push(number);
                 }
                 (Write::Accept(Box::new(accept)), self.number(events))
+            }
+            Step::Join(number, into, behind) => {
+                let mut join = hand.join(number, into);
+                join.epoch = self.epoch - behind;
+                let open = self.turns.get(&into).is_some_and(|state| !state.is_end());
+                let done = behind == 0 && open && self.inputs.insert(number);
+                (Write::Accept(Box::new(join)), self.number(done.then_some(1)))
             }
             Step::End(number, behind, with_next) => {
                 let open = self.turns.get(&number).is_some_and(|state| !state.is_end());
@@ -93,6 +106,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
     let step = prop_oneof![
         1 => Just(Step::Claim),
         6 => (1..8u8, behind()).prop_map(|(number, behind)| Step::Ask(number, behind)),
+        3 => (1..12u8, 1..8u8, behind()).prop_map(|(number, into, behind)| Step::Join(number, into, behind)),
         6 => (1..8u8, behind(), any::<bool>()).prop_map(|(number, behind, next)| Step::End(number, behind, next)),
     ];
     vec(vec(step, 1..6), 1..8)

@@ -3,9 +3,9 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use mosaic_types::journal::{MessageRow, OpenTurn, SessionPhase, SessionRow, TokenRow, TurnState};
+use mosaic_types::journal::{MessageRow, OpenTurn, Said, SessionPhase, SessionRow, TokenRow, TurnState};
 use mosaic_types::signin::{Browser, LinkRow};
-use mosaic_types::{AgentName, EventBody, ModelRef, Role, SessionEvent, SessionId, UserRole};
+use mosaic_types::{AgentName, EventBody, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Usage, UserRole};
 
 use crate::StoreError;
 use crate::schema::{browsers, events, inbox, links, messages, sessions, tokens, turns, usage};
@@ -30,6 +30,10 @@ pub(crate) fn session_id(id: &str) -> Result<SessionId, StoreError> {
 
 fn role(name: &str) -> Result<UserRole, StoreError> {
     name.parse().map_err(|_| corrupt("role", name))
+}
+
+fn speaker(name: &str) -> Result<Role, StoreError> {
+    Role::parse(name).ok_or_else(|| corrupt("role of a message", name))
 }
 
 fn turn_state(name: &str) -> Result<TurnState, StoreError> {
@@ -88,7 +92,7 @@ impl TryFrom<MessageRecord> for MessageRow {
             id: format!("{}.{}", record.session_id, record.seq),
             seq: record.seq,
             turn: record.turn_id.into(),
-            role: Role::parse(&record.role).ok_or_else(|| corrupt("role of a message", &record.role))?,
+            role: speaker(&record.role)?,
             agent: record.agent.as_deref().map(agent).transpose()?,
             text: record.text,
             created_at: record.created_at.into(),
@@ -117,6 +121,32 @@ impl TryFrom<EventRecord> for SessionEvent {
     }
 }
 
+/// A message as a part of its turn's dialogue.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = messages, check_for_backend(Pg, Sqlite))]
+pub(crate) struct SaidRecord {
+    pub seq: i64,
+    saw_seq: Option<i64>,
+    role: String,
+    pub text: String,
+}
+
+impl SaidRecord {
+    /// Its place among the messages of its turn, in the order in which the model sees them: what it said comes after
+    /// the newest input that it had seen, and before those that were stored while it spoke.
+    fn place(&self) -> (Seq, Seq) {
+        (self.saw_seq.unwrap_or(self.seq), self.seq)
+    }
+}
+
+/// The messages of one turn, put in order.
+pub(crate) fn dialogue(mut records: Vec<SaidRecord>) -> Result<Vec<Said>, StoreError> {
+    records.sort_by_key(SaidRecord::place);
+    let said =
+        |record: SaidRecord| Ok(Said { seq: record.seq, role: speaker(&record.role)?, text: record.text.into() });
+    records.into_iter().map(said).collect()
+}
+
 /// A turn as a reader of its state sees it.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = turns, check_for_backend(Pg, Sqlite))]
@@ -139,17 +169,17 @@ impl TurnRecord {
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = turns, check_for_backend(Pg, Sqlite))]
 pub(crate) struct OpenTurnRecord {
-    id: Id,
+    pub id: Id,
     state: String,
     agent: String,
     model: Option<String>,
     attempt: i64,
     charged: i64,
-    body_hash: Digest,
+    collects: i64,
 }
 
 impl OpenTurnRecord {
-    pub(crate) fn with_text(self, text: String) -> Result<OpenTurn, StoreError> {
+    pub(crate) fn with(self, said: Vec<SaidRecord>, spent: Option<SpentRecord>) -> Result<OpenTurn, StoreError> {
         Ok(OpenTurn {
             id: self.id.into(),
             state: turn_state(&self.state)?,
@@ -157,9 +187,29 @@ impl OpenTurnRecord {
             charged: count(self.charged)?,
             agent: agent(&self.agent)?,
             model: self.model.as_deref().map(model).transpose()?,
-            text: text.into(),
-            body_hash: self.body_hash.0,
+            collects: self.collects != 0,
+            said: dialogue(said)?,
+            spent: spent.map_or_else(Spent::default, Spent::from),
         })
+    }
+}
+
+/// What a turn used so far.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = usage, check_for_backend(Pg, Sqlite))]
+pub(crate) struct SpentRecord {
+    input_tokens: i64,
+    output_tokens: i64,
+    cost_usd: Option<f64>,
+}
+
+impl From<SpentRecord> for Spent {
+    fn from(record: SpentRecord) -> Self {
+        let usage = Usage {
+            input_tokens: record.input_tokens.unsigned_abs(),
+            output_tokens: record.output_tokens.unsigned_abs(),
+        };
+        Self { usage, cost_usd: record.cost_usd }
     }
 }
 
@@ -255,9 +305,9 @@ pub(crate) struct NewTurn<'a> {
     pub attempt: i64,
     pub charged: i64,
     pub accepted_seq: i64,
-    pub body_hash: Digest,
     pub accepted_at: Ts,
     pub started_at: Option<Ts>,
+    pub collects: i64,
 }
 
 #[derive(Debug, Insertable)]
@@ -280,6 +330,7 @@ pub(crate) struct NewMessage<'a> {
     pub agent: Option<&'a str>,
     pub text: &'a str,
     pub created_at: Ts,
+    pub saw_seq: Option<i64>,
 }
 
 #[derive(Debug, Insertable)]
@@ -291,10 +342,13 @@ pub(crate) struct NewInbox<'a> {
     pub event: &'a str,
     pub turn_id: Id,
     pub at: Ts,
+    pub seq: i64,
+    pub body_hash: Digest,
 }
 
-#[derive(Debug, Insertable)]
-#[diesel(table_name = usage, treat_none_as_default_value = false, check_for_backend(Pg, Sqlite))]
+#[derive(Debug, Insertable, AsChangeset)]
+#[diesel(table_name = usage, treat_none_as_default_value = false, treat_none_as_null = true)]
+#[diesel(check_for_backend(Pg, Sqlite))]
 pub(crate) struct NewUsage<'a> {
     pub turn_id: Id,
     pub session_id: &'a str,

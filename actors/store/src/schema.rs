@@ -82,10 +82,10 @@ tables! {
         charged -> BigInt,
         accepted_seq -> BigInt,
         end_seq -> Nullable<BigInt>,
-        body_hash -> Binary,
         accepted_at -> Instant,
         started_at -> Nullable<Instant>,
         ended_at -> Nullable<Instant>,
+        collects -> BigInt,
     }
     events (session_id, seq) {
         session_id -> Text,
@@ -102,6 +102,7 @@ tables! {
         agent -> Nullable<Text>,
         text -> Text,
         created_at -> Instant,
+        saw_seq -> Nullable<BigInt>,
     }
     inbox (channel, account, conversation, event) {
         channel -> Text,
@@ -110,6 +111,8 @@ tables! {
         event -> Text,
         turn_id -> Uid,
         at -> Instant,
+        seq -> BigInt,
+        body_hash -> Binary,
     }
     usage (turn_id) {
         turn_id -> Uid,
@@ -127,4 +130,4 @@ tables! {
 
 allow_tables_to_appear_in_same_query!(users, tokens);
 allow_tables_to_appear_in_same_query!(turns, messages);
-allow_tables_to_appear_in_same_query!(turns, inbox);
+allow_tables_to_appear_in_same_query!(messages, inbox);

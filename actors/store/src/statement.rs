@@ -72,8 +72,24 @@ statement! {
 }
 
 statement! {
+    /// Fences and numbers an input that joins a turn: no row means that the writer no longer owns the session, or that
+    /// the turn is not open.
+    JoinInSession {
+        id: &'a str => Text,
+        epoch: i64 => BigInt,
+        turn: Id => Uid,
+        at: Ts => Instant,
+    } -> BigInt;
+    "UPDATE sessions SET last_seq = last_seq + 1, updated_at = " (at: Instant)
+    " WHERE id = " (id: Text)
+    " AND epoch = " (epoch: BigInt)
+    " AND EXISTS (SELECT 1 FROM turns WHERE id = " (turn: Uid)
+    " AND session_id = sessions.id AND end_seq IS NULL) RETURNING last_seq"
+}
+
+statement! {
     /// Fences and numbers the end of a turn: no row means that the writer no longer owns the session, that the turn
-    /// has ended before, or that the next one does not wait.
+    /// has ended before, that it holds an input after `saw`, or that the next one does not wait.
     ///
     /// Where no turn is next, the session falls to the state of the turns that are still open; `max` finds a running
     /// one before a queued one by their spelling.
@@ -81,6 +97,8 @@ statement! {
         id: &'a str => Text,
         epoch: i64 => BigInt,
         turn: Id => Uid,
+        /// Above every number where inputs that were not seen are no matter.
+        saw: i64 => BigInt,
         next: Option<Id> => Nullable<Uid>,
         /// `running` where a turn is next.
         state: Option<&'a str> => Nullable<Text>,
@@ -94,7 +112,10 @@ statement! {
     "), 'idle') WHERE id = " (id: Text)
     " AND epoch = " (epoch: BigInt)
     " AND EXISTS (SELECT 1 FROM turns WHERE id = " (turn: Uid)
-    " AND session_id = sessions.id AND end_seq IS NULL) AND (" (next: Nullable<Uid>)
+    " AND session_id = sessions.id AND end_seq IS NULL) AND NOT EXISTS (SELECT 1 FROM messages WHERE session_id = \
+     sessions.id AND seq > " (saw: BigInt)
+    " AND turn_id = " (turn: Uid)
+    " AND role = 'user') AND (" (next: Nullable<Uid>)
     " IS NULL OR EXISTS (SELECT 1 FROM turns WHERE id = " (next: Nullable<Uid>)
     " AND session_id = sessions.id AND state = 'queued')) RETURNING last_seq, user_id"
 }
@@ -117,8 +138,8 @@ statement! {
 }
 
 statement! {
-    /// Fences and numbers the restart of a turn, as [`EndInSession`] does for its end.
-    RestartInSession {
+    /// Fences and numbers the restart of a turn or a step of it, as [`EndInSession`] does for its end.
+    GoOnInSession {
         id: &'a str => Text,
         epoch: i64 => BigInt,
         turn: Id => Uid,

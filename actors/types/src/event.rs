@@ -25,17 +25,25 @@ pub struct FinishedTurn {
     pub cost_usd: Option<f64>,
 }
 
+impl FinishedTurn {
+    /// The event of the step that said this.
+    pub fn step(&self) -> EventBody {
+        EventBody::StepFinished { kind: StepKind::Model, name: format!("{}/{}", self.provider, self.model), ok: true }
+    }
+}
+
 /// What happened. Tagged by `type` on the wire.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type")]
 pub enum EventBody {
-    /// An input was stored. Journaled.
+    /// An input was stored; a turn may have several. Journaled.
     #[serde(rename = "turn.accepted")]
     TurnAccepted { text: String },
     /// The turn began, and with it its first model call. Journaled.
     #[serde(rename = "turn.started")]
     TurnStarted { agent: AgentName },
-    /// The turn was cut off and begins again; text shown so far is void. Journaled.
+    /// The turn was cut off or interrupted and begins again after its finished steps; text shown since then is void.
+    /// Journaled.
     #[serde(rename = "turn.restarted")]
     TurnRestarted { attempt: u32 },
     /// A piece of the answer; `offset` in characters (Unicode scalar values) within its step and attempt. Not journaled.
@@ -47,7 +55,8 @@ pub enum EventBody {
     /// A model or tool call began. Not journaled: its intent is in the event before it.
     #[serde(rename = "step.started")]
     StepStarted { kind: StepKind, name: String },
-    /// A model or tool call ended. Journaled when it is part of an end, otherwise live only.
+    /// A model or tool call ended. Journaled when it was answered: as part of the turn's end, or with the intent of the
+    /// turn's next step. Otherwise live only.
     #[serde(rename = "step.finished")]
     StepFinished { kind: StepKind, name: String, ok: bool },
     /// The turn was answered. Journaled.

@@ -4,17 +4,22 @@
 //! session; a stale epoch changes nothing. Conflicts are outcomes, not errors, so that one write cannot spoil the
 //! batch it travels in.
 
+mod turn;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::chat::{ChatMessage, Role};
-use crate::event::{EventBody, FinishedTurn, SessionEvent};
+use crate::event::SessionEvent;
 use crate::ids::{AgentName, Epoch, ModelRef, Seq, SessionId, TokenId, TurnId, UserId};
 use crate::outside::Timestamp;
 use crate::principal::UserRole;
 use crate::signin::{Browser, NewLink};
+use crate::usage::Spent;
+
+pub use turn::{AcceptTurn, EndTurn, Entry, InboxKey, RestartTurn, StartTurn, StepTurn, TurnEnd};
 
 /// The channel of sessions made over HTTP, WebSocket, the terminal and the browser.
 pub const API_CHANNEL: &str = "api";
@@ -82,99 +87,6 @@ impl SessionPhase {
     }
 }
 
-/// What names an input for good: a second one with the same four is the same input.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct InboxKey {
-    pub channel: Arc<str>,
-    pub account: Arc<str>,
-    pub conversation: Arc<str>,
-    /// The platform's event id, or the client's idempotency key.
-    pub event: Arc<str>,
-}
-
-/// Stores an input: inbox row, user message, turn row, events, and, where it starts at once, the intent of its first
-/// model call.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AcceptTurn {
-    pub session: SessionId,
-    pub epoch: Epoch,
-    pub turn: TurnId,
-    pub inbox: InboxKey,
-    /// SHA-256 of the request's meaning; a repeat of the key with another hash is a conflict.
-    pub body_hash: [u8; 32],
-    pub text: Arc<str>,
-    pub agent: AgentName,
-    /// In place of the agent's own models, for this turn.
-    pub model: Option<ModelRef>,
-    /// `true`: nothing runs, so the turn is written as running, with `turn.started`.
-    pub start: bool,
-    /// Written where the session has no title yet.
-    pub title: Option<String>,
-    pub at: Timestamp,
-}
-
-/// How a turn ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum TurnEnd {
-    Finished(FinishedTurn),
-    Failed { code: crate::failure::Code, message: String },
-    Cancelled,
-}
-
-impl TurnEnd {
-    /// The state this end leaves the turn in.
-    pub fn state(&self) -> TurnState {
-        match self {
-            Self::Finished(_) => TurnState::Finished,
-            Self::Failed { .. } => TurnState::Failed,
-            Self::Cancelled => TurnState::Cancelled,
-        }
-    }
-
-    /// The event this end is announced by.
-    pub fn into_event(self) -> EventBody {
-        match self {
-            Self::Finished(finished) => EventBody::TurnFinished(finished),
-            Self::Failed { code, message } => EventBody::TurnFailed { code, message },
-            Self::Cancelled => EventBody::TurnCancelled {},
-        }
-    }
-}
-
-/// Ends a turn and, in the same transaction, starts the next one that waits.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EndTurn {
-    pub session: SessionId,
-    pub epoch: Epoch,
-    pub turn: TurnId,
-    pub agent: AgentName,
-    pub end: TurnEnd,
-    /// Journaled before the end.
-    pub steps: Vec<EventBody>,
-    pub next: Option<StartTurn>,
-    pub at: Timestamp,
-}
-
-/// A waiting turn that begins.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StartTurn {
-    pub turn: TurnId,
-    pub agent: AgentName,
-}
-
-/// Begins a turn again that was cut off.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RestartTurn {
-    pub session: SessionId,
-    pub epoch: Epoch,
-    pub turn: TurnId,
-    /// The attempt that begins now; the first was 1.
-    pub attempt: u32,
-    /// Deaths charged to the turn itself so far.
-    pub charged: u32,
-    pub at: Timestamp,
-}
-
 /// A session to be made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewSession {
@@ -225,9 +137,11 @@ pub enum Write {
     CreateSession(NewSession),
     /// Takes a session into memory: raises its epoch. `Claimed`, or `Missing`.
     Claim { session: SessionId },
-    /// `Written`, `Duplicate`, or `Stale`.
+    /// `Written`, `Duplicate`, `Stale`, or `Closed` where it was to join a turn that is not open.
     Accept(Box<AcceptTurn>),
     /// `Written`, or `Stale` (also where the turn has already ended).
+    Step(Box<StepTurn>),
+    /// `Written`, `Stale` (also where the turn has already ended), or `Unseen`.
     End(Box<EndTurn>),
     /// Begins a waiting turn where nothing runs; journals `turn.started`. `Written`, or `Stale` (also where the turn
     /// is not queued).
@@ -267,6 +181,10 @@ pub enum Outcome {
         turn: TurnId,
         same_body: bool,
     },
+    /// The turn that the input was to join is not open; nothing was changed.
+    Closed,
+    /// The turn holds an input that its last step has not seen, so it cannot be answered yet; nothing was changed.
+    Unseen,
     /// The writer no longer owns the session; nothing was changed.
     Stale,
     Missing,
@@ -328,8 +246,20 @@ pub struct OpenTurn {
     pub charged: u32,
     pub agent: AgentName,
     pub model: Option<ModelRef>,
+    /// Later inputs may join it while it waits.
+    pub collects: bool,
+    /// Its inputs and finished steps, in the order in which the model sees them.
+    pub said: Vec<Said>,
+    /// By its finished steps.
+    pub spent: Spent,
+}
+
+/// A message of an open turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    pub seq: Seq,
+    pub role: Role,
     pub text: Arc<str>,
-    pub body_hash: [u8; 32],
 }
 
 /// All that a session actor needs to live again.

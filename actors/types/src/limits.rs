@@ -5,8 +5,13 @@ use std::time::Duration;
 /// Characters of one input, at the most.
 pub const TEXT_CHARS: usize = 100_000;
 
-/// Turns that may wait beside the running one; the next is refused as busy.
-pub const QUEUED_TURNS: usize = 20;
+/// Inputs that may wait beside the running turn, in turns of their own or for its next step; the next is refused as
+/// busy.
+pub const WAITING_INPUTS: usize = 20;
+
+/// Inputs that one turn takes; what would be the next gets a turn of its own. Bounds what a turn that is steered again
+/// and again holds in memory.
+pub const TURN_INPUTS: usize = 100;
 
 /// For so long an idempotency key names its turn.
 pub const IDEMPOTENCY: Duration = Duration::from_secs(7 * 24 * 3600);

@@ -20,6 +20,27 @@ impl Usage {
     }
 }
 
+/// What several calls used and cost together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spent {
+    pub usage: Usage,
+    /// `None` where one of them has no price.
+    pub cost_usd: Option<f64>,
+}
+
+impl Default for Spent {
+    fn default() -> Self {
+        Self { usage: Usage::default(), cost_usd: Some(0.0) }
+    }
+}
+
+impl Spent {
+    /// With one more call.
+    pub fn plus(self, usage: Usage, cost_usd: Option<f64>) -> Self {
+        Self { usage: self.usage.plus(usage), cost_usd: self.cost_usd.zip(cost_usd).map(|(one, other)| one + other) }
+    }
+}
+
 /// What a model costs, in US dollars per million tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Price {

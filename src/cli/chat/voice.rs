@@ -30,6 +30,8 @@ impl Voice {
                 self.at_line_start = text.ends_with('\n');
                 self.print(&text)?;
             }
+            // Another step may follow, on a line of its own.
+            EventBody::StepFinished { ok: true, .. } => self.break_line()?,
             EventBody::StepFinished { name, ok: false, .. } if !self.json => {
                 self.break_line()?;
                 note(&format!("{} did not answer.", for_terminal(name)));

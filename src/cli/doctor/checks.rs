@@ -173,6 +173,7 @@ mod tests {
             name: "ada".parse().expect("a name"),
             system: "".into(),
             models: models.iter().map(|model| model.parse().expect("a model")).collect(),
+            queue: mosaic_types::QueueMode::Queue,
             context_tokens: 1,
             max_output_tokens: None,
             temperature: None,

@@ -54,7 +54,7 @@ pub(super) async fn answer(
         };
     }
     let following = Following::begin(gate, ask, Interest::All).await?;
-    let speech = Speech { head, following, usage_wanted, said: 0, over: false };
+    let speech = Speech { head, following, usage_wanted, step: 1, said: 0, begun: false, over: false };
     let pieces = stream::unfold(speech, |mut speech| async move {
         let bytes = speech.next().await?;
         Some((Ok::<_, Infallible>(bytes), speech))
@@ -67,8 +67,11 @@ struct Speech {
     head: Head,
     following: Following,
     usage_wanted: bool,
-    /// Characters sent.
+    /// The step whose text is being sent: a turn that is steered has several.
+    step: u32,
+    /// Characters of it sent.
     said: usize,
+    begun: bool,
     over: bool,
 }
 
@@ -84,13 +87,16 @@ impl Speech {
                 Err(error) => return Some(self.fail(&error.0)),
             };
             match &event.body {
-                EventBody::TurnDelta { offset, text, .. } if *offset == self.said => {
+                EventBody::TurnDelta { step, offset, text, .. }
+                    if (*step > self.step && *offset == 0) || (*step == self.step && *offset == self.said) =>
+                {
                     let mut out = Vec::with_capacity(512);
+                    self.enter(&mut out, *step);
                     self.say(&mut out, text);
                     return Some(out.into());
                 }
                 // What was sent cannot be taken back on this wire.
-                EventBody::TurnDelta { .. } | EventBody::TurnRestarted { .. } if self.said > 0 => {
+                EventBody::TurnDelta { .. } | EventBody::TurnRestarted { .. } if self.begun => {
                     let sentence = "The answer was cut off and begins again. Repeat the request to get it whole.";
                     return Some(self.fail(&Failure::new(Code::Unavailable, sentence)));
                 }
@@ -106,8 +112,19 @@ impl Speech {
         }
     }
 
+    /// What a step says is a paragraph of its own.
+    fn enter(&mut self, out: &mut Vec<u8>, step: u32) {
+        if step > self.step && self.begun {
+            self.say(out, "\n\n");
+        }
+        if step > self.step {
+            (self.step, self.said) = (step, 0);
+        }
+    }
+
     fn say(&mut self, out: &mut Vec<u8>, text: &str) {
-        let role = (self.said == 0).then_some("assistant");
+        let role = (!self.begun).then_some("assistant");
+        self.begun = true;
         self.said += text.chars().count();
         self.head.delta(out, Delta { role, content: Some(text), ..Delta::default() }, None);
     }

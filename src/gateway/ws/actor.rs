@@ -41,7 +41,7 @@ use crate::gateway::error::{Answer, ApiError};
 use crate::gateway::principals::Credential;
 use crate::gateway::server::Gate;
 use crate::gateway::sessions::{agent, visible};
-use crate::submission::submission;
+use crate::submission::{mode as mode_of, submission};
 
 /// Events that are taken in one go; then others have their turn.
 const AT_ONCE: usize = 64;
@@ -293,9 +293,7 @@ async fn submit(
     text: String,
     mode: Option<String>,
 ) -> Result<(SessionId, Accepted), Failure> {
-    if mode.is_some_and(|mode| mode != "queue") {
-        return Err(Failure::new(Code::BadRequest, "mode: this build knows `queue`."));
-    }
+    let mode = mode_of(mode.as_deref())?;
     let create = match (&session, wished) {
         (Some(_), Some(_)) => {
             let sentence = "agent is for an input that makes its session; one that exists has an agent already.";
@@ -306,7 +304,7 @@ async fn submit(
     };
     let session = session.unwrap_or_else(|| own_session(who, &id));
     let mut ask = submission(&gate.doors.outside, session.clone(), who, text, None, Some(&id))?;
-    ask.create = create;
+    (ask.create, ask.mode) = (create, mode);
     let accepted = gate.ask(ask).await.map_err(|error| error.0)?;
     let accepted = gate.settled(accepted).await.map_err(|error| error.0)?;
     Ok((session, accepted))

@@ -121,6 +121,28 @@ async fn a_message_is_acknowledged_streamed_and_finished_and_a_repeat_is_the_sam
 }
 
 #[tokio::test]
+async fn a_message_may_steer_the_running_turn_over_the_socket() {
+    let gate = Gate::new();
+    let bed = Testbed::with(StandIn::builder().script([Step::hold_after(&gate, "one two", 1)])).await;
+    let session = bed.api().session().await;
+    let (mut wire, _) = Wire::ready(bed.address(), &bed.token()).await;
+    wire.subscribe(&session, 0).await;
+    wire.send(json!({"type": "message.send", "id": "k-1", "session": session, "text": "count"})).await;
+    wire.until("turn.delta").await;
+    let steer = json!({"type": "message.send", "id": "k-2", "session": session, "text": "go on", "mode": "steer"});
+    wire.send(steer).await;
+    let ack = wire.answer("k-2").await;
+    assert_eq!(ack["state"], "running", "{ack}");
+    gate.open();
+    let frames = wire.until("turn.finished").await;
+    let end = frames.last().expect("an end");
+    assert_eq!((&end["turn"], &end["text"]), (&ack["turn"], &json!("You said: go on")));
+    let steps: Vec<&Value> =
+        frames.iter().filter(|frame| frame["type"] == "turn.delta").map(|frame| &frame["step"]).collect();
+    assert!(steps.contains(&&json!(1)) && steps.contains(&&json!(2)), "{steps:?}");
+}
+
+#[tokio::test]
 async fn a_message_without_a_session_makes_one_and_a_repeat_finds_it_also_after_a_kill() {
     let mut bed = Testbed::start().await;
     let send = json!({"type": "message.send", "id": "first words", "text": "hello", "agent": "poet"});

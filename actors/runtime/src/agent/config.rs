@@ -1,7 +1,7 @@
 //! The table of one agent, `[agents.NAME]`.
 
-use mosaic_types::ModelRef;
 use mosaic_types::settings::Section;
+use mosaic_types::{ModelRef, QueueMode};
 
 /// What an agent is told of itself when its table says nothing.
 pub const SYSTEM: &str = "You are a helpful assistant.";
@@ -24,6 +24,8 @@ pub struct AgentConfig {
     /// In order of preference; empty: decided at start from the providers there are.
     pub models: Vec<ModelRef>,
     pub strategy: Strategy,
+    /// What becomes of a message that comes while a turn runs, where the message does not say.
+    pub queue: QueueMode,
     /// The system prompt; empty sends none.
     pub system: String,
     /// Context sent with a call, at the most, in tokens.
@@ -39,6 +41,7 @@ impl Default for AgentConfig {
         Self {
             models: Vec::new(),
             strategy: Strategy::default(),
+            queue: QueueMode::default(),
             system: SYSTEM.to_owned(),
             context_tokens: CONTEXT_TOKENS,
             max_output_tokens: None,
@@ -53,6 +56,7 @@ impl AgentConfig {
         let config = Self {
             models: section.list_of("models"),
             strategy: read_strategy(section),
+            queue: section.one_of("queue", &QueueMode::NAMED),
             system: section.text("system", SYSTEM),
             context_tokens: section.whole("context_tokens", CONTEXT_TOKENS, 256..=100_000_000),
             max_output_tokens: section.opt_whole("max_output_tokens", 1..=10_000_000),
@@ -98,6 +102,7 @@ mod tests {
         let text = r#"
             models = ["openai/gpt-5-mini", "router/meta/llama-3"]
             strategy = "fallback"
+            queue = "steer"
             system = ""
             context_tokens = 4096
             max_output_tokens = 500
@@ -107,6 +112,7 @@ mod tests {
         let models = ["openai/gpt-5-mini", "router/meta/llama-3"].map(|model| model.parse().expect("valid"));
         let expected = AgentConfig {
             models: models.into(),
+            queue: QueueMode::Steer,
             system: String::new(),
             context_tokens: 4096,
             max_output_tokens: Some(500),
@@ -119,7 +125,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_an_agent_is_told_in_whole() {
         let text = "models = [\"gpt-5-mini\"]\nstrategy = \"panel\"\ncontext_tokens = 1\ntemperature = 3\n\
-                    tools = [\"clock\"]\nsytem = \"\"\n";
+                    tools = [\"clock\"]\nsytem = \"\"\nqueue = \"colect\"\n";
         assert_eq!(
             read(text).expect_err("much is wrong"),
             "config.toml:1: models: found \"gpt-5-mini\"; a model is written provider/model, as in openai/gpt-5-mini\n\
@@ -127,7 +133,8 @@ mod tests {
              config.toml:3: context_tokens: found 1; a whole number from 256 to 100000000 is wanted\n\
              config.toml:4: temperature: found 3; a number from 0 to 2 is wanted\n\
              config.toml:5: tools: found a list; there are no tools in this build yet; leave the list empty\n\
-             config.toml:6: sytem: unknown key; did you mean \"system\"?"
+             config.toml:6: sytem: unknown key; did you mean \"system\"?\n\
+             config.toml:7: queue: found \"colect\"; did you mean \"collect\"?"
         );
     }
 }

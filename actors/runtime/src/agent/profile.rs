@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mosaic_types::{AgentName, ModelRef};
+use mosaic_types::{AgentName, ModelRef, QueueMode};
 
 /// A configured persona. Runs hold the one that was published when they began.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +12,8 @@ pub struct AgentProfile {
     pub system: Arc<str>,
     /// In order of preference.
     pub models: Vec<ModelRef>,
+    /// What becomes of a message that comes while a turn runs, where the message does not say.
+    pub queue: QueueMode,
     /// Tokens of a call's input, at the most.
     pub context_tokens: usize,
     pub max_output_tokens: Option<u64>,

@@ -69,7 +69,12 @@ impl Pace {
 enum Running {
     Unknown,
     Nothing,
-    Turn(TurnId, u32),
+    /// `steps`: those of it that are finished, as far as they were told.
+    Turn {
+        turn: TurnId,
+        attempt: u32,
+        steps: u32,
+    },
 }
 
 /// One who follows a session.
@@ -211,9 +216,10 @@ impl Follow {
         match self.running {
             Running::Unknown => true,
             Running::Nothing => false,
-            Running::Turn(turn, attempt) => {
-                let same = !matches!(event.body, EventBody::TurnDelta { attempt: of, .. } if of != attempt);
-                event.turn == Some(turn) && same
+            Running::Turn { turn, attempt, steps } => {
+                let void = |of, step| of != attempt || step <= steps;
+                let void = matches!(event.body, EventBody::TurnDelta { attempt: of, step, .. } if void(of, step));
+                event.turn == Some(turn) && !void
             }
         }
     }
@@ -221,10 +227,19 @@ impl Follow {
     fn tell(&mut self, event: Arc<SessionEvent>) -> Arc<SessionEvent> {
         if let Some(seq) = event.seq {
             self.last = seq;
-            self.running = match (&event.body, event.turn) {
-                (EventBody::TurnStarted { .. }, Some(turn)) => Running::Turn(turn, 1),
-                (EventBody::TurnRestarted { attempt }, Some(turn)) => Running::Turn(turn, *attempt),
-                (body, _) if body.is_end() => Running::Nothing,
+            let steps = match self.running {
+                Running::Turn { turn, steps, .. } if event.turn == Some(turn) => steps,
+                _ => 0,
+            };
+            self.running = match (&event.body, event.turn, self.running) {
+                (EventBody::TurnStarted { .. }, Some(turn), _) => Running::Turn { turn, attempt: 1, steps: 0 },
+                (EventBody::TurnRestarted { attempt }, Some(turn), _) => {
+                    Running::Turn { turn, attempt: *attempt, steps }
+                }
+                (EventBody::StepFinished { .. }, _, Running::Turn { turn, attempt, .. }) => {
+                    Running::Turn { turn, attempt, steps: steps + 1 }
+                }
+                (body, _, _) if body.is_end() => Running::Nothing,
                 _ => self.running,
             };
         }

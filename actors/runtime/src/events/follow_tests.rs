@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use mosaic_store::Store;
 use mosaic_types::journal::{
-    API_CHANNEL, AcceptTurn, EndTurn, InboxKey, NewSession, NewUser, Outcome, RestartTurn, TurnEnd, Write,
+    API_CHANNEL, AcceptTurn, EndTurn, Entry, InboxKey, NewSession, NewUser, Outcome, RestartTurn, TurnEnd, Write,
 };
 use mosaic_types::{
     AgentName, Code, Epoch, EventBody, Seq, SessionEvent, SessionId, Timestamp, TurnId, UserId, UserRole,
@@ -111,7 +111,7 @@ impl House {
             text: "x".into(),
             agent: self.agent.clone(),
             model: None,
-            start: true,
+            entry: Entry::Starts,
             title: None,
             at: AT,
         };
@@ -139,6 +139,8 @@ impl House {
             turn,
             agent: self.agent.clone(),
             end: TurnEnd::Cancelled,
+            step: 1,
+            saw: Seq::MAX,
             steps: Vec::new(),
             next: None,
             at: AT,

@@ -106,7 +106,8 @@ impl Hub {
         let mut shard = self.shard(session);
         let Some(entry) = shard.get_mut(session) else { return };
         for event in events {
-            if event.body.is_end() {
+            // What a step said is in the journal with its end.
+            if event.body.is_end() || matches!(event.body, EventBody::StepFinished { .. }) {
                 entry.live = None;
             }
             entry.tell(&Some(Arc::new(event)), true);

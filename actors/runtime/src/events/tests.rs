@@ -1,3 +1,4 @@
+use mosaic_types::event::StepKind;
 use mosaic_types::{EventBody, SessionEvent, SessionId, TurnId};
 
 use super::{Hub, Interest, Missed};
@@ -38,6 +39,26 @@ async fn text_of_an_earlier_attempt_is_not_heard() {
     hub.delta(&session(), turn(), 1, 1, "old".into());
     hub.publish(&session(), [end(1)]);
     assert!(reader.next().await.expect("an event").body.is_end());
+}
+
+#[actix::test]
+async fn what_a_finished_step_said_is_not_said_again_to_one_who_comes_later() {
+    let hub = Hub::default();
+    let mut early = hub.subscribe(&session(), Interest::All);
+    hub.begin_step(&session(), turn(), 1, 1);
+    hub.delta(&session(), turn(), 1, 1, "half".into());
+    let body = EventBody::StepFinished { kind: StepKind::Model, name: "p/m".into(), ok: true };
+    hub.publish(&session(), [SessionEvent { body, ..end(3) }]);
+    let mut late = hub.subscribe(&session(), Interest::All);
+    hub.begin_step(&session(), turn(), 1, 2);
+    hub.delta(&session(), turn(), 1, 2, "all".into());
+    for _ in 0..2 {
+        early.next().await.expect("an event");
+    }
+    for reader in [&mut early, &mut late] {
+        let body = &reader.next().await.expect("an event").body;
+        assert!(matches!(body, EventBody::TurnDelta { step: 2, offset: 0, text, .. } if text == "all"), "{body:?}");
+    }
 }
 
 #[actix::test]

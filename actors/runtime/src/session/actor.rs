@@ -48,6 +48,7 @@ pub struct SessionActor {
     pub(super) id: SessionId,
     pub(super) doors: Arc<Doors>,
     idle: Duration,
+    pub(super) debounce: Duration,
     /// `None` while it is being loaded.
     pub(super) state: Option<SessionState>,
     /// What came while loading.
@@ -78,6 +79,7 @@ impl SessionActor {
             id,
             doors,
             idle: config.idle,
+            debounce: config.debounce,
             state: None,
             held: Vec::new(),
             unwritten: VecDeque::new(),
@@ -111,10 +113,11 @@ impl SessionActor {
                 // here on.
                 actor.doors.hub.resync(&actor.id);
                 let charge = charges(actor.crashed.take(), &snapshot);
-                let mut state = SessionState::new(snapshot, epoch, keep_bytes, charge);
+                let debounced = !actor.debounce.is_zero();
+                let mut state = SessionState::new(snapshot, epoch, keep_bytes, charge, debounced);
                 let resumed = state.resume(actor.doors.outside.now());
                 actor.state = Some(state);
-                actor.follow(Follow { begin: None, write: resumed }, ctx);
+                actor.follow(resumed, ctx);
                 for held in std::mem::take(&mut actor.held) {
                     match held {
                         Held::Submit(ask, reply) => actor.submit(ask, reply, ctx),
@@ -147,21 +150,25 @@ impl SessionActor {
         }
     }
 
-    fn submit(&mut self, ask: SubmitTurn, reply: Reply<Accepted>, ctx: &mut Context<Self>) {
+    pub(super) fn submit(&mut self, ask: SubmitTurn, reply: Reply<Accepted>, ctx: &mut Context<Self>) {
         self.used = Instant::now();
         let Some(state) = &mut self.state else {
             self.held.push(Held::Submit(ask, reply));
             return;
         };
-        match state.submit(&ask, self.doors.outside.now()) {
+        let agents = || self.doors.agents.profile(&state.row.agent).map(|agent| agent.queue);
+        let mode = ask.mode.or_else(agents).unwrap_or_default();
+        match state.submit(&ask, mode, self.doors.outside.now()) {
             Err(failure) if failure.code == Code::Busy => self.attach_or(failure, ask, reply, ctx),
             Err(failure) => drop(reply.send(Err(failure))),
             Ok(Submission::Attach(accepted)) => drop(reply.send(Ok(accepted))),
             Ok(Submission::Write(accept)) => {
                 let span = tracing::debug_span!(parent: &ask.span, "session.accept", session.id = %self.id);
-                let watched = Watched { span: ask.span, since: Some(Instant::now()), waits: true };
-                self.watched.insert(accept.turn, watched);
-                let then = Then::Accepted { turn: accept.turn, title: accept.title.clone(), reply };
+                if accept.turn == ask.turn {
+                    let watched = Watched { span: ask.span.clone(), since: Some(Instant::now()), waits: true };
+                    self.watched.insert(accept.turn, watched);
+                }
+                let then = Then::Accepted { title: accept.title.clone(), ask: Box::new(ask), reply };
                 self.write(Write::Accept(accept), then, span, ctx);
             }
         }
@@ -221,7 +228,7 @@ impl SessionActor {
         self.used = Instant::now();
         let at = self.doors.outside.now();
         let write = self.state.as_mut().and_then(|state| state.run_ended(turn, attempt, result, at));
-        self.follow(Follow { begin: None, write }, ctx);
+        self.follow(Follow::write(write), ctx);
     }
 
     /// Leaves when it has been idle for long enough; one timer for all of its life.
@@ -325,6 +332,6 @@ impl Handler<ChildExited> for SessionActor {
         let at = self.doors.outside.now();
         self.doors.hub.hush(&self.id);
         let write = self.state.as_mut().and_then(|state| state.run_died(turn, attempt, at));
-        self.follow(Follow { begin: None, write }, ctx);
+        self.follow(Follow::write(write), ctx);
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use mosaic_messages::{Accepted, RunId};
+use mosaic_messages::{Accepted, RunId, SubmitTurn};
 use mosaic_supervise::ChildExited;
 use mosaic_types::chat::Sampling;
-use mosaic_types::journal::{ChangeSession, EndTurn, Outcome, SessionRow, TurnEnd, Write};
-use mosaic_types::{Code, Failure, TurnId};
+use mosaic_types::journal::{ChangeSession, EndTurn, Outcome, SessionRow, StartTurn, TurnEnd, Write};
+use mosaic_types::{Code, Failure, SessionEvent, TurnId};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument, Span, field};
@@ -21,7 +21,7 @@ use crate::meters::meters;
 /// What to do when a write is answered.
 pub(super) enum Then {
     Accepted {
-        turn: TurnId,
+        ask: Box<SubmitTurn>,
         title: Option<String>,
         reply: Reply<Accepted>,
     },
@@ -30,7 +30,7 @@ pub(super) enum Then {
     },
     Ended {
         end: TurnEnd,
-        next: Option<TurnId>,
+        next: Option<StartTurn>,
         turn: TurnId,
         cancelled: Vec<Reply<Option<TurnId>>>,
         since: Option<Instant>,
@@ -86,10 +86,11 @@ impl SessionActor {
         let Some(state) = &mut self.state else { return then.refuse(&outcome) };
         match (outcome, then) {
             (Ok(Outcome::Written(events)), then) => {
+                let first = events.first().and_then(|event: &SessionEvent| event.seq).unwrap_or_default();
                 self.doors.hub.publish(&self.id, events);
                 let follow = match then {
-                    Then::Accepted { turn, title, reply } => {
-                        let (accepted, follow) = state.accepted(turn, title, at);
+                    Then::Accepted { ask, title, reply } => {
+                        let (accepted, follow) = state.accepted(ask.turn, first, title, at);
                         meters().accepted.increment(1);
                         let _ = reply.send(Ok(accepted));
                         follow
@@ -102,6 +103,7 @@ impl SessionActor {
                         }
                         let told = (end == TurnEnd::Cancelled).then_some(turn);
                         cancelled.into_iter().for_each(|reply| drop(reply.send(Ok(told))));
+                        self.watched.remove(&turn);
                         state.ended(&end, next, at)
                     }
                     Then::Changed { change, reply } => {
@@ -111,23 +113,29 @@ impl SessionActor {
                 };
                 self.follow(follow, ctx);
             }
-            (Ok(Outcome::Duplicate { turn: first, same_body }), Then::Accepted { turn, reply, .. }) => {
+            (Ok(Outcome::Duplicate { turn: first, same_body }), Then::Accepted { ask, reply, .. }) => {
                 let _ = reply.send(state.repeat(first, same_body));
-                let follow = state.not_accepted(turn, at);
-                self.watched.remove(&turn);
-                self.follow(follow, ctx);
+                self.not_accepted(ask.turn, ctx);
             }
             // The store refused, or the writer was too busy to take it: nothing was changed.
-            (Err(failure), Then::Accepted { turn, reply, .. })
-                if matches!(failure.code, Code::Storage | Code::Busy) =>
-            {
+            (Err(failure), Then::Accepted { ask, reply, .. }) if matches!(failure.code, Code::Storage | Code::Busy) => {
                 let _ = reply.send(Err(failure));
-                let follow = state.not_accepted(turn, at);
-                self.watched.remove(&turn);
-                self.follow(follow, ctx);
+                self.not_accepted(ask.turn, ctx);
             }
-            // Somebody else took the session over, it was deleted, or it is not known what was written: start afresh.
+            // The turn that it was to join was not made, after all: it is decided on anew.
+            (Ok(Outcome::Closed), Then::Accepted { ask, reply, .. }) => {
+                self.not_accepted(ask.turn, ctx);
+                self.submit(*ask, reply, ctx);
+            }
             (outcome, then) => {
+                if let (Ok(Outcome::Unseen), Then::Ended { end, cancelled, .. }) = (&outcome, &then)
+                    && let Some(write) = state.unseen(end.clone(), at)
+                {
+                    debug_assert!(cancelled.is_empty(), "an answer is not a cancel");
+                    return self.follow(Follow::write(Some(write)), ctx);
+                }
+                // Somebody else took the session over, it was deleted, or it is not known what was written: start
+                // afresh.
                 tracing::warn!(session.id = %self.id, ?outcome, "a write was not carried out; the session is read anew");
                 then.refuse(&outcome);
                 self.doors.hub.doubt(&self.id);
@@ -136,30 +144,65 @@ impl SessionActor {
         }
     }
 
+    /// An input was not stored: whatever it held up goes on.
+    fn not_accepted(&mut self, input: TurnId, ctx: &mut Context<Self>) {
+        let at = self.doors.outside.now();
+        self.watched.remove(&input);
+        let Some(state) = &mut self.state else { return };
+        let active = |state: &SessionState| state.active.as_ref().map(|active| active.turn.id);
+        let was = active(state);
+        let follow = state.not_accepted(input, at);
+        if was.is_some() && was != active(state) {
+            // Who wanted it cancelled is told that there was nothing.
+            self.cancelling.drain(..).for_each(|reply| drop(reply.send(Ok(None))));
+        }
+        self.follow(follow, ctx);
+    }
+
     pub(super) fn follow(&mut self, follow: Follow, ctx: &mut Context<Self>) {
         if let Some(begin) = follow.begin {
             self.begin(begin, ctx);
         }
+        if let Some(settle) = follow.settle {
+            ctx.run_later(self.debounce, move |actor, ctx| {
+                let at = actor.doors.outside.now();
+                let follow = actor.state.as_mut().map(|state| state.settled(settle, at)).unwrap_or_default();
+                actor.follow(follow, ctx);
+            });
+        }
         match follow.write {
-            Some(Write::Start { session, epoch, next, at }) => {
-                let then = Then::Started { turn: next.turn };
-                let span = self.span_of(next.turn);
-                let span = tracing::debug_span!(parent: &span, "session.start", session.id = %self.id);
-                self.write(Write::Start { session, epoch, next, at }, then, span, ctx);
-            }
-            Some(Write::Restart(restart)) => {
-                let then = Then::Started { turn: restart.turn };
-                let span = self.span_of(restart.turn);
-                let span = tracing::debug_span!(parent: &span, "session.restart", session.id = %self.id);
-                self.write(Write::Restart(restart), then, span, ctx);
-            }
             Some(Write::End(end)) => self.write_end(end, ctx),
-            Some(_) | None => {}
+            Some(write) => self.write_intent(write, ctx),
+            None => {}
         }
         if self.state.as_ref().is_some_and(SessionState::is_idle) {
             self.busy = None;
             self.cancelling.drain(..).for_each(|reply| drop(reply.send(Ok(None))));
         }
+    }
+
+    /// Writes that the active turn begins, begins again, or goes on to another step.
+    fn write_intent(&mut self, write: Write, ctx: &mut Context<Self>) {
+        let id = self.id.clone();
+        let (turn, span) = match &write {
+            Write::Start { next, .. } => {
+                let parent = self.span_of(next.turn);
+                (next.turn, tracing::debug_span!(parent: &parent, "session.start", session.id = %id))
+            }
+            Write::Restart(restart) => {
+                // Where it was interrupted, its run still speaks.
+                self.running = None;
+                self.doors.hub.hush(&id);
+                let parent = self.span_of(restart.turn);
+                (restart.turn, tracing::debug_span!(parent: &parent, "session.restart", session.id = %id))
+            }
+            Write::Step(step) => {
+                let parent = self.span_of(step.turn);
+                (step.turn, tracing::debug_span!(parent: &parent, "session.step", session.id = %id))
+            }
+            _ => return,
+        };
+        self.write(write, Then::Started { turn }, span, ctx);
     }
 
     pub(super) fn write_end(&mut self, end: Box<EndTurn>, ctx: &mut Context<Self>) {
@@ -177,13 +220,13 @@ impl SessionActor {
         if let TurnEnd::Failed { code, .. } = &end.end {
             span.record("otel.status_code", "ERROR").record("error.type", code.as_str());
         }
-        let watched = self.watched.remove(&end.turn);
+        let since = self.watched.get(&end.turn).and_then(|watched| watched.since);
         let then = Then::Ended {
             end: end.end.clone(),
-            next: end.next.as_ref().map(|next| next.turn),
+            next: end.next.clone(),
             turn: end.turn,
             cancelled: std::mem::take(&mut self.cancelling),
-            since: watched.and_then(|watched| watched.since),
+            since,
         };
         self.write(Write::End(end), then, span, ctx);
     }
@@ -201,7 +244,7 @@ impl SessionActor {
     }
 
     fn begin(&mut self, begin: Begin, ctx: &mut Context<Self>) {
-        let Begin { turn, attempt, agent, model, dialogue } = begin;
+        let Begin { turn, attempt, step, agent, model, dialogue } = begin;
         if let Some(watched) = self.watched.get_mut(&turn)
             && std::mem::take(&mut watched.waits)
             && let Some(since) = watched.since
@@ -228,7 +271,7 @@ impl SessionActor {
                 ..Sampling::default()
             },
             stream: true,
-            sink: Sink::Session { hub: self.doors.hub.clone(), session: self.id.clone(), turn, attempt },
+            sink: Sink::Session { hub: self.doors.hub.clone(), session: self.id.clone(), turn, attempt, step },
             outside: self.doors.outside.clone(),
             keeper: Some(keeper),
             lease: None,

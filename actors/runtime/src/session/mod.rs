@@ -3,8 +3,10 @@
 mod actor;
 mod carry;
 pub mod config;
+mod history;
 mod load;
 mod parts;
+mod progress;
 mod state;
 #[cfg(test)]
 mod tests;

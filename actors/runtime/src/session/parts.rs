@@ -3,22 +3,82 @@
 use std::sync::Arc;
 
 use mosaic_messages::Accepted;
-use mosaic_types::journal::{AcceptTurn, EndTurn, Write};
-use mosaic_types::{AgentName, ChatMessage, ModelRef, TurnId};
+use mosaic_types::journal::{AcceptTurn, EndTurn, OpenTurn, Said, Write};
+use mosaic_types::{AgentName, ChatMessage, ModelRef, QueueMode, Role, Seq, Spent, TurnId, limits};
 
-/// A stored input that waits or runs.
+/// An input on its way to the store.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Input {
+pub(super) struct Incoming {
+    /// The id that its own turn has, or would have.
+    pub(super) input: TurnId,
+    /// The turn that it makes or joins.
     pub(super) turn: TurnId,
-    pub(super) model: Option<ModelRef>,
+    pub(super) mode: QueueMode,
     pub(super) text: Arc<str>,
     pub(super) hash: [u8; 32],
+}
+
+/// A turn that waits or runs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Turn {
+    pub(super) id: TurnId,
+    /// In place of the agent's own models.
+    pub(super) model: Option<ModelRef>,
+    /// Later inputs may join it while it waits.
+    pub(super) collects: bool,
+    /// It has been quiet for long enough to start.
+    pub(super) settled: bool,
+    /// Its stored inputs and finished steps, in the order in which the model sees them. Empty while the input that
+    /// makes it is being written.
+    pub(super) said: Vec<ChatMessage>,
+    pub(super) inputs: usize,
+    /// Seq of the newest of its stored inputs.
+    pub(super) newest: Seq,
+    /// Inputs of it on their way to the store.
+    pub(super) writing: usize,
+}
+
+impl Turn {
+    /// A turn whose first input is on its way to the store.
+    pub(super) fn new(id: TurnId, model: Option<ModelRef>, collects: bool) -> Self {
+        Self { id, model, collects, settled: false, said: Vec::new(), inputs: 0, newest: 0, writing: 1 }
+    }
+
+    /// A turn as it was stored.
+    pub(super) fn stored(open: OpenTurn) -> Self {
+        let inputs = || open.said.iter().filter(|said| said.role == Role::User);
+        Self {
+            inputs: inputs().count(),
+            newest: inputs().map(|said| said.seq).max().unwrap_or_default(),
+            said: open.said.iter().map(|Said { role, text, .. }| ChatMessage::new(*role, text.clone())).collect(),
+            writing: 0,
+            ..Self::new(open.id, open.model, open.collects)
+        }
+    }
+
+    pub(super) fn is_stored(&self) -> bool {
+        !self.said.is_empty()
+    }
+
+    /// Stored, or on their way.
+    pub(super) fn all_inputs(&self) -> usize {
+        self.inputs + self.writing
+    }
+
+    /// Whether an input that asks for `model` may be part of it.
+    pub(super) fn takes(&self, model: Option<&ModelRef>) -> bool {
+        (model.is_none() || model == self.model.as_ref()) && self.all_inputs() < limits::TURN_INPUTS
+    }
+
+    pub(super) fn hear(&mut self, text: Arc<str>) {
+        self.said.push(ChatMessage::new(Role::User, text));
+    }
 }
 
 /// Where the active turn stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Its start is being written; no run yet.
+    /// The intent of its next model call is being written; no run yet.
     Starting,
     Running,
     /// Its end is being written; no run any more.
@@ -27,17 +87,48 @@ pub(super) enum Phase {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Active {
-    pub(super) input: Input,
+    pub(super) turn: Turn,
+    /// The one that began it, whatever the session's is by now.
+    pub(super) agent: AgentName,
     pub(super) attempt: u32,
     pub(super) charged: u32,
+    /// The step that runs or is next: 1 for the first.
+    pub(super) step: u32,
+    /// By the steps before.
+    pub(super) spent: Spent,
     pub(super) phase: Phase,
-    /// A person wants it to end, and its start is still being written.
+    /// Seq of the newest input that the run was given.
+    pub(super) saw: Seq,
+    /// Stored inputs that it was not given.
+    pub(super) unseen: Vec<Arc<str>>,
+    /// A person wants it to end, and the intent of its next call is still being written.
     pub(super) unwanted: bool,
 }
 
 impl Active {
-    pub(super) fn new(input: Input) -> Self {
-        Self { input, attempt: 1, charged: 0, phase: Phase::Starting, unwanted: false }
+    pub(super) fn new(turn: Turn, agent: AgentName) -> Self {
+        let (spent, unseen) = (Spent::default(), Vec::new());
+        let phase = Phase::Starting;
+        Self { turn, agent, attempt: 1, charged: 0, step: 1, spent, phase, saw: 0, unseen, unwanted: false }
+    }
+
+    /// A turn that a life before had begun.
+    pub(super) fn stored(open: OpenTurn, crashed: bool) -> Self {
+        let (attempt, charged, spent) = (open.attempt, open.charged + u32::from(crashed), open.spent);
+        let steps = open.said.iter().filter(|said| said.role != Role::User).count();
+        let step = u32::try_from(steps).unwrap_or(u32::MAX).saturating_add(1);
+        let agent = open.agent.clone();
+        Self { attempt, charged, step, spent, ..Self::new(Turn::stored(open), agent) }
+    }
+
+    /// Inputs beside those that its run was given.
+    pub(super) fn waiting(&self) -> usize {
+        self.unseen.len() + self.turn.writing - usize::from(!self.turn.is_stored() && self.turn.writing > 0)
+    }
+
+    /// Takes in what no run was given yet.
+    pub(super) fn see_all(&mut self) {
+        self.unseen.drain(..).for_each(|text| self.turn.hear(text));
     }
 }
 
@@ -46,10 +137,11 @@ impl Active {
 pub(super) struct Begin {
     pub(super) turn: TurnId,
     pub(super) attempt: u32,
+    pub(super) step: u32,
     pub(super) agent: AgentName,
     /// In place of the agent's own models.
     pub(super) model: Option<ModelRef>,
-    /// Ends in the input to answer.
+    /// Ends in the inputs to answer.
     pub(super) dialogue: Vec<ChatMessage>,
 }
 
@@ -72,9 +164,23 @@ pub(super) enum Cancel {
     Nothing,
 }
 
-/// What follows when something was written.
+/// A turn that collects: it may start if it has no more inputs after a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Settle {
+    pub(super) turn: TurnId,
+    pub(super) inputs: usize,
+}
+
+/// What follows when something happened.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Follow {
     pub(super) begin: Option<Begin>,
     pub(super) write: Option<Write>,
+    pub(super) settle: Option<Settle>,
+}
+
+impl Follow {
+    pub(super) fn write(write: Option<Write>) -> Self {
+        Self { write, ..Self::default() }
+    }
 }

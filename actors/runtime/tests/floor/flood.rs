@@ -137,7 +137,7 @@ async fn a_flood_at_a_session_is_refused_beyond_its_bounds_and_a_cancel_is_felt_
     assert!(tally.full > 0 && tally.busy > 0, "both bounds were met: {tally:?}");
     let stored = house.journaled(&session, |body| matches!(body, EventBody::TurnAccepted { .. })).await;
     assert_eq!(stored, tally.accepted + 1, "what was accepted is stored, and nothing else");
-    assert!(tally.accepted <= limits::QUEUED_TURNS + felt.len(), "each cancel makes room for one: {tally:?}");
+    assert!(tally.accepted <= limits::WAITING_INPUTS + felt.len(), "each cancel makes room for one: {tally:?}");
     assert!(tally.deepest <= SessionActor::MAILBOX.capacity, "{tally:?}");
     assert!(grown < GROWTH_BYTES, "{grown} bytes");
     assert!(felt.iter().all(|felt| felt <= &FELT_WITHIN), "{felt:?}");
@@ -166,7 +166,7 @@ async fn a_stop_order_is_felt_at_once_through_a_flood_and_the_next_input_finds_t
     assert!(tally.unknown <= felt.len() * SessionActor::MAILBOX.capacity, "{tally:?}");
     let stored = house.journaled(&session, |body| matches!(body, EventBody::TurnAccepted { .. })).await;
     assert!((tally.accepted + 1..=tally.accepted + 1 + tally.unknown).contains(&stored), "{stored} of {tally:?}");
-    assert!(stored <= limits::QUEUED_TURNS + 1, "one runs and the others wait");
+    assert!(stored <= limits::WAITING_INPUTS + 1, "one runs and the others wait");
     assert!(tally.deepest <= SessionActor::MAILBOX.capacity, "{tally:?}");
     assert!(felt.iter().all(|felt| felt <= &FELT_WITHIN), "{felt:?}");
 }

@@ -16,7 +16,8 @@ use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, 
 use mosaic_types::journal::{API_CHANNEL, InboxKey, NewSession, NewUser, Write};
 use mosaic_types::page::Limit;
 use mosaic_types::{
-    AgentName, Chance, Clock, EventBody, ModelRef, Outside, Principal, ProviderName, SessionId, Timestamp, UserRole,
+    AgentName, Chance, Clock, EventBody, ModelRef, Outside, Principal, ProviderName, QueueMode, SessionId, Timestamp,
+    UserRole,
 };
 use tokio::sync::watch;
 
@@ -88,6 +89,7 @@ impl House {
             name: agent.clone(),
             system: "".into(),
             models: vec![ModelRef { provider: name, model: "m".into() }],
+            queue: QueueMode::Queue,
             context_tokens: 4_096,
             max_output_tokens: None,
             temperature: None,
@@ -154,6 +156,7 @@ impl House {
             body_hash: [0; 32],
             text: text.into(),
             model: None,
+            mode: None,
             create: None,
             repeats_last: false,
             span: tracing::Span::none(),

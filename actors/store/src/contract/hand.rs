@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use mosaic_types::journal::{
-    API_CHANNEL, AcceptTurn, EndTurn, InboxKey, NewSession, NewUser, Outcome, StartTurn, TurnEnd, Write,
+    API_CHANNEL, AcceptTurn, EndTurn, Entry, InboxKey, NewSession, NewUser, Outcome, StartTurn, StepTurn, TurnEnd,
+    Write,
 };
 use mosaic_types::{
-    AgentName, Code, Epoch, EventBody, FinishedTurn, SessionEvent, SessionId, Timestamp, TurnId, Usage, UserId,
-    UserRole,
+    AgentName, Code, Epoch, FinishedTurn, Seq, SessionEvent, SessionId, Timestamp, TurnId, Usage, UserId, UserRole,
 };
 use uuid::Uuid;
 
@@ -31,9 +31,9 @@ pub(super) fn turn(number: u8) -> TurnId {
     TurnId(Uuid::from_bytes([number; 16]))
 }
 
-/// The end of a turn that was answered with `text`.
-pub(super) fn finished(text: &str) -> TurnEnd {
-    TurnEnd::Finished(FinishedTurn {
+/// What a model said for 3 tokens and in 5.
+pub(super) fn said(text: &str) -> FinishedTurn {
+    FinishedTurn {
         text: text.into(),
         model: "m".into(),
         provider: "p".parse().expect("a valid provider's name"),
@@ -41,7 +41,12 @@ pub(super) fn finished(text: &str) -> TurnEnd {
         stop_reason: "stop".into(),
         usage: Usage { input_tokens: 3, output_tokens: 5 },
         cost_usd: None,
-    })
+    }
+}
+
+/// The end of a turn that was answered with `text`.
+pub(super) fn finished(text: &str) -> TurnEnd {
+    TurnEnd::Finished(said(text))
 }
 
 /// The end of a turn that went wrong.
@@ -117,7 +122,7 @@ impl Hand {
             agent: self.agent.clone(),
             // A number that is even names a model of its own, so that both kinds are stored and read back.
             model: number.is_multiple_of(2).then(|| "openai/gpt-5-mini".parse().expect("a valid model")),
-            start,
+            entry: if start { Entry::Starts } else { Entry::Waits { collects: false } },
             title: None,
             at: Timestamp(i64::from(number)),
         }
@@ -126,6 +131,22 @@ impl Hand {
     /// Stores an input.
     pub async fn ask(&self, number: u8, start: bool) -> Vec<SessionEvent> {
         self.events_of(Write::Accept(Box::new(self.accept(number, start)))).await
+    }
+
+    /// An input of `s1` that joins the turn `into`.
+    pub fn join(&self, number: u8, into: u8) -> AcceptTurn {
+        AcceptTurn { turn: turn(into), entry: Entry::Joins, ..self.accept(number, false) }
+    }
+
+    /// Stores an input that joins a turn.
+    pub async fn add(&self, number: u8, into: u8) -> Vec<SessionEvent> {
+        self.events_of(Write::Accept(Box::new(self.join(number, into)))).await
+    }
+
+    /// A step of a turn of `s1` that saw the inputs up to `saw`.
+    pub fn step(&self, number: u8, step: u32, saw: Seq, said: FinishedTurn) -> StepTurn {
+        let (session, agent, at) = (self.session.clone(), self.agent.clone(), Timestamp(i64::from(number)));
+        StepTurn { session, epoch: 1, turn: turn(number), agent, step, saw, said, at }
     }
 
     /// The write that ends a turn of `s1`.
@@ -141,11 +162,9 @@ impl Hand {
             turn: turn(number),
             agent: self.agent.clone(),
             end,
-            steps: vec![EventBody::StepFinished {
-                kind: mosaic_types::event::StepKind::Model,
-                name: "p/m".into(),
-                ok: true,
-            }],
+            step: 1,
+            saw: Seq::MAX,
+            steps: vec![said("").step()],
             next: next.map(|number| StartTurn { turn: turn(number), agent: self.agent.clone() }),
             at: Timestamp(i64::from(number)),
         }))

@@ -6,7 +6,7 @@ use mosaic_types::Timestamp;
 use mosaic_types::journal::{EndTurn, TurnEnd, Write};
 use mosaic_types::ledger::{UsageBy, UsageQuery, UsageSum};
 use mosaic_types::page::Limit;
-use mosaic_types::{FinishedTurn, Usage, UserId};
+use mosaic_types::{FinishedTurn, Seq, Usage, UserId};
 use uuid::Uuid;
 
 use super::hand::{Hand, failed, finished, turn};
@@ -26,6 +26,8 @@ async fn spend(hand: &Hand, number: u8, at: Timestamp, agent: &str, model: &str,
         turn: turn(number),
         agent: agent.parse().expect("a valid agent's name"),
         end: TurnEnd::Finished(end),
+        step: 1,
+        saw: Seq::MAX,
         steps: Vec::new(),
         next: None,
         at,

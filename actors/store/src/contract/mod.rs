@@ -3,6 +3,7 @@
 //! Each check gets a store that is open and empty. [`store_contract!`](crate::store_contract) makes a test of each.
 
 mod hand;
+mod inputs;
 mod ledger;
 mod lists;
 mod sessions;
@@ -10,6 +11,7 @@ mod signin;
 mod turns;
 
 pub use hand::Hand;
+pub use inputs::*;
 pub use ledger::*;
 pub use lists::*;
 pub use sessions::*;
@@ -25,6 +27,12 @@ macro_rules! store_contract {
             an_input_is_stored_once
             a_repeat_with_another_body_is_a_conflict
             a_key_is_forgotten_after_its_time
+            an_input_joins_an_open_turn_under_a_key_of_its_own
+            an_input_joins_no_turn_that_has_ended
+            an_answer_is_refused_while_there_is_input_that_it_has_not_seen
+            a_step_is_stored_with_its_place_and_its_price
+            what_a_cancelled_turn_had_spent_stays_spent
+            a_waiting_turn_remembers_that_it_collects
             a_turn_is_told_in_order
             a_turn_ends_once
             an_end_starts_the_next_turn

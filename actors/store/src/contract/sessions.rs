@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use mosaic_types::journal::{ChangeSession, NewToken, NewUser, Outcome, SessionPhase, TurnEnd, TurnState, Write};
+use mosaic_types::journal::{
+    ChangeSession, NewToken, NewUser, OpenTurn, Outcome, SessionPhase, TurnEnd, TurnState, Write,
+};
 use mosaic_types::page::Limit;
 use mosaic_types::{EventBody, Timestamp, TokenId, UserId, UserRole};
 use uuid::Uuid;
@@ -10,7 +12,7 @@ use uuid::Uuid;
 use super::hand::{Hand, failed, session, turn};
 use crate::Store;
 
-async fn context(hand: &Hand, bytes: usize) -> Vec<String> {
+pub(super) async fn context(hand: &Hand, bytes: usize) -> Vec<String> {
     let snapshot = hand.store.snapshot(&hand.session, bytes).await.expect("reads").expect("is there");
     snapshot.context.iter().map(|message| format!("{}: {}", message.role.as_str(), message.text)).collect()
 }
@@ -34,9 +36,10 @@ pub async fn a_snapshot_holds_what_is_open_and_what_was_said(store: Arc<dyn Stor
 
     let snapshot = hand.store.snapshot(&hand.session, 1_000).await.expect("reads").expect("is there");
     assert_eq!((snapshot.row.id, snapshot.row.state), (hand.session.clone(), SessionPhase::Running));
-    let open: Vec<_> = snapshot.open.iter().map(|open| (open.id, open.state, &*open.text, open.body_hash)).collect();
+    let text = |open: &OpenTurn| open.said.iter().map(|said| said.text.to_string()).collect::<String>();
+    let open: Vec<_> = snapshot.open.iter().map(|open| (open.id, open.state, text(open))).collect();
     let expected =
-        [(turn(5), TurnState::Running, "question 5", [5; 32]), (turn(6), TurnState::Queued, "question 6", [6; 32])];
+        [(turn(5), TurnState::Running, "question 5".to_owned()), (turn(6), TurnState::Queued, "question 6".to_owned())];
     assert_eq!(open, expected);
     let models: Vec<_> = snapshot.open.iter().map(|open| open.model.as_ref().map(ToString::to_string)).collect();
     assert_eq!(models, [None, Some("openai/gpt-5-mini".to_owned())]);

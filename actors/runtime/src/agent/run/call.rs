@@ -158,7 +158,6 @@ async fn answer(
     name: Arc<str>,
     order: &mut RunOrder,
 ) -> Result<FinishedTurn, CallFailure> {
-    const STEP: u32 = 1;
     let facts = provider.facts(&name);
     let messages = match &order.input {
         RunInput::Verbatim(messages) => messages.clone(),
@@ -176,7 +175,7 @@ async fn answer(
     let idle = provider.settings.idle;
     let unseen = |error| CallFailure::Provider { error, shown: false };
     let resolved = ModelRef { provider: model.provider.clone(), model: name };
-    order.sink.call_began(&resolved, STEP).await?;
+    order.sink.call_began(&resolved).await?;
     let sent = Instant::now();
     let mut stream = within(idle, provider, provider.adapter.chat(request)).await.map_err(unseen)?;
     order.sink.answering(&resolved).await?;
@@ -199,7 +198,7 @@ async fn answer(
                     return Err(CallFailure::Provider { error, shown });
                 }
                 Span::current().record("gen_ai.response.model", says.as_deref());
-                order.sink.event(ChatEvent::Finished { stop_reason, usage, model: says }, STEP).await?;
+                order.sink.event(ChatEvent::Finished { stop_reason, usage, model: says }).await?;
                 let spent = usage.unwrap_or_default();
                 let cost_usd = price(facts.price, usage);
                 Span::current()
@@ -224,7 +223,7 @@ async fn answer(
                 if !std::mem::replace(&mut shown, true) {
                     provider.meter.first_token(sent.elapsed());
                 }
-                order.sink.event(event, STEP).await?;
+                order.sink.event(event).await?;
             }
             Err(error) => return Err(CallFailure::Provider { error, shown }),
         }

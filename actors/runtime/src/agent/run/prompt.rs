@@ -18,7 +18,7 @@ fn tokens(message: &ChatMessage) -> usize {
     message.text.len().div_ceil(4) + 4
 }
 
-/// The messages of a call. `dialogue` ends in the input to answer, which is always sent; before it, whole exchanges
+/// The messages of a call. `dialogue` ends in the inputs to answer, which are always sent; before them, whole exchanges
 /// are kept, newest first, until the budget is spent.
 pub(super) fn messages(system: &Arc<str>, dialogue: &[ChatMessage], budget: usize) -> Arc<[ChatMessage]> {
     let system = (!system.is_empty()).then(|| ChatMessage::new(Role::System, system.clone()));
@@ -30,8 +30,8 @@ pub(super) fn messages(system: &Arc<str>, dialogue: &[ChatMessage], budget: usiz
             break;
         }
         left = left.saturating_sub(cost);
-        // An exchange begins with what a person said: never cut between it and its answer.
-        if message.role == Role::User {
+        // An exchange begins with what a person said, in one message or several: never cut between it and its answer.
+        if message.role == Role::User && (index == 0 || dialogue[index - 1].role != Role::User) {
             from = index;
         }
     }

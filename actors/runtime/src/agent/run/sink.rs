@@ -21,7 +21,7 @@ pub enum Piece {
 #[derive(Clone)]
 pub enum Sink {
     /// The readers of a session.
-    Session { hub: Hub, session: SessionId, turn: TurnId, attempt: u32 },
+    Session { hub: Hub, session: SessionId, turn: TurnId, attempt: u32, step: u32 },
     /// One caller, who is waited for when slow and whose leaving ends the run.
     Caller(mpsc::Sender<Piece>),
 }
@@ -32,10 +32,10 @@ pub(super) struct Left;
 
 impl Sink {
     /// A model call begins.
-    pub(super) async fn call_began(&self, model: &ModelRef, step: u32) -> Result<(), Left> {
+    pub(super) async fn call_began(&self, model: &ModelRef) -> Result<(), Left> {
         match self {
-            Self::Session { hub, session, turn, attempt } => {
-                hub.begin_step(session, *turn, *attempt, step);
+            Self::Session { hub, session, turn, attempt, step } => {
+                hub.begin_step(session, *turn, *attempt, *step);
                 let body = EventBody::StepStarted { kind: StepKind::Model, name: model.to_string() };
                 hub.live(session, *turn, body);
                 Ok(())
@@ -61,11 +61,11 @@ impl Sink {
     }
 
     /// A piece of the answer.
-    pub(super) async fn event(&self, event: ChatEvent, step: u32) -> Result<(), Left> {
+    pub(super) async fn event(&self, event: ChatEvent) -> Result<(), Left> {
         match self {
-            Self::Session { hub, session, turn, attempt } => {
+            Self::Session { hub, session, turn, attempt, step } => {
                 match event {
-                    ChatEvent::Text(text) => hub.delta(session, *turn, *attempt, step, text),
+                    ChatEvent::Text(text) => hub.delta(session, *turn, *attempt, *step, text),
                     ChatEvent::Thinking(text) => hub.live(session, *turn, EventBody::TurnThinking { text }),
                     ChatEvent::ToolCall { .. } | ChatEvent::Finished { .. } => {}
                 }

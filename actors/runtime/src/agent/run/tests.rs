@@ -92,6 +92,20 @@ fn the_input_is_sent_whatever_its_length() {
 }
 
 #[test]
+fn inputs_that_came_together_are_sent_together() {
+    let user = |length: usize| ChatMessage::new(Role::User, "x".repeat(length));
+    let assistant = ChatMessage::new(Role::Assistant, "x".repeat(40));
+    let dialogue = [user(400), user(44), assistant, user(400), user(41)];
+    let lengths = |budget| {
+        let sent = prompt::messages(&"".into(), &dialogue, budget);
+        sent.iter().map(|message| message.text.len()).collect::<Vec<_>>()
+    };
+    assert_eq!(lengths(10), [400, 41], "all that is to be answered, whatever its length");
+    assert_eq!(lengths(170), [400, 41], "no part of an exchange, though it would fit");
+    assert_eq!(lengths(300), [400, 44, 40, 400, 41]);
+}
+
+#[test]
 fn the_budget_leaves_room_for_an_answer_in_the_models_window() {
     assert_eq!(prompt::budget(32_000, Some(128_000)), 32_000);
     assert_eq!(prompt::budget(32_000, Some(10_000)), 8_000);

@@ -5,17 +5,18 @@ use std::collections::{HashMap, HashSet};
 use mosaic_types::{EventBody, TurnId};
 
 use super::World;
-use super::disk::Table;
+use super::disk::{Table, Turn};
 use super::store::lock;
 
 /// Checks every journal: I1 to I4.
 pub(crate) fn journals(world: &World) {
     let wrong: Vec<String> = {
         let disk = lock(&world.tables);
-        let inbox = disk.inbox.values().map(|(turn, _)| *turn).collect::<HashSet<_>>();
+        let inbox = disk.inbox.values().map(|input| input.turn).collect::<HashSet<_>>();
         let turns: usize = disk.sessions.values().map(|table| table.turns.len()).sum();
-        let keys = (disk.inbox.len() != turns || inbox.len() != turns)
-            .then(|| format!("I1: {} keys name {} of {turns} turns", disk.inbox.len(), inbox.len()));
+        let inputs: usize = disk.sessions.values().flat_map(|table| &table.turns).map(Turn::inputs).sum();
+        let keys = (disk.inbox.len() != inputs || inbox.len() != turns)
+            .then(|| format!("I1: {} keys of {inputs} inputs name {} of {turns} turns", disk.inbox.len(), inbox.len()));
         disk.sessions.values().filter_map(|table| journal(table).err()).chain(keys).collect()
     };
     for wrong in wrong {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use mosaic_store::StoreError;
 use mosaic_types::journal::{
-    AcceptTurn, ChangeSession, EndTurn, InboxKey, NewSession, OpenTurn, Outcome, RestartTurn, SessionPhase, SessionRow,
-    Snapshot, StartTurn, TurnState, Write,
+    AcceptTurn, ChangeSession, EndTurn, Entry, InboxKey, NewSession, OpenTurn, Outcome, RestartTurn, Said,
+    SessionPhase, SessionRow, Snapshot, StartTurn, StepTurn, TurnEnd, TurnState, Write,
 };
 use mosaic_types::{
-    AgentName, ChatMessage, Epoch, EventBody, ModelRef, Role, Seq, SessionEvent, SessionId, Timestamp, TurnId, limits,
+    AgentName, ChatMessage, Epoch, EventBody, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Timestamp, TurnId,
+    limits,
 };
 
 /// A turn as it is stored.
@@ -18,19 +19,37 @@ use mosaic_types::{
 pub(crate) struct Turn {
     pub(crate) id: TurnId,
     pub(crate) state: TurnState,
+    /// Of the input that made it.
     pub(crate) text: Arc<str>,
+    /// Its messages, each with the newest input that was seen where a model said it.
+    said: Vec<(Option<Seq>, Said)>,
+    collects: bool,
+    spent: Spent,
     agent: AgentName,
     model: Option<ModelRef>,
     attempt: u32,
     charged: u32,
     end: Option<Seq>,
-    hash: [u8; 32],
+}
+
+impl Turn {
+    pub(crate) fn inputs(&self) -> usize {
+        self.said.iter().filter(|(saw, _)| saw.is_none()).count()
+    }
+
+    /// As the model sees it.
+    fn dialogue(&self) -> Vec<Said> {
+        let mut said = self.said.clone();
+        said.sort_by_key(|(saw, said)| (saw.unwrap_or(said.seq), said.seq));
+        said.into_iter().map(|(_, said)| said).collect()
+    }
 }
 
 /// A session with all that hangs on it.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) row: SessionRow,
+    last_input: Option<(TurnId, [u8; 32])>,
     epoch: Epoch,
     /// In the order of acceptance.
     pub(crate) turns: Vec<Turn>,
@@ -40,11 +59,19 @@ pub(crate) struct Table {
     pub(crate) events: Vec<SessionEvent>,
 }
 
+/// An input, by its key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Input {
+    pub(crate) turn: TurnId,
+    at: Timestamp,
+    hash: [u8; 32],
+}
+
 /// The tables of one store.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) sessions: BTreeMap<SessionId, Table>,
-    pub(crate) inbox: HashMap<InboxKey, (TurnId, Timestamp)>,
+    pub(crate) inbox: HashMap<InboxKey, Input>,
     places: HashMap<TurnId, (SessionId, usize)>,
 }
 
@@ -96,6 +123,7 @@ impl Disk {
                 Outcome::Claimed(table.epoch)
             })),
             Write::Accept(accept) => self.accept(accept),
+            Write::Step(step) => Ok(self.step(step)),
             Write::End(end) => self.end(end),
             Write::Start { session, epoch, next, at } => Ok(self.start(session, *epoch, next, *at)),
             Write::Restart(restart) => self.restart(restart),
@@ -126,42 +154,55 @@ impl Disk {
             updated_at: new.at,
         };
         let (turns, open, events) = (Vec::new(), Vec::new(), Vec::new());
-        self.sessions.insert(new.id.clone(), Table { row, epoch: new.at.0, turns, open, events });
+        self.sessions.insert(new.id.clone(), Table { row, last_input: None, epoch: new.at.0, turns, open, events });
         Outcome::Written(Vec::new())
     }
 
     fn accept(&mut self, accept: &AcceptTurn) -> Result<Outcome, StoreError> {
-        if let Some((turn, at)) = self.inbox.get(&accept.inbox).copied() {
+        if let Some(Input { turn, at, hash }) = self.inbox.get(&accept.inbox).copied() {
             if at.plus(limits::IDEMPOTENCY) >= accept.at {
-                let same_body = self.turn(turn).is_some_and(|(_, turn)| turn.hash == accept.body_hash);
-                return Ok(Outcome::Duplicate { turn, same_body });
+                return Ok(Outcome::Duplicate { turn, same_body: hash == accept.body_hash });
             }
             self.inbox.remove(&accept.inbox);
         }
         let taken = self.places.contains_key(&accept.turn);
         let Some(table) = self.owned(&accept.session, accept.epoch) else { return Ok(Outcome::Stale) };
-        if taken {
-            return Err(broken("a turn's id is unique"));
-        }
-        if accept.start && table.running().is_some() {
-            return Err(broken("at most one turn of a session runs"));
+        let joined = table.open_turn(accept.turn);
+        let starts = accept.entry == Entry::Starts;
+        match (accept.entry, joined) {
+            (Entry::Joins, None) => return Ok(Outcome::Closed),
+            (Entry::Joins, Some(_)) => {}
+            _ if taken => return Err(broken("a turn's id is unique")),
+            _ if starts && table.running().is_some() => return Err(broken("at most one turn of a session runs")),
+            _ => {}
         }
         let turn = Some(accept.turn);
         let mut events = vec![table.journal(turn, EventBody::TurnAccepted { text: accept.text.as_ref().to_owned() })];
+        let said = (None, Said { seq: table.seq(), role: Role::User, text: accept.text.clone() });
+        table.last_input = Some((accept.turn, accept.body_hash));
+        table.row.updated_at = accept.at;
+        let input = Input { turn: accept.turn, at: accept.at, hash: accept.body_hash };
+        if let Some(index) = joined {
+            table.turns[index].said.push(said);
+            self.inbox.insert(accept.inbox.clone(), input);
+            return Ok(Outcome::Written(events));
+        }
         let index = table.turns.len();
         table.open.push(index);
         table.turns.push(Turn {
             id: accept.turn,
             state: TurnState::Queued,
             text: accept.text.clone(),
+            said: vec![said],
+            collects: accept.entry == Entry::Waits { collects: true },
+            spent: Spent::default(),
             agent: accept.agent.clone(),
             model: accept.model.clone(),
             attempt: 1,
             charged: 0,
             end: None,
-            hash: accept.body_hash,
         });
-        if accept.start {
+        if starts {
             events.push(table.begin(index, &accept.agent));
             table.row.state = SessionPhase::Running;
         } else if table.row.state != SessionPhase::Running {
@@ -170,15 +211,30 @@ impl Disk {
         if let Some(title) = accept.title.as_ref().filter(|_| table.row.title.is_empty()) {
             table.row.title.clone_from(title);
         }
-        table.row.updated_at = accept.at;
         self.places.insert(accept.turn, (accept.session.clone(), index));
-        self.inbox.insert(accept.inbox.clone(), (accept.turn, accept.at));
+        self.inbox.insert(accept.inbox.clone(), input);
         Ok(Outcome::Written(events))
+    }
+
+    fn step(&mut self, step: &StepTurn) -> Outcome {
+        let Some(table) = self.owned(&step.session, step.epoch) else { return Outcome::Stale };
+        let Some(index) = table.open_turn(step.turn) else { return Outcome::Stale };
+        let event = table.journal(Some(step.turn), step.said.step());
+        let said = Said { seq: table.seq(), role: Role::Assistant, text: step.said.text.as_str().into() };
+        let turn = &mut table.turns[index];
+        turn.said.push((Some(step.saw), said));
+        turn.spent = Spent { usage: step.said.usage, cost_usd: step.said.cost_usd };
+        table.row.updated_at = step.at;
+        Outcome::Written(vec![event])
     }
 
     fn end(&mut self, end: &EndTurn) -> Result<Outcome, StoreError> {
         let Some(table) = self.owned(&end.session, end.epoch) else { return Ok(Outcome::Stale) };
         let Some(index) = table.open_turn(end.turn) else { return Ok(Outcome::Stale) };
+        let newest = table.turns[index].said.iter().filter(|(saw, _)| saw.is_none()).map(|(_, said)| said.seq).max();
+        if matches!(end.end, TurnEnd::Finished(_)) && newest > Some(end.saw) {
+            return Ok(Outcome::Unseen);
+        }
         let next = end.next.as_ref().map(|next| (table.waits(next.turn), &next.agent));
         if matches!(next, Some((None, _))) {
             return Ok(Outcome::Stale);
@@ -243,7 +299,7 @@ impl Disk {
             return Outcome::Missing;
         }
         self.places.retain(|_, (of, _)| of != session);
-        self.inbox.retain(|_, (turn, _)| self.places.contains_key(turn));
+        self.inbox.retain(|_, input| self.places.contains_key(&input.turn));
         Outcome::Written(Vec::new())
     }
 
@@ -262,8 +318,7 @@ impl Disk {
 
     /// The turn that a key names, with the hash of its body.
     pub(crate) fn known(&self, key: &InboxKey) -> Option<(TurnId, [u8; 32])> {
-        let (id, _) = self.inbox.get(key)?;
-        self.turn(*id).map(|(_, turn)| (*id, turn.hash))
+        self.inbox.get(key).map(|input| (input.turn, input.hash))
     }
 
     /// Sessions with turns that have not ended.
@@ -275,25 +330,36 @@ impl Disk {
     pub(crate) fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Option<Snapshot> {
         let table = self.sessions.get(id)?;
         let open = table.open.iter().map(|index| {
-            let Turn { id, state, attempt, charged, ref agent, ref model, ref text, hash, .. } = table.turns[*index];
-            let (agent, model, text) = (agent.clone(), model.clone(), text.clone());
-            OpenTurn { id, state, attempt, charged, agent, model, text, body_hash: hash }
+            let turn = &table.turns[*index];
+            OpenTurn {
+                id: turn.id,
+                state: turn.state,
+                attempt: turn.attempt,
+                charged: turn.charged,
+                agent: turn.agent.clone(),
+                model: turn.model.clone(),
+                collects: turn.collects,
+                said: turn.dialogue(),
+                spent: turn.spent,
+            }
         });
         let (mut newest_first, mut left) = (Vec::new(), context_bytes);
         for turn in table.turns.iter().rev().filter(|turn| turn.state == TurnState::Finished) {
             let end = usize::try_from(turn.end.unwrap_or_default() - 1).unwrap_or_default();
             let Some(EventBody::TurnFinished(finished)) = table.events.get(end).map(|event| &event.body) else { break };
-            let Some(rest) = left.checked_sub(turn.text.len() + finished.text.len()) else { break };
+            let said = turn.dialogue();
+            let size = said.iter().map(|said| said.text.len()).sum::<usize>() + finished.text.len();
+            let Some(rest) = left.checked_sub(size) else { break };
             left = rest;
             newest_first.push(ChatMessage::new(Role::Assistant, finished.text.as_str()));
-            newest_first.push(ChatMessage::new(Role::User, turn.text.clone()));
+            newest_first.extend(said.into_iter().rev().map(|said| ChatMessage::new(said.role, said.text)));
         }
         newest_first.reverse();
         Some(Snapshot {
             row: table.row.clone(),
             open: open.collect(),
             context: newest_first,
-            last_input: table.turns.last().map(|turn| (turn.id, turn.hash)),
+            last_input: table.last_input,
         })
     }
 }

@@ -14,7 +14,7 @@ use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{
     Budget, ChildSpec, ChildState, ChildView, Family, Link, Parent, Restart, Scope, Supervisor, SupervisorSpec,
 };
-use mosaic_types::{AgentName, ModelRef, Principal, ProviderName, UserId, UserRole};
+use mosaic_types::{AgentName, ModelRef, Principal, ProviderName, QueueMode, UserId, UserRole};
 use tokio::sync::watch;
 
 use super::World;
@@ -75,6 +75,7 @@ impl House {
             system: "".into(),
             // Every other agent has a model to fall back to.
             models: (number..=number + 1 - number % 2).map(|first| model(first % plan.providers)).collect(),
+            queue: QueueMode::Queue,
             context_tokens: 256,
             max_output_tokens: None,
             temperature: None,
@@ -82,7 +83,7 @@ impl House {
         let agents = Agents::start(&root.adopt_supervisor(family("agents")), profiles.collect(), None);
         let (hub, leases, work) = (Hub::default(), Leases::default(), Work::default());
         let doors = Arc::new(Doors { outside, store, writer, hub, leases, agents, providers, work });
-        let (lent, config) = (doors.clone(), SessionConfig { idle: world.plan.idle });
+        let (lent, config) = (doors.clone(), SessionConfig { idle: world.plan.idle, ..SessionConfig::default() });
         let sessions: Sessions = Family::new(
             root.adopt_supervisor(family("sessions")),
             Restart::Transient,

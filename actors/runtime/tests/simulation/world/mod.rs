@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mosaic_store::StoreError;
-use mosaic_types::journal::{Outcome, Write};
+use mosaic_types::journal::{Entry, Outcome, Write};
 use mosaic_types::{Chance, Clock, Outside, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -297,9 +297,10 @@ fn named(write: &Write) -> String {
                 accept.session,
                 accept.epoch,
                 accept.text,
-                if accept.start { "first" } else { "" }
+                if accept.entry == Entry::Starts { "first" } else { "" }
             )
         }
+        Write::Step(step) => format!("step {}@{} {} {}", step.session, step.epoch, step.turn, step.step),
         Write::End(end) => format!("end {}@{} {} {:?}", end.session, end.epoch, end.turn, end.end.state()),
         Write::Start { session, epoch, next, .. } => format!("start {session}@{epoch} {}", next.turn),
         Write::Restart(again) => {

@@ -262,6 +262,7 @@ impl View<'_> {
             body_hash,
             text: text.clone(),
             model: None,
+            mode: None,
             create: Some(self.person.agent.clone()),
             repeats_last: false,
             span: tracing::Span::none(),

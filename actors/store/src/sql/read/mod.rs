@@ -54,8 +54,7 @@ pub(super) async fn events(
 pub(super) async fn known(conn: &mut Conn<'_>, key: &InboxKey) -> Result<Option<(TurnId, [u8; 32])>, StoreError> {
     let found = inbox::table
         .find((&*key.channel, &*key.account, &*key.conversation, &*key.event))
-        .inner_join(turns::table.on(turns::id.eq(inbox::turn_id)))
-        .select((inbox::turn_id, turns::body_hash))
+        .select((inbox::turn_id, inbox::body_hash))
         .get_result::<(Id, Digest)>(conn)
         .await
         .optional()?;

@@ -6,8 +6,8 @@ use mosaic_types::{ChatMessage, Role, SessionId, TurnId};
 
 use super::{Conn, RunQueryDsl, session};
 use crate::StoreError;
-use crate::rows::OpenTurnRecord;
-use crate::schema::{messages, turns};
+use crate::rows::{OpenTurnRecord, SaidRecord, SpentRecord, dialogue};
+use crate::schema::{inbox, messages, turns, usage};
 use crate::sql_types::{Digest, Id};
 
 /// Rows of messages that are read at a time, so that a long dialogue is not read whole for its newest part.
@@ -27,56 +27,71 @@ pub(in super::super) async fn snapshot(
 }
 
 async fn open_turns(conn: &mut Conn<'_>, id: &SessionId) -> Result<Vec<OpenTurn>, StoreError> {
-    let input = messages::session_id.eq(turns::session_id).and(messages::seq.eq(turns::accepted_seq));
     let records = turns::table
-        .inner_join(messages::table.on(input))
         .filter(turns::session_id.eq(id.as_str()).and(turns::end_seq.is_null()))
         .order(turns::accepted_seq)
-        .select((OpenTurnRecord::as_select(), messages::text))
-        .load::<(OpenTurnRecord, String)>(conn)
+        .select((turns::accepted_seq, OpenTurnRecord::as_select()))
+        .load::<(i64, OpenTurnRecord)>(conn)
         .await?;
-    records.into_iter().map(|(turn, text)| turn.with_text(text)).collect()
+    let mut open = Vec::with_capacity(records.len());
+    for (accepted, turn) in records {
+        let said = messages::table
+            .filter(messages::session_id.eq(id.as_str()).and(messages::seq.ge(accepted)))
+            .filter(messages::turn_id.eq(turn.id))
+            .select(SaidRecord::as_select())
+            .load(conn)
+            .await?;
+        let spent = usage::table.find(turn.id).select(SpentRecord::as_select()).get_result(conn).await.optional()?;
+        open.push(turn.with(said, spent)?);
+    }
+    Ok(open)
 }
 
 async fn last_input(conn: &mut Conn<'_>, id: &SessionId) -> Result<Option<(TurnId, [u8; 32])>, StoreError> {
-    let newest = turns::table
-        .filter(turns::session_id.eq(id.as_str()))
-        .order(turns::accepted_seq.desc())
-        .select((turns::id, turns::body_hash))
-        .first::<(Id, Digest)>(conn)
+    let newest = messages::table
+        .filter(messages::session_id.eq(id.as_str()).and(messages::role.eq(Role::User.as_str())))
+        .order(messages::seq.desc())
+        .select((messages::turn_id, messages::seq))
+        .first::<(Id, i64)>(conn)
         .await
         .optional()?;
-    Ok(newest.map(|(turn, hash)| (turn.into(), hash.0)))
+    let Some((turn, seq)) = newest else { return Ok(None) };
+    let hash = inbox::table
+        .filter(inbox::turn_id.eq(turn).and(inbox::seq.eq(seq)))
+        .select(inbox::body_hash)
+        .first::<Digest>(conn)
+        .await
+        .optional()?;
+    Ok(hash.map(|hash| (turn.into(), hash.0)))
 }
 
 /// The newest finished turns that fit, whole, in the order of their acceptance.
 ///
-/// Turns that failed or were cancelled are left out with their input, so the dialogue always alternates. An input may
-/// have been stored while the turn before it still ran; going by turns puts each answer after its own question. Rows
-/// come newest first and are read only until the size is reached: a turn's messages stand between its two numbers.
+/// Turns that failed or were cancelled are left out with all their inputs, so that every question has its answer. An
+/// input may have been stored while the turn before it still ran; going by turns puts each answer after its own
+/// question. Rows come newest first and are read only until the size is reached: a turn's messages stand between its
+/// two numbers.
 async fn context(conn: &mut Conn<'_>, id: &SessionId, bytes: usize) -> Result<Vec<ChatMessage>, StoreError> {
-    let (mut newest_first, mut whole, mut left) = (Vec::new(), 0, bytes);
+    let (mut newest_first, mut turn, mut left) = (Vec::new(), Vec::new(), bytes);
     let mut before = Some((i64::MAX, i64::MAX));
     while let Some(position) = before {
         let rows = messages_before(conn, id, position).await?;
-        before = rows.last().filter(|_| rows.len() as i64 == CHUNK).map(|(accepted, seq, ..)| (*accepted, *seq));
-        for (accepted, seq, role, text) in rows {
-            let Some(rest) = left.checked_sub(text.len()) else {
+        before = rows.last().filter(|_| rows.len() as i64 == CHUNK).map(|(accepted, said)| (*accepted, said.seq));
+        for (accepted, said) in rows {
+            let Some(rest) = left.checked_sub(said.text.len()) else {
                 before = None;
                 break;
             };
             left = rest;
-            let role = Role::parse(&role).ok_or_else(|| StoreError::Corrupt(format!("{role:?} is no role")))?;
-            newest_first.push(ChatMessage::new(role, text));
-            // The input is a turn's first message, so here its last to come.
-            if seq == accepted {
-                whole = newest_first.len();
+            // The input that made a turn is its first message, so here its last to come.
+            let whole = said.seq == accepted;
+            turn.push(said);
+            if whole {
+                newest_first.extend(dialogue(std::mem::take(&mut turn))?.into_iter().rev());
             }
         }
     }
-    newest_first.truncate(whole);
-    newest_first.reverse();
-    Ok(newest_first)
+    Ok(newest_first.into_iter().rev().map(|said| ChatMessage::new(said.role, said.text)).collect())
 }
 
 /// Messages of finished turns, newest turn first: the next ones before a turn's number and a message's.
@@ -84,7 +99,7 @@ async fn messages_before(
     conn: &mut Conn<'_>,
     id: &SessionId,
     (accepted, seq): (i64, i64),
-) -> Result<Vec<(i64, i64, String, String)>, StoreError> {
+) -> Result<Vec<(i64, SaidRecord)>, StoreError> {
     let of_turn = messages::session_id
         .eq(turns::session_id)
         .and(messages::seq.between(turns::accepted_seq, turns::end_seq.assume_not_null()))
@@ -97,7 +112,7 @@ async fn messages_before(
         .filter(turns::accepted_seq.le(accepted).and(tie))
         .order((turns::accepted_seq.desc(), messages::seq.desc()))
         .limit(CHUNK)
-        .select((turns::accepted_seq, messages::seq, messages::role, messages::text))
+        .select((turns::accepted_seq, SaidRecord::as_select()))
         .load(conn)
         .await?;
     Ok(rows)

@@ -1,6 +1,7 @@
 //! What each write does to the tables, in any database.
 
 mod access;
+mod input;
 mod journal;
 mod session;
 mod signin;
@@ -18,7 +19,8 @@ pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome,
     match write {
         Write::CreateSession(new) => session::create(conn, new).await,
         Write::Claim { session } => session::claim(conn, session).await,
-        Write::Accept(accept) => turn::accept(conn, accept).await,
+        Write::Accept(accept) => input::accept(conn, accept).await,
+        Write::Step(step) => turn::step(conn, step).await,
         Write::End(end) => turn::end(conn, end).await,
         Write::Start { session, epoch, next, at } => turn::start(conn, session, *epoch, next, *at).await,
         Write::Restart(restart) => turn::restart(conn, restart).await,

@@ -44,6 +44,12 @@ pub(super) async fn claim(conn: &mut Conn<'_>, id: &SessionId) -> Result<Outcome
     Ok(epoch.map_or(Outcome::Missing, Outcome::Claimed))
 }
 
+/// Whether whoever writes under `epoch` still owns the session.
+pub(super) async fn owned(conn: &mut Conn<'_>, id: &SessionId, epoch: Epoch) -> Result<bool, StoreError> {
+    let held = sessions::table.find(id.as_str()).filter(sessions::epoch.eq(epoch));
+    Ok(diesel::select(diesel::dsl::exists(held)).get_result(conn).await?)
+}
+
 /// Gives a session another agent and title.
 pub(super) async fn change(conn: &mut Conn<'_>, change: &ChangeSession) -> Result<Outcome, StoreError> {
     let owned = sessions::table.find(change.session.as_str()).filter(sessions::epoch.eq(change.epoch));

@@ -1,102 +1,17 @@
-//! The life of a turn: accepted, begun again, ended.
+//! The life of a turn: begun, taken a step further, begun again, ended.
 
 use diesel::prelude::*;
-use mosaic_types::journal::{
-    AcceptTurn, EndTurn, InboxKey, Outcome, RestartTurn, SessionPhase, StartTurn, TurnEnd, TurnState,
-};
-use mosaic_types::{Epoch, EventBody, FinishedTurn, Role, Seq, SessionId, Timestamp, TurnId, UserId, limits};
+use mosaic_types::journal::{EndTurn, Outcome, RestartTurn, SessionPhase, StartTurn, StepTurn, TurnEnd, TurnState};
+use mosaic_types::{AgentName, Epoch, EventBody, FinishedTurn, Role, Seq, SessionId, Timestamp, TurnId};
 
 use super::journal::Journal;
+use super::session::owned;
 use super::{Conn, RunQueryDsl};
 use crate::StoreError;
-use crate::rows::{NewInbox, NewMessage, NewTurn, NewUsage};
-use crate::schema::{inbox, messages, turns, usage};
-use crate::sql_types::{Digest, Id, Ts};
-use crate::statement::{AcceptInSession, EndInSession, EndOfTurn, RestartInSession, StartInSession, StartOfTurn};
-
-/// Stores an input, unless its key is known.
-pub(super) async fn accept(conn: &mut Conn<'_>, accept: &AcceptTurn) -> Result<Outcome, StoreError> {
-    if let Some((turn, hash)) = known(conn, &accept.inbox, accept.at).await? {
-        return Ok(Outcome::Duplicate { turn, same_body: hash == accept.body_hash });
-    }
-
-    let events = 1 + i64::from(accept.start);
-    let (turn_state, phase) = if accept.start {
-        (TurnState::Running, SessionPhase::Running)
-    } else {
-        (TurnState::Queued, SessionPhase::Queued)
-    };
-    let fence = AcceptInSession {
-        id: accept.session.as_str(),
-        epoch: accept.epoch,
-        events,
-        at: accept.at.into(),
-        state: phase.as_str(),
-        title: accept.title.as_deref().unwrap_or_default(),
-    };
-    let Some(last) = fence.get_result::<Seq>(conn).await.optional()? else { return Ok(Outcome::Stale) };
-    let mut journal = Journal::new(&accept.session, accept.at, last, events);
-
-    let turn = Some(accept.turn);
-    let seq = journal.add(conn, turn, EventBody::TurnAccepted { text: accept.text.as_ref().to_owned() }).await?;
-    if accept.start {
-        journal.add(conn, turn, EventBody::TurnStarted { agent: accept.agent.clone() }).await?;
-    }
-    let row = NewTurn {
-        id: accept.turn.into(),
-        session_id: accept.session.as_str(),
-        state: turn_state.as_str(),
-        agent: accept.agent.as_str(),
-        model: accept.model.as_ref().map(ToString::to_string),
-        attempt: 1,
-        charged: 0,
-        accepted_seq: seq,
-        body_hash: Digest(accept.body_hash),
-        accepted_at: accept.at.into(),
-        started_at: accept.start.then(|| accept.at.into()),
-    };
-    diesel::insert_into(turns::table).values(row).execute(conn).await?;
-    let row = NewMessage {
-        session_id: accept.session.as_str(),
-        seq,
-        turn_id: accept.turn.into(),
-        role: Role::User.as_str(),
-        agent: None,
-        text: &accept.text,
-        created_at: accept.at.into(),
-    };
-    diesel::insert_into(messages::table).values(row).execute(conn).await?;
-    let row = NewInbox {
-        channel: &accept.inbox.channel,
-        account: &accept.inbox.account,
-        conversation: &accept.inbox.conversation,
-        event: &accept.inbox.event,
-        turn_id: accept.turn.into(),
-        at: accept.at.into(),
-    };
-    diesel::insert_into(inbox::table).values(row).execute(conn).await?;
-    Ok(journal.done())
-}
-
-/// The turn that `key` names, with the hash of its body. A key past its time is forgotten.
-async fn known(conn: &mut Conn<'_>, key: &InboxKey, now: Timestamp) -> Result<Option<(TurnId, [u8; 32])>, StoreError> {
-    // Not `first`: SQLite prepares a statement anew each time the value of its `LIMIT ?` is bound.
-    let row = inbox::table.find((&*key.channel, &*key.account, &*key.conversation, &*key.event));
-    let found = row
-        .inner_join(turns::table.on(turns::id.eq(inbox::turn_id)))
-        .select((inbox::turn_id, turns::body_hash, inbox::at))
-        .get_result::<(Id, Digest, Ts)>(conn)
-        .await
-        .optional()?;
-    match found {
-        Some((_, _, at)) if Timestamp::from(at).plus(limits::IDEMPOTENCY) < now => {
-            diesel::delete(row).execute(conn).await?;
-            Ok(None)
-        }
-        Some((turn, hash, _)) => Ok(Some((turn.into(), hash.0))),
-        None => Ok(None),
-    }
-}
+use crate::rows::{NewMessage, NewUsage};
+use crate::schema::{messages, sessions, turns, usage};
+use crate::sql_types::Id;
+use crate::statement::{EndInSession, EndOfTurn, GoOnInSession, StartInSession, StartOfTurn};
 
 /// Ends a turn that is open, and starts the next one.
 pub(super) async fn end(conn: &mut Conn<'_>, end: &EndTurn) -> Result<Outcome, StoreError> {
@@ -105,12 +20,15 @@ pub(super) async fn end(conn: &mut Conn<'_>, end: &EndTurn) -> Result<Outcome, S
         id: end.session.as_str(),
         epoch: end.epoch,
         turn: end.turn.into(),
+        saw: if matches!(end.end, TurnEnd::Finished(_)) { end.saw } else { Seq::MAX },
         next: end.next.as_ref().map(|next| next.turn.into()),
         state: end.next.as_ref().map(|_| SessionPhase::Running.as_str()),
         events,
         at: end.at.into(),
     };
-    let Some((last, user)) = fence.get_result::<(Seq, Id)>(conn).await.optional()? else { return Ok(Outcome::Stale) };
+    let Some((last, user)) = fence.get_result::<(Seq, Id)>(conn).await.optional()? else {
+        return Ok(if unseen(conn, end).await? { Outcome::Unseen } else { Outcome::Stale });
+    };
     let mut journal = Journal::new(&end.session, end.at, last, events);
 
     for step in &end.steps {
@@ -120,7 +38,9 @@ pub(super) async fn end(conn: &mut Conn<'_>, end: &EndTurn) -> Result<Outcome, S
     let state = end.end.state();
     EndOfTurn { id: end.turn.into(), state: state.as_str(), end_seq: seq, at: end.at.into() }.execute(conn).await?;
     if let TurnEnd::Finished(finished) = &end.end {
-        answer(conn, end, finished, seq, user.into()).await?;
+        let (session, agent) = (&end.session, &end.agent);
+        let answer = Answer { session, turn: end.turn, agent, step: end.step, saw: None, said: finished, at: end.at };
+        answer.store(conn, seq, user).await?;
     }
     if let Some(next) = &end.next {
         begin(conn, &mut journal, next, end.at).await?;
@@ -154,44 +74,87 @@ async fn begin(
     Ok(())
 }
 
-/// Stores what a finished turn said and what it cost.
-async fn answer(
-    conn: &mut Conn<'_>,
-    end: &EndTurn,
-    finished: &FinishedTurn,
-    seq: Seq,
-    user: UserId,
-) -> Result<(), StoreError> {
-    let row = NewMessage {
-        session_id: end.session.as_str(),
-        seq,
-        turn_id: end.turn.into(),
-        role: Role::Assistant.as_str(),
-        agent: Some(end.agent.as_str()),
-        text: &finished.text,
-        created_at: end.at.into(),
-    };
-    diesel::insert_into(messages::table).values(row).execute(conn).await?;
-    let row = NewUsage {
-        turn_id: end.turn.into(),
-        session_id: end.session.as_str(),
-        user_id: user.into(),
-        agent: end.agent.as_str(),
-        provider: finished.provider.as_str(),
-        model: &finished.model,
-        input_tokens: i64::try_from(finished.usage.input_tokens).unwrap_or(i64::MAX),
-        output_tokens: i64::try_from(finished.usage.output_tokens).unwrap_or(i64::MAX),
-        cost_usd: finished.cost_usd,
-        at: end.at.into(),
-    };
-    diesel::insert_into(usage::table).values(row).execute(conn).await?;
-    Ok(())
+/// Whether the turn holds an input that keeps it from ending as it was meant to.
+async fn unseen(conn: &mut Conn<'_>, end: &EndTurn) -> Result<bool, StoreError> {
+    if !matches!(end.end, TurnEnd::Finished(_)) || !owned(conn, &end.session, end.epoch).await? {
+        return Ok(false);
+    }
+    let newer = messages::session_id
+        .eq(turns::session_id)
+        .and(messages::turn_id.eq(turns::id))
+        .and(messages::role.eq(Role::User.as_str()))
+        .and(messages::seq.gt(end.saw));
+    let open = turns::table
+        .inner_join(messages::table.on(newer))
+        .filter(turns::id.eq(Id::from(end.turn)).and(turns::end_seq.is_null()));
+    Ok(diesel::select(diesel::dsl::exists(open)).get_result(conn).await?)
+}
+
+/// Stores a step of a turn that goes on.
+pub(super) async fn step(conn: &mut Conn<'_>, step: &StepTurn) -> Result<Outcome, StoreError> {
+    let (session, turn) = (&step.session, step.turn);
+    let fence = GoOnInSession { id: session.as_str(), epoch: step.epoch, turn: turn.into(), at: step.at.into() };
+    let Some(last) = fence.get_result::<Seq>(conn).await.optional()? else { return Ok(Outcome::Stale) };
+    let mut journal = Journal::new(session, step.at, last, 1);
+    let seq = journal.add(conn, Some(turn), step.said.step()).await?;
+    let user = sessions::table.find(session.as_str()).select(sessions::user_id).get_result::<Id>(conn).await?;
+    let (agent, saw) = (&step.agent, Some(step.saw));
+    let answer = Answer { session, turn, agent, step: step.step, saw, said: &step.said, at: step.at };
+    answer.store(conn, seq, user).await?;
+    Ok(journal.done())
+}
+
+/// What a model said, and what its turn cost so far.
+struct Answer<'a> {
+    session: &'a SessionId,
+    turn: TurnId,
+    agent: &'a AgentName,
+    step: u32,
+    saw: Option<Seq>,
+    said: &'a FinishedTurn,
+    at: Timestamp,
+}
+
+impl Answer<'_> {
+    async fn store(&self, conn: &mut Conn<'_>, seq: Seq, user: Id) -> Result<(), StoreError> {
+        let row = NewMessage {
+            session_id: self.session.as_str(),
+            seq,
+            turn_id: self.turn.into(),
+            role: Role::Assistant.as_str(),
+            agent: Some(self.agent.as_str()),
+            text: &self.said.text,
+            created_at: self.at.into(),
+            saw_seq: self.saw,
+        };
+        diesel::insert_into(messages::table).values(row).execute(conn).await?;
+        let row = NewUsage {
+            turn_id: self.turn.into(),
+            session_id: self.session.as_str(),
+            user_id: user,
+            agent: self.agent.as_str(),
+            provider: self.said.provider.as_str(),
+            model: &self.said.model,
+            input_tokens: i64::try_from(self.said.usage.input_tokens).unwrap_or(i64::MAX),
+            output_tokens: i64::try_from(self.said.usage.output_tokens).unwrap_or(i64::MAX),
+            cost_usd: self.said.cost_usd,
+            at: self.at.into(),
+        };
+        // A turn has one row in the ledger, with the sums of its steps. Most have one step, and a plain insert stays
+        // prepared.
+        if self.step == 1 {
+            diesel::insert_into(usage::table).values(row).execute(conn).await?;
+        } else {
+            diesel::update(usage::table.find(Id::from(self.turn))).set(row).execute(conn).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Begins an open turn again.
 pub(super) async fn restart(conn: &mut Conn<'_>, restart: &RestartTurn) -> Result<Outcome, StoreError> {
     let turn: Id = restart.turn.into();
-    let fence = RestartInSession { id: restart.session.as_str(), epoch: restart.epoch, turn, at: restart.at.into() };
+    let fence = GoOnInSession { id: restart.session.as_str(), epoch: restart.epoch, turn, at: restart.at.into() };
     let Some(last) = fence.get_result::<Seq>(conn).await.optional()? else { return Ok(Outcome::Stale) };
     let (attempt, charged) = (i64::from(restart.attempt), i64::from(restart.charged));
     let state = TurnState::Running.as_str();

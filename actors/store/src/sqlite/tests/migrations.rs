@@ -4,7 +4,10 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text};
 use diesel::{QueryableByName, sql_query};
+use mosaic_types::TurnId;
+use mosaic_types::journal::InboxKey;
 use tempfile::{TempDir, tempdir};
+use uuid::Uuid;
 
 use crate::sqlite::migrate;
 use crate::sqlite::place::{PATIENCE, Place};
@@ -31,7 +34,7 @@ fn tables(conn: &mut SqliteConnection) -> Vec<String> {
 #[tokio::test]
 async fn every_table_of_the_design_is_there_after_a_migration_and_a_second_one_changes_nothing() {
     let home = tempdir().expect("a folder");
-    let migrations = ["2026-11-23-000001_journal", "2026-11-23-000002_access"];
+    let migrations = ["2026-11-23-000001_journal", "2026-11-23-000002_access", "2026-11-23-000003_modes"];
     assert_eq!(crate::migrate(URL, home.path()).await.expect("migrates"), migrations);
     assert!(crate::migrate(URL, home.path()).await.expect("has nothing to do").is_empty());
     let expected = [
@@ -67,15 +70,28 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_with_what_it_hold
              INSERT INTO __diesel_schema_migrations (version) VALUES ('20261123000001');
              INSERT INTO users VALUES (x'01010101010101010101010101010101', 'ada', 'owner', 1);
              INSERT INTO tokens VALUES (x'02020202020202020202020202020202', x'01010101010101010101010101010101',
-                 'laptop', 'member', zeroblob(32), 2, NULL);"
+                 'laptop', 'member', zeroblob(32), 2, NULL);
+             INSERT INTO sessions VALUES ('s1', x'01010101010101010101010101010101', 'api', 'assistant', '', 'queued', 1, 3,
+                 0, 0);
+             INSERT INTO turns VALUES (x'03030303030303030303030303030303', 's1', 'queued', 'assistant', NULL, 1, 0, 3,
+                 NULL, zeroblob(32), 0, NULL, NULL);
+             INSERT INTO messages VALUES ('s1', 3, x'03030303030303030303030303030303', 'user', NULL, 'hello', 0);
+             INSERT INTO inbox VALUES ('api', 'ada', 's1', 'k-1', x'03030303030303030303030303030303', 0);"
         ))
         .expect("is written");
-    assert_eq!(crate::migrate(URL, home.path()).await.expect("migrates"), ["2026-11-23-000002_access"]);
+    let missing = ["2026-11-23-000002_access", "2026-11-23-000003_modes"];
+    assert_eq!(crate::migrate(URL, home.path()).await.expect("migrates"), missing);
     let store = crate::open(URL, home.path()).await.expect("opens");
     let tokens = store.tokens().await.expect("reads");
     let kept: Vec<_> = tokens.iter().map(|token| (token.name.as_str(), token.revoked, token.expires_at)).collect();
     assert_eq!(kept, [("laptop", false, None)], "a token without an end stays good");
     assert!(store.browsers().await.expect("reads").is_empty() && store.links().await.expect("reads").is_empty());
+    // The hash of a body stands with its input now.
+    let key = InboxKey { channel: "api".into(), account: "ada".into(), conversation: "s1".into(), event: "k-1".into() };
+    let input = Some((TurnId(Uuid::from_bytes([3; 16])), [0; 32]));
+    assert_eq!(store.known(&key).await.expect("reads"), input);
+    let snapshot = store.snapshot(&"s1".parse().expect("valid"), 100).await.expect("reads").expect("is there");
+    assert_eq!((snapshot.last_input, &*snapshot.open[0].said[0].text), (input, "hello"));
 }
 
 #[test]
@@ -118,7 +134,7 @@ fn a_migration_that_fails_leaves_the_old_state() {
     assert!(matches!(&error, StoreError::Migration(why) if why.contains("inbox")), "{error:?}");
     assert_eq!(tables(&mut conn), ["inbox"]);
     conn.batch_execute("DROP TABLE inbox").expect("is written");
-    assert_eq!(migrate::run(&mut conn).expect("migrates").len(), 2);
+    assert_eq!(migrate::run(&mut conn).expect("migrates").len(), 3);
 }
 
 #[test]

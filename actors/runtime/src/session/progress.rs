@@ -1,0 +1,219 @@
+//! What a session decides of the turn that is active: begun, taken a step further, begun again, ended.
+
+use mosaic_types::event::{EventBody, FinishedTurn};
+use mosaic_types::journal::{EndTurn, RestartTurn, StartTurn, StepTurn, TurnEnd, Write};
+use mosaic_types::{ChatMessage, Code, Failure, Role, Spent, Timestamp, TurnId};
+
+use super::parts::{Active, Begin, Cancel, Follow, Phase, Turn};
+use super::state::SessionState;
+
+/// Deaths of its own run, or of its session while handling it, after which a turn is given up.
+const DEATHS: u32 = 3;
+
+impl SessionState {
+    /// What must be written first in a new life: the turn that was cut off begins again, or the next one starts.
+    pub(super) fn resume(&mut self, at: Timestamp) -> Follow {
+        let write = match &self.active {
+            Some(active) if active.charged >= DEATHS => Some(self.give_up(at)),
+            Some(_) => Some(self.restart(at)),
+            None => self.start_next(at),
+        };
+        Follow { begin: None, write, settle: self.settling_newest() }
+    }
+
+    /// The start, restart or last step of the active turn is stored.
+    pub(super) fn started(&mut self, turn: TurnId, at: Timestamp) -> Follow {
+        let ours = self.active.as_ref().is_some_and(|active| active.turn.id == turn);
+        if ours { self.go(at) } else { Follow::default() }
+    }
+
+    /// The run reported its end; `None` where that run is no longer wanted.
+    pub(super) fn run_ended(
+        &mut self,
+        turn: TurnId,
+        attempt: u32,
+        result: Result<FinishedTurn, Failure>,
+        at: Timestamp,
+    ) -> Option<Write> {
+        if !self.runs(turn, attempt) {
+            return None;
+        }
+        let active = self.active.as_ref()?;
+        match result {
+            Ok(mut said) => {
+                let step = said.step();
+                let spent = active.spent.plus(said.usage, said.cost_usd);
+                (said.usage, said.cost_usd) = (spent.usage, spent.cost_usd);
+                if active.unseen.is_empty() {
+                    self.end(TurnEnd::Finished(said), vec![step], at).map(Write::End)
+                } else {
+                    self.go_on(said, at)
+                }
+            }
+            Err(failure) => {
+                let end = TurnEnd::Failed { code: failure.code, message: failure.message.into_owned() };
+                self.end(end, Vec::new(), at).map(Write::End)
+            }
+        }
+    }
+
+    /// The answer was not stored as the turn's last: an input reached the store before it. `None`: no input is known
+    /// here, so that this memory is not what was stored.
+    pub(super) fn unseen(&mut self, answer: TurnEnd, at: Timestamp) -> Option<Write> {
+        let unseen = self.active.as_ref().is_some_and(|active| !active.unseen.is_empty());
+        match answer {
+            TurnEnd::Finished(said) if unseen => self.go_on(said, at),
+            _ => None,
+        }
+    }
+
+    /// The run died: its turn begins again, or is given up. `None` where that run is no longer wanted.
+    pub(super) fn run_died(&mut self, turn: TurnId, attempt: u32, at: Timestamp) -> Option<Write> {
+        if !self.runs(turn, attempt) {
+            return None;
+        }
+        let active = self.active.as_mut()?;
+        active.charged += 1;
+        if active.charged >= DEATHS { Some(self.give_up(at)) } else { Some(self.restart(at)) }
+    }
+
+    /// Cancels the active turn, or the one that would be if it did not collect.
+    pub(super) fn cancel(&mut self, at: Timestamp) -> Cancel {
+        match &mut self.active {
+            Some(active) if active.phase == Phase::Starting => {
+                active.unwanted = true;
+                Cancel::Soon
+            }
+            Some(active) if active.phase == Phase::Ending => Cancel::Nothing,
+            Some(_) => self.end(TurnEnd::Cancelled, Vec::new(), at).map_or(Cancel::Nothing, Cancel::Now),
+            None => {
+                if !self.queue.front().is_some_and(Turn::is_stored) {
+                    return Cancel::Nothing;
+                }
+                let Some(turn) = self.queue.pop_front() else { return Cancel::Nothing };
+                self.active = Some(Active::new(turn, self.row.agent.clone()));
+                self.end(TurnEnd::Cancelled, Vec::new(), at).map_or(Cancel::Nothing, Cancel::Now)
+            }
+        }
+    }
+
+    /// The end of the active turn is stored, and with it the start of `next`.
+    pub(super) fn ended(&mut self, end: &TurnEnd, next: Option<StartTurn>, at: Timestamp) -> Follow {
+        self.row.updated_at = at;
+        if let (Some(active), TurnEnd::Finished(finished)) = (self.active.take(), end) {
+            active.turn.said.into_iter().for_each(|message| self.history.add(message));
+            self.history.add(ChatMessage::new(Role::Assistant, finished.text.as_str()));
+        }
+        if let Some(next) = next {
+            let position = self.queue.iter().position(|waiting| waiting.id == next.turn);
+            if let Some(turn) = position.and_then(|index| self.queue.remove(index)) {
+                self.active = Some(Active::new(turn, next.agent));
+                return self.go(at);
+            }
+        }
+        Follow::write(self.start_next(at))
+    }
+
+    fn runs(&self, turn: TurnId, attempt: u32) -> bool {
+        self.active
+            .as_ref()
+            .is_some_and(|active| active.turn.id == turn && active.attempt == attempt && active.phase == Phase::Running)
+    }
+
+    /// The intent of the active turn's next call is stored: its run begins, unless nobody wants it any more.
+    pub(super) fn go(&mut self, at: Timestamp) -> Follow {
+        if self.active.as_ref().is_some_and(|active| active.unwanted) {
+            return Follow::write(self.end(TurnEnd::Cancelled, Vec::new(), at).map(Write::End));
+        }
+        Follow { begin: self.begin(), ..Follow::default() }
+    }
+
+    fn begin(&mut self) -> Option<Begin> {
+        let active = self.active.as_mut()?;
+        active.phase = Phase::Running;
+        active.see_all();
+        active.saw = active.turn.newest;
+        Some(Begin {
+            turn: active.turn.id,
+            attempt: active.attempt,
+            step: active.step,
+            agent: active.agent.clone(),
+            model: active.turn.model.clone(),
+            dialogue: self.history.iter().chain(&active.turn.said).cloned().collect(),
+        })
+    }
+
+    /// What was said becomes a step of the turn, and another step follows. `said`: with the sums of all steps so far.
+    fn go_on(&mut self, said: FinishedTurn, at: Timestamp) -> Option<Write> {
+        let active = self.active.as_mut()?;
+        active.phase = Phase::Starting;
+        active.turn.said.push(ChatMessage::new(Role::Assistant, said.text.as_str()));
+        active.spent = Spent { usage: said.usage, cost_usd: said.cost_usd };
+        let step = StepTurn {
+            session: self.row.id.clone(),
+            epoch: self.epoch,
+            turn: active.turn.id,
+            agent: active.agent.clone(),
+            step: active.step,
+            saw: active.saw,
+            said,
+            at,
+        };
+        active.step += 1;
+        Some(Write::Step(Box::new(step)))
+    }
+
+    /// Begins the active turn again, after its finished steps.
+    pub(super) fn restart(&mut self, at: Timestamp) -> Write {
+        let active = self.active.as_mut().expect("only an active turn begins again");
+        active.attempt += 1;
+        active.phase = Phase::Starting;
+        Write::Restart(RestartTurn {
+            session: self.row.id.clone(),
+            epoch: self.epoch,
+            turn: active.turn.id,
+            attempt: active.attempt,
+            charged: active.charged,
+            at,
+        })
+    }
+
+    fn give_up(&mut self, at: Timestamp) -> Write {
+        let message = format!(
+            "Answering this message crashed {DEATHS} times, so it is not tried again. The session goes on; the log has \
+             the cause."
+        );
+        let end = self.end(TurnEnd::Failed { code: Code::Crashed, message }, Vec::new(), at);
+        Write::End(end.expect("only an active turn crashes"))
+    }
+
+    fn end(&mut self, end: TurnEnd, steps: Vec<EventBody>, at: Timestamp) -> Option<Box<EndTurn>> {
+        let next = self.next().map(|turn| StartTurn { turn: turn.id, agent: self.row.agent.clone() });
+        let active = self.active.as_mut()?;
+        active.phase = Phase::Ending;
+        Some(Box::new(EndTurn {
+            session: self.row.id.clone(),
+            epoch: self.epoch,
+            turn: active.turn.id,
+            agent: active.agent.clone(),
+            end,
+            step: active.step,
+            saw: active.saw,
+            steps,
+            next,
+            at,
+        }))
+    }
+
+    /// Starts the first that waits, where nothing is active. What waits usually starts in the write that ends the turn
+    /// before it; this is for what was accepted while that write was under way, and for what collected.
+    pub(super) fn start_next(&mut self, at: Timestamp) -> Option<Write> {
+        if self.active.is_some() {
+            return None;
+        }
+        let next = StartTurn { turn: self.next()?.id, agent: self.row.agent.clone() };
+        let turn = self.queue.pop_front()?;
+        self.active = Some(Active::new(turn, next.agent.clone()));
+        Some(Write::Start { session: self.row.id.clone(), epoch: self.epoch, next, at })
+    }
+}

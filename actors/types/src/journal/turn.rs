@@ -1,0 +1,134 @@
+//! What is written of a turn: its inputs, its steps, its end.
+
+use std::sync::Arc;
+
+use super::TurnState;
+use crate::event::{EventBody, FinishedTurn};
+use crate::failure::Code;
+use crate::ids::{AgentName, Epoch, ModelRef, Seq, SessionId, TurnId};
+use crate::outside::Timestamp;
+
+/// What names an input for good: a second one with the same four is the same input.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct InboxKey {
+    pub channel: Arc<str>,
+    pub account: Arc<str>,
+    pub conversation: Arc<str>,
+    /// The platform's event id, or the client's idempotency key.
+    pub event: Arc<str>,
+}
+
+/// Where an input goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// A turn of its own. Nothing runs, so it is written as running, with `turn.started`.
+    Starts,
+    /// A turn of its own that waits. `collects`: later inputs may join it while it waits.
+    Waits { collects: bool },
+    /// A turn that is open already.
+    Joins,
+}
+
+/// Stores an input: inbox row, user message, events, unless it joins one a turn row, and, where that starts at once,
+/// the intent of its first model call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AcceptTurn {
+    pub session: SessionId,
+    pub epoch: Epoch,
+    /// The turn that it makes or joins.
+    pub turn: TurnId,
+    pub inbox: InboxKey,
+    /// SHA-256 of the request's meaning; a repeat of the key with another hash is a conflict.
+    pub body_hash: [u8; 32],
+    pub text: Arc<str>,
+    pub agent: AgentName,
+    /// In place of the agent's own models, for this turn.
+    pub model: Option<ModelRef>,
+    pub entry: Entry,
+    /// Written where the session has no title yet.
+    pub title: Option<String>,
+    pub at: Timestamp,
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TurnEnd {
+    Finished(FinishedTurn),
+    Failed { code: Code, message: String },
+    Cancelled,
+}
+
+impl TurnEnd {
+    /// The state this end leaves the turn in.
+    pub fn state(&self) -> TurnState {
+        match self {
+            Self::Finished(_) => TurnState::Finished,
+            Self::Failed { .. } => TurnState::Failed,
+            Self::Cancelled => TurnState::Cancelled,
+        }
+    }
+
+    /// The event this end is announced by.
+    pub fn into_event(self) -> EventBody {
+        match self {
+            Self::Finished(finished) => EventBody::TurnFinished(finished),
+            Self::Failed { code, message } => EventBody::TurnFailed { code, message },
+            Self::Cancelled => EventBody::TurnCancelled {},
+        }
+    }
+}
+
+/// Ends a turn and, in the same transaction, starts the next one that waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndTurn {
+    pub session: SessionId,
+    pub epoch: Epoch,
+    pub turn: TurnId,
+    pub agent: AgentName,
+    pub end: TurnEnd,
+    /// Number of the step that ended it: 1 where there was no other.
+    pub step: u32,
+    /// Seq of the newest input which that step saw. An answer is refused where the turn holds a newer one.
+    pub saw: Seq,
+    /// Journaled before the end.
+    pub steps: Vec<EventBody>,
+    pub next: Option<StartTurn>,
+    pub at: Timestamp,
+}
+
+/// Stores what a step of a turn said, and with it the intent of the next one: the turn holds input that this step has
+/// not seen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepTurn {
+    pub session: SessionId,
+    pub epoch: Epoch,
+    pub turn: TurnId,
+    pub agent: AgentName,
+    /// 1 for the first of the turn.
+    pub step: u32,
+    /// Seq of the newest input that it saw.
+    pub saw: Seq,
+    /// Its own text and model; usage and cost of all steps so far.
+    pub said: FinishedTurn,
+    pub at: Timestamp,
+}
+
+/// A waiting turn that begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartTurn {
+    pub turn: TurnId,
+    pub agent: AgentName,
+}
+
+/// Begins a turn again that was cut off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RestartTurn {
+    pub session: SessionId,
+    pub epoch: Epoch,
+    pub turn: TurnId,
+    /// The attempt that begins now; the first was 1.
+    pub attempt: u32,
+    /// Deaths charged to the turn itself so far.
+    pub charged: u32,
+    pub at: Timestamp,
+}
