@@ -154,6 +154,7 @@ impl House {
         self.hub.hush(&self.session);
         self.text.clear();
         self.claim().await;
+        self.hub.doubt(&self.session);
         self.hub.resync(&self.session);
         if let Some((turn, attempt)) = &mut self.running {
             *attempt += 1;
