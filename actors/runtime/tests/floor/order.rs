@@ -14,7 +14,7 @@ async fn what_is_sent_to_a_session_that_is_awake_without_waiting_is_accepted_in_
     for _ in 0..20 {
         let session = house.session().await;
         assert_eq!(house.say(&session, "0").await.state, TurnState::Running);
-        let inputs = (1..=limits::QUEUED_TURNS).map(|number| house.input(&session, &number.to_string()));
+        let inputs = (1..=limits::WAITING_INPUTS).map(|number| house.input(&session, &number.to_string()));
         let asked: Vec<_> = inputs.map(|input| house.router.ask(input)).collect();
         for answer in join_all(asked).await {
             answer.expect("the router answers").expect("there is room");
@@ -25,7 +25,7 @@ async fn what_is_sent_to_a_session_that_is_awake_without_waiting_is_accepted_in_
             .into_iter()
             .filter_map(|event| if let EventBody::TurnAccepted { text } = event.body { Some(text) } else { None })
             .collect();
-        let wanted: Vec<String> = (0..=limits::QUEUED_TURNS).map(|number| number.to_string()).collect();
+        let wanted: Vec<String> = (0..=limits::WAITING_INPUTS).map(|number| number.to_string()).collect();
         assert_eq!(texts, wanted);
     }
 }
