@@ -14,7 +14,7 @@ use mosaic_runtime::{
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor, SupervisorSpec, Watchdog};
 use mosaic_types::journal::{NewUser, Write};
-use mosaic_types::{Failure, ModelRef, Outside, Principal, UserId, UserRole};
+use mosaic_types::{Failure, ModelRef, Outside, Point, Principal, UserId, UserRole};
 use tokio::sync::watch;
 
 use crate::config::{Config, Env};
@@ -106,6 +106,7 @@ impl App {
     /// The store cannot be read.
     pub async fn recover(&self) -> Result<usize, StoreError> {
         let unfinished = self.doors.store.unfinished().await?;
+        Point::RecoverBefore.pass();
         for session in &unfinished {
             self.sessions.open(session);
         }
@@ -140,7 +141,9 @@ impl App {
     /// Refuses new work and gives what runs `grace` to finish. Answers how many turns were left.
     pub async fn drain(&self, grace: Duration) -> usize {
         self.doors.work.drain();
+        Point::DrainBegun.pass();
         let _ = tokio::time::timeout(grace, self.doors.work.idle()).await;
+        Point::DrainOver.pass();
         self.doors.work.running()
     }
 
@@ -149,6 +152,7 @@ impl App {
         self.root.stop().await;
         // Who still waits for a turn is told now that it does not end in this life.
         self.doors.hub.close_all();
+        Point::DrainStopped.pass();
     }
 }
 

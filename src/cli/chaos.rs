@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use mosaic_types::point;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -52,6 +53,17 @@ struct Node {
 #[derive(Deserialize)]
 struct Heard {
     heard: bool,
+}
+
+/// Names the kill point at which this process dies, as in `run.mid_stream:3`.
+const DIE_AT: &str = "MOSAIC_DIE_AT";
+
+/// Arms the kill point that the environment names, in whatever command this is.
+pub(super) fn arm() -> Result<(), CliError> {
+    match std::env::var(DIE_AT) {
+        Ok(order) => point::arm(&order).map_err(|badly| CliError::Usage(format!("{DIE_AT}: {badly}"))),
+        Err(_) => Ok(()),
+    }
 }
 
 pub(super) async fn run(common: Common, chaos: Chaos) -> Result<(), CliError> {

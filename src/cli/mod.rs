@@ -184,6 +184,9 @@ pub fn main() -> ExitCode {
     // A second provider of cryptography would make every TLS connection panic; this is the only one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Cli { common, command } = Cli::parse();
+    #[cfg(feature = "chaos")]
+    let ended = chaos::arm().and_then(|()| command.run(common));
+    #[cfg(not(feature = "chaos"))]
     let ended = command.run(common);
     telemetry::stop();
     match ended {

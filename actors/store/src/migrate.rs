@@ -3,6 +3,7 @@
 use diesel::backend::Backend;
 use diesel::migration::{Migration, MigrationSource};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
+use mosaic_types::Point;
 
 use crate::StoreError;
 
@@ -52,6 +53,7 @@ where
     for migration in known.iter().filter(|migration| !applied.contains(&migration.name().version())) {
         conn.run_migration(migration).map_err(Failed::Migration)?;
         names.push(migration.name().to_string());
+        Point::MigrateBetween.pass();
     }
     Ok(names)
 }

@@ -8,7 +8,7 @@ use actix::prelude::*;
 use mosaic_messages::{Accepted, CancelTurn, Change, RunEnded, SubmitTurn};
 use mosaic_supervise::{Birth, ChildExited, Exit, Label, Mailbox, Tether, on_duty, supervised};
 use mosaic_types::journal::{SessionRow, Snapshot, TurnState, Write};
-use mosaic_types::{Code, Failure, SessionId, TurnId};
+use mosaic_types::{Code, Failure, Point, SessionId, TurnId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
@@ -151,6 +151,7 @@ impl SessionActor {
     }
 
     pub(super) fn submit(&mut self, ask: SubmitTurn, reply: Reply<Accepted>, ctx: &mut Context<Self>) {
+        Point::AcceptReceived.pass();
         self.used = Instant::now();
         let Some(state) = &mut self.state else {
             self.held.push(Held::Submit(ask, reply));

@@ -7,7 +7,7 @@ use mosaic_messages::{Accepted, RunId, SubmitTurn};
 use mosaic_supervise::ChildExited;
 use mosaic_types::chat::Sampling;
 use mosaic_types::journal::{ChangeSession, EndTurn, Outcome, SessionRow, StartTurn, TurnEnd, Write};
-use mosaic_types::{Code, Failure, SessionEvent, TurnId};
+use mosaic_types::{Code, Failure, Point, SessionEvent, TurnId};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument, Span, field};
@@ -87,16 +87,22 @@ impl SessionActor {
         match (outcome, then) {
             (Ok(Outcome::Written(events)), then) => {
                 let first = events.first().and_then(|event: &SessionEvent| event.seq).unwrap_or_default();
+                if matches!(then, Then::Accepted { .. }) {
+                    Point::AcceptAfterCommit.pass();
+                }
+                Point::PublishBefore.pass();
                 self.doors.hub.publish(&self.id, events);
                 let follow = match then {
                     Then::Accepted { ask, title, reply } => {
                         let (accepted, follow) = state.accepted(ask.turn, first, title, at);
                         meters().accepted.increment(1);
+                        Point::AcceptBeforeAck.pass();
                         let _ = reply.send(Ok(accepted));
                         follow
                     }
                     Then::Started { turn } => state.started(turn, at),
                     Then::Ended { end, next, turn, cancelled, since } => {
+                        Point::FinishAfterCommit.pass();
                         meters().ended(&end);
                         if let Some(since) = since {
                             meters().turn.record(since.elapsed());

@@ -1,7 +1,7 @@
 //! Takes a session out of the store into memory.
 
 use mosaic_types::journal::{Outcome, Snapshot, Write};
-use mosaic_types::{Epoch, Failure, SessionId};
+use mosaic_types::{Epoch, Failure, Point, SessionId};
 
 use crate::doors::Doors;
 
@@ -16,6 +16,7 @@ pub(super) async fn load(doors: &Doors, id: &SessionId) -> Result<Option<(Snapsh
         Outcome::Claimed(epoch) => epoch,
         _ => return Ok(None),
     };
+    Point::ClaimAfter.pass();
     let most = doors.agents.profiles().iter().map(|agent| agent.context_tokens).max().unwrap_or_default();
     let keep_bytes = most * BYTES_PER_TOKEN;
     let snapshot = doors.store.snapshot(id, keep_bytes).await?;

@@ -9,7 +9,7 @@ use mosaic_messages::Commit;
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Mailbox, Tether, supervised};
 use mosaic_types::journal::{Outcome, Write};
-use mosaic_types::{Code, Failure};
+use mosaic_types::{Code, Failure, Point};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{Span, field};
@@ -59,6 +59,7 @@ impl WriterActor {
         let begun = Instant::now();
         let commit = self.store.commit(writes);
         ctx.spawn(commit.into_actor(self).map(move |results, actor, ctx| {
+            Point::BatchAfterCommit.pass();
             meters.commit.record(begun.elapsed());
             actor.writing = false;
             // The next batch goes first: the disk should not wait while answers are handed out.

@@ -10,7 +10,7 @@ use mosaic_types::chat::{Sampling, ToolOffer};
 use mosaic_types::event::FinishedTurn;
 use mosaic_types::failure::NO_PROVIDER;
 use mosaic_types::{
-    ChatEvent, ChatMessage, ChatRequest, Classify, Code, Failure, ModelRef, Outside, StopReason, Usage,
+    ChatEvent, ChatMessage, ChatRequest, Classify, Code, Failure, ModelRef, Outside, Point, StopReason, Usage,
 };
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument, Span, field};
@@ -176,6 +176,7 @@ async fn answer(
     let unseen = |error| CallFailure::Provider { error, shown: false };
     let resolved = ModelRef { provider: model.provider.clone(), model: name };
     order.sink.call_began(&resolved).await?;
+    Point::RunBeforeCall.pass();
     let sent = Instant::now();
     let mut stream = within(idle, provider, provider.adapter.chat(request)).await.map_err(unseen)?;
     order.sink.answering(&resolved).await?;
@@ -206,6 +207,7 @@ async fn answer(
                     .record("gen_ai.usage.input_tokens", spent.input_tokens)
                     .record("gen_ai.usage.output_tokens", spent.output_tokens);
                 provider.meter.used(spent, cost_usd);
+                Point::RunAfterAnswer.pass();
                 return Ok(FinishedTurn {
                     text,
                     model: resolved.model.to_string(),
@@ -224,6 +226,7 @@ async fn answer(
                     provider.meter.first_token(sent.elapsed());
                 }
                 order.sink.event(event).await?;
+                Point::RunMidStream.pass();
             }
             Err(error) => return Err(CallFailure::Provider { error, shown }),
         }

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use mosaic_types::journal::{AcceptTurn, Entry, InboxKey, Outcome, SessionPhase, TurnState};
-use mosaic_types::{EventBody, Role, Seq, Timestamp, TurnId, limits};
+use mosaic_types::{EventBody, Point, Role, Seq, Timestamp, TurnId, limits};
 
 use super::journal::Journal;
 use super::session::owned;
@@ -70,6 +70,7 @@ pub(super) async fn accept(conn: &mut Conn<'_>, accept: &AcceptTurn) -> Result<O
         body_hash: Digest(accept.body_hash),
     };
     diesel::insert_into(inbox::table).values(row).execute(conn).await?;
+    Point::AcceptBeforeCommit.pass();
     Ok(journal.done())
 }
 

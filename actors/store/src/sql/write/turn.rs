@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use mosaic_types::journal::{EndTurn, Outcome, RestartTurn, SessionPhase, StartTurn, StepTurn, TurnEnd, TurnState};
-use mosaic_types::{AgentName, Epoch, EventBody, FinishedTurn, Role, Seq, SessionId, Timestamp, TurnId};
+use mosaic_types::{AgentName, Epoch, EventBody, FinishedTurn, Point, Role, Seq, SessionId, Timestamp, TurnId};
 
 use super::journal::Journal;
 use super::session::owned;
@@ -45,6 +45,7 @@ pub(super) async fn end(conn: &mut Conn<'_>, end: &EndTurn) -> Result<Outcome, S
     if let Some(next) = &end.next {
         begin(conn, &mut journal, next, end.at).await?;
     }
+    Point::FinishBeforeCommit.pass();
     Ok(journal.done())
 }
 
@@ -60,6 +61,7 @@ pub(super) async fn start(
     let Some(last) = fence.get_result::<Seq>(conn).await.optional()? else { return Ok(Outcome::Stale) };
     let mut journal = Journal::new(session, at, last, 1);
     begin(conn, &mut journal, next, at).await?;
+    Point::StartBeforeCommit.pass();
     Ok(journal.done())
 }
 
@@ -101,6 +103,7 @@ pub(super) async fn step(conn: &mut Conn<'_>, step: &StepTurn) -> Result<Outcome
     let (agent, saw) = (&step.agent, Some(step.saw));
     let answer = Answer { session, turn, agent, step: step.step, saw, said: &step.said, at: step.at };
     answer.store(conn, seq, user).await?;
+    Point::StepBeforeCommit.pass();
     Ok(journal.done())
 }
 
@@ -164,5 +167,6 @@ pub(super) async fn restart(conn: &mut Conn<'_>, restart: &RestartTurn) -> Resul
         .await?;
     let mut journal = Journal::new(&restart.session, restart.at, last, 1);
     journal.add(conn, Some(restart.turn), EventBody::TurnRestarted { attempt: restart.attempt }).await?;
+    Point::RestartBeforeCommit.pass();
     Ok(journal.done())
 }
