@@ -12,6 +12,10 @@ mod cancel;
 #[cfg(feature = "chaos")]
 mod chaos;
 mod chat;
+#[cfg(feature = "chaos")]
+mod crash;
+#[cfg(feature = "chaos")]
+mod faults;
 mod house;
 #[cfg(feature = "chaos")]
 mod logs;

@@ -102,6 +102,12 @@ impl Testbed {
         self.env.push((name, value.into()));
     }
 
+    /// Takes a variable back, for commands that are started from now on.
+    #[cfg(feature = "chaos")]
+    pub(crate) fn unset_env(&mut self, name: &str) {
+        self.env.retain(|(set, _)| *set != name);
+    }
+
     /// A daemon that is ready, kept by PostgreSQL behind a proxy that can be broken.
     pub(crate) async fn behind_a_proxy(model: Builder) -> (Self, Proxy) {
         let database = Database::create().await;

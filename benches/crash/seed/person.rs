@@ -1,0 +1,149 @@
+//! Somebody who does not give up: each message is sent with a key of its own until it is acknowledged.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use fastrand::Rng;
+use mosaic_testkit::http;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::World;
+use super::process::At;
+
+/// For so long one message may be on its way.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// For so long one request may take.
+const REQUEST: Duration = Duration::from_secs(60);
+
+/// A message that was acknowledged.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    pub(crate) person: usize,
+    pub(crate) session: usize,
+    pub(crate) key: String,
+    pub(crate) text: String,
+}
+
+/// How somebody hears of a turn.
+#[derive(Debug, Clone, Copy)]
+enum How {
+    Receipt,
+    Wait,
+    Stream,
+}
+
+/// An answer, whole.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Result<Value> {
+        serde_json::from_slice(&self.body).with_context(|| String::from_utf8_lossy(&self.body).into_owned())
+    }
+
+    /// The code of a refusal, which must be typed and say a sentence (I9).
+    pub(crate) fn code(&self) -> Result<String> {
+        let body = self.json()?;
+        let (code, sentence) = (body["error"]["code"].as_str(), body["error"]["message"].as_str());
+        ensure!(sentence.is_some_and(|sentence| sentence.len() > 10), "{}: no sentence in {body}", self.status);
+        Ok(code.with_context(|| format!("{}: no code in {body}", self.status))?.to_owned())
+    }
+}
+
+/// One request on a connection of its own.
+pub(crate) async fn request(
+    at: &At,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> Result<Answer> {
+    let bearer = format!("Bearer {}", at.token);
+    let mut all = vec![("authorization", bearer.as_str()), ("content-type", "application/json")];
+    all.extend_from_slice(headers);
+    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    let asking = async {
+        let mut client = http::Client::connect(at.address).await?;
+        client.request(method, path, &all, &body).await
+    };
+    let answer = timeout(REQUEST, asking).await??;
+    Ok(Answer { status: answer.status(), body: answer.body.to_vec() })
+}
+
+/// Sends this person's messages, and says which they were.
+pub(crate) async fn talk(world: &World, person: usize) -> Result<Vec<Message>> {
+    let mut dice = world.plan.dice(person);
+    let mut sent = Vec::new();
+    for number in 0..world.plan.messages {
+        let message = Message {
+            person,
+            session: dice.usize(..world.plan.sessions),
+            key: format!("p{person}-{number}"),
+            text: format!("message {number} of {person}"),
+        };
+        let how = match dice.u8(..10) {
+            0..4 => How::Receipt,
+            4..7 => How::Wait,
+            _ => How::Stream,
+        };
+        let cancels = dice.u8(..12) == 0;
+        say(world, &message, how, &mut dice).await?;
+        if cancels {
+            // Once, whatever comes of it: a cancel that is lost is a turn that runs on.
+            let path = format!("/api/v1/sessions/{}/cancel", world.sessions.borrow()[message.session]);
+            let _ = request(&world.up().await, "POST", &path, &[], &json!({})).await;
+        }
+        sent.push(message);
+        sleep(Duration::from_millis(dice.u64(0..150))).await;
+    }
+    Ok(sent)
+}
+
+/// Sends a message until it is acknowledged, and where `how` says so until its end was heard.
+async fn say(world: &World, message: &Message, how: How, dice: &mut Rng) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        let at = world.up().await;
+        match attempt(world, &at, message, how).await? {
+            true => return Ok(()),
+            false => world.tally.borrow_mut().repeated += 1,
+        }
+        ensure!(began.elapsed() < PATIENCE, "{message:?}: no end in sight for {PATIENCE:?}");
+        sleep(Duration::from_millis(dice.u64(10..80))).await;
+    }
+}
+
+/// Whether all that was asked for was heard. A connection that was cut is none; a bad refusal is an error.
+async fn attempt(world: &World, at: &At, message: &Message, how: How) -> Result<bool> {
+    let session = world.sessions.borrow()[message.session].clone();
+    let wait = if matches!(how, How::Wait) { "?wait=true" } else { "" };
+    let path = format!("/api/v1/sessions/{session}/messages{wait}");
+    let mut headers = vec![("idempotency-key", message.key.as_str())];
+    if matches!(how, How::Stream) {
+        headers.push(("accept", "text/event-stream"));
+    }
+    let Ok(answer) = request(at, "POST", &path, &headers, &json!({"text": message.text})).await else {
+        return Ok(false);
+    };
+    match (answer.status, how) {
+        (202, How::Receipt) | (200, How::Wait) => Ok(true),
+        // Whole only with its end: a stream that breaks off is asked for again.
+        (200, How::Stream) => {
+            let text = String::from_utf8_lossy(&answer.body);
+            Ok(["turn.finished", "turn.failed", "turn.cancelled"].iter().any(|end| text.contains(end)))
+        }
+        (202, How::Wait) => Ok(false),
+        // The turn failed, or was cancelled: that is an end.
+        (409, _) if answer.code()? == "cancelled" => Ok(true),
+        (502, _) => answer.code().map(|_| true),
+        (429 | 503, _) => {
+            let code = answer.code()?;
+            world.tally.borrow_mut().refused(&code);
+            Ok(false)
+        }
+        (status, _) => bail!("POST {path} with {}: {status} {}", message.key, String::from_utf8_lossy(&answer.body)),
+    }
+}

@@ -1,0 +1,87 @@
+//! What must hold in the database itself, read when nothing runs any more.
+
+use anyhow::{Context, Result, ensure};
+use diesel::connection::Connection;
+use diesel::sql_types::Text;
+use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+
+use super::World;
+use super::store::Kept;
+
+#[derive(QueryableByName)]
+struct Cell {
+    #[diesel(sql_type = Text)]
+    cell: String,
+}
+
+/// The first column of what `sql` finds in the world's database, as text.
+async fn ask(world: &World, sql: &str) -> Result<Vec<String>> {
+    match &world.kept {
+        Kept::File => {
+            let path = world.home.path().join("mosaic.db");
+            let url = format!("file:{}?mode=ro", path.display());
+            let mut conn = SqliteConnection::establish(&url).with_context(|| url.clone())?;
+            let rows: Vec<Cell> = sql_query(sql).load(&mut conn).with_context(|| sql.to_owned())?;
+            Ok(rows.into_iter().map(|row| row.cell).collect())
+        }
+        Kept::Server(database) => {
+            Ok(database.ask(sql).await.into_iter().filter_map(|row| row.into_iter().next()).collect())
+        }
+    }
+}
+
+async fn count(world: &World, what: &str) -> Result<u64> {
+    let rows = ask(world, &format!("SELECT CAST(COUNT(*) AS TEXT) AS cell FROM {what}")).await?;
+    Ok(rows.first().context("a count is one row")?.parse()?)
+}
+
+/// I1, I4, I6 and I8 in the tables. `messages`: how many were acknowledged.
+pub(crate) async fn whole(world: &World, messages: u64) -> Result<()> {
+    if matches!(world.kept, Kept::File) {
+        let found = ask(world, "SELECT integrity_check AS cell FROM pragma_integrity_check").await?;
+        ensure!(found == ["ok"], "the integrity check says {found:?}");
+        let loose = ask(world, "SELECT \"table\" AS cell FROM pragma_foreign_key_check").await?;
+        ensure!(loose.is_empty(), "rows without what they refer to in {loose:?}");
+    }
+    let finished = world.tally.borrow().finished;
+    let none = [
+        ("turns are open", "turns WHERE end_seq IS NULL"),
+        ("sessions are not idle", "sessions WHERE state <> 'idle'"),
+        (
+            "turns have no inbox row or more than one",
+            "turns t WHERE (SELECT COUNT(*) FROM inbox i WHERE i.turn_id = t.id) <> 1",
+        ),
+        (
+            "turns have not one user's message",
+            "turns t WHERE (SELECT COUNT(*) FROM messages m WHERE m.turn_id = t.id AND m.role = 'user') <> 1",
+        ),
+        (
+            "finished turns have not one answer",
+            "turns t WHERE t.state = 'finished' AND (SELECT COUNT(*) FROM messages m WHERE m.turn_id = t.id AND m.role = 'assistant') <> 1",
+        ),
+        (
+            "unfinished turns have an answer",
+            "turns t JOIN messages m ON m.turn_id = t.id WHERE t.state <> 'finished' AND m.role = 'assistant'",
+        ),
+        (
+            "finished turns are not in the ledger",
+            "turns t WHERE t.state = 'finished' AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.turn_id = t.id)",
+        ),
+        ("probes of health were left behind", "cursors"),
+        ("items wait in the outbox", "outbox"),
+    ];
+    for (what, rows) in none {
+        let found = count(world, rows).await?;
+        ensure!(found == 0, "{found} {what}");
+    }
+    for (what, rows, expected) in
+        [("inbox rows", "inbox", messages), ("turns", "turns", messages), ("rows in the ledger", "usage", finished)]
+    {
+        let found = count(world, rows).await?;
+        ensure!(found == expected, "{found} {what}, and {expected} were expected");
+    }
+    // Each answer that was stored was paid for once; calls that were cut off come on top.
+    let calls = world.tally.borrow().calls;
+    ensure!(finished <= calls, "{finished} answers of {calls} model calls");
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! The process dies at points between two things that must not come apart, and nothing comes apart. Needs the feature
+//! `chaos`, which `tests/run` sets.
+
+#[path = "../../benches/crash/seed/mod.rs"]
+mod seed;
+
+use std::path::Path;
+
+use futures_util::{StreamExt, stream};
+
+use seed::{Store, run};
+
+/// Seeds that once found something, each with what.
+const PINNED: [u64; 0] = [];
+
+/// Runs seeds, two at a time.
+async fn sweep(seeds: impl IntoIterator<Item = u64>, store: Store) -> seed::Tally {
+    let binary = Path::new(env!("CARGO_BIN_EXE_mosaic"));
+    let runs = seeds.into_iter().map(|seed| async move { run(seed, binary, store).await });
+    let mut runs = stream::iter(runs).buffer_unordered(2);
+    let mut tally = seed::Tally::default();
+    while let Some(ended) = runs.next().await {
+        tally.add(ended.unwrap_or_else(|why| panic!("{why:#}")));
+    }
+    tally
+}
+
+#[tokio::test]
+async fn whatever_the_process_dies_of_nothing_acknowledged_is_lost_doubled_or_out_of_order() {
+    let tally = sweep((0..12).chain(PINNED), Store::Sqlite).await;
+    assert!(tally.deaths() > 20 && tally.finished > 50, "the seeds were not idle:\n{tally}");
+}
