@@ -77,6 +77,25 @@ enum Running {
     },
 }
 
+impl Running {
+    /// What is known after a journaled event.
+    fn then(self, event: &SessionEvent) -> Self {
+        let steps = match self {
+            Self::Turn { turn, steps, .. } if event.turn == Some(turn) => steps,
+            _ => 0,
+        };
+        match (&event.body, event.turn, self) {
+            (EventBody::TurnStarted { .. }, Some(turn), _) => Self::Turn { turn, attempt: 1, steps: 0 },
+            (EventBody::TurnRestarted { attempt }, Some(turn), _) => Self::Turn { turn, attempt: *attempt, steps },
+            (EventBody::StepFinished { .. }, _, Self::Turn { turn, attempt, .. }) => {
+                Self::Turn { turn, attempt, steps: steps + 1 }
+            }
+            (body, _, _) if body.is_end() => Self::Nothing,
+            _ => self,
+        }
+    }
+}
+
 /// One who follows a session.
 pub struct Follow {
     store: Arc<dyn Store>,
@@ -108,21 +127,25 @@ impl Follow {
         after: Seq,
         pace: Option<Pace>,
     ) -> Result<Self, Failure> {
+        if after < 0 {
+            return Err(Failure::new(Code::BadCursor, "after is the seq of an event: a whole number from 0."));
+        }
+        let mut running = Running::Nothing;
         if after > 0 {
             let known = store.events(&session, after - 1, limit(1)).await?;
-            if known.first().and_then(|event| event.seq) != Some(after) {
+            let Some(event) = known.first().filter(|event| event.seq == Some(after)) else {
                 let sentence = "This session's journal does not reach that position. Read it from 0.";
                 return Err(Failure::new(Code::BadCursor, sentence));
-            }
-        } else if after < 0 {
-            return Err(Failure::new(Code::BadCursor, "after is the seq of an event: a whole number from 0."));
+            };
+            // An end that is stored and not announced yet: what its turn said may still be in the hub.
+            running = Running::Unknown.then(event);
         }
         Ok(Self {
             store,
             hub,
             session,
             last: after,
-            running: Running::Unknown,
+            running,
             page: VecDeque::new(),
             pace,
             permit: None,
@@ -227,21 +250,7 @@ impl Follow {
     fn tell(&mut self, event: Arc<SessionEvent>) -> Arc<SessionEvent> {
         if let Some(seq) = event.seq {
             self.last = seq;
-            let steps = match self.running {
-                Running::Turn { turn, steps, .. } if event.turn == Some(turn) => steps,
-                _ => 0,
-            };
-            self.running = match (&event.body, event.turn, self.running) {
-                (EventBody::TurnStarted { .. }, Some(turn), _) => Running::Turn { turn, attempt: 1, steps: 0 },
-                (EventBody::TurnRestarted { attempt }, Some(turn), _) => {
-                    Running::Turn { turn, attempt: *attempt, steps }
-                }
-                (EventBody::StepFinished { .. }, _, Running::Turn { turn, attempt, .. }) => {
-                    Running::Turn { turn, attempt, steps: steps + 1 }
-                }
-                (body, _, _) if body.is_end() => Running::Nothing,
-                _ => self.running,
-            };
+            self.running = self.running.then(&event);
         }
         event
     }
