@@ -82,6 +82,8 @@ where
                 }
             }
         });
+        // Where there is no supervisor any more, the child is gone at once, and is taken out of the directory right here.
+        drop(directory);
         self.parent.adopt_passing(spec, on_gone);
         link
     }

@@ -318,6 +318,26 @@ async fn a_family_finds_its_own_and_replaces_those_that_left() {
     assert_eq!(family.len(), 1);
 }
 
+#[actix::test]
+async fn a_family_whose_supervisor_has_stopped_answers_that_its_child_is_gone() {
+    let bed = Bed::new(Scope::Each(Budget::default()));
+    let here = Arbiter::current();
+    let family = Family::new(
+        bed.parent.clone(),
+        Restart::Transient,
+        Mailbox::default(),
+        move |_: &String| here.clone(),
+        |_, birth| Worker { _tether: birth.tether },
+    );
+    bed.parent.stop().await;
+    // On a thread of its own: it once waited for itself there.
+    let (tell, told) = std::sync::mpsc::channel();
+    let late = family.clone();
+    std::thread::spawn(move || tell.send(late.open(&"ada".to_owned()).is_gone()));
+    assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(true));
+    assert!(family.is_empty());
+}
+
 async fn futures_poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
     std::future::poll_fn(|cx| {
         std::task::Poll::Ready(match std::pin::Pin::new(&mut future).poll(cx) {
