@@ -8,8 +8,8 @@ use mosaic_providers::{ProviderSpec, registry};
 use mosaic_runtime::provider::{ModelFacts, ProviderSettings};
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Arbiters, Doors, Hub, Leases, Providers, RecoveryActor, RouterActor, SessionActor, Sessions,
-    Work, WriterActor,
+    AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Providers, RecoveryActor, RouterActor, SessionActor,
+    Sessions, Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor, SupervisorSpec, Watchdog};
@@ -80,6 +80,7 @@ impl App {
             writer,
             hub: Hub::default(),
             leases: Leases::default(),
+            alone: Alone::default(),
             agents,
             providers,
             work: Work::default(),

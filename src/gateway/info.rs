@@ -164,6 +164,9 @@ pub(super) async fn channels() -> HttpResponse {
     whole(Vec::<Channel>::new())
 }
 
+/// What the tree says of a session whose turn waits for its place.
+const ALONE: &str = "its turn begins alone, one such every 5 s";
+
 /// Shows the supervision tree
 ///
 /// The root with all that hangs below it: what is up, restarting or down, how often each was restarted, how much waits
@@ -176,7 +179,19 @@ pub(super) async fn channels() -> HttpResponse {
     responses((status = 200, description = "The root.", body = ChildView))
 )]
 pub(super) async fn tree(gate: Data<Gate>) -> HttpResponse {
-    HttpResponse::Ok().json(gate.root.tree().await)
+    let (tree, waiting) = (gate.root.tree().await, gate.doors.alone.waiting());
+    if waiting.is_empty() {
+        return HttpResponse::Ok().json(tree);
+    }
+    let mut tree = serde_json::json!(tree);
+    for (session, deaths) in waiting {
+        let below = tree["children"].as_array_mut().into_iter().flatten().filter(|child| child["name"] == "sessions");
+        let children = below.filter_map(|sessions| sessions["children"].as_array_mut()).flatten();
+        for child in children.filter(|child| child["name"] == session.as_str()) {
+            child["last_error"] = format!("{ALONE} (the process died {deaths} times while it worked)").into();
+        }
+    }
+    HttpResponse::Ok().json(tree)
 }
 
 /// Tells the metrics of this daemon

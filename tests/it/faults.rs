@@ -56,6 +56,13 @@ async fn turns(bed: &Testbed, count: usize) {
 
 /// Says a message to a daemon that dies of it; who sent it hears nothing. Then it is started again.
 async fn dies_of_a_message(bed: &mut Testbed, point: &str, session: &str) {
+    cut_off(bed, point, session).await;
+    bed.unset_env("MOSAIC_DIE_AT");
+    bed.restart().await;
+}
+
+/// The same, and every start from here on dies there too.
+async fn cut_off(bed: &mut Testbed, point: &str, session: &str) {
     bed.kill9().await;
     bed.set_env("MOSAIC_DIE_AT", point);
     bed.restart().await;
@@ -67,8 +74,6 @@ async fn dies_of_a_message(bed: &mut Testbed, point: &str, session: &str) {
     let answer = soon("the connection is cut", client.request("POST", &path, &headers, body.as_bytes())).await;
     assert!(answer.is_err(), "{point}: {answer:?}");
     assert_eq!(bed.ended().await.signal(), ABORTED, "{point}");
-    bed.unset_env("MOSAIC_DIE_AT");
-    bed.restart().await;
 }
 
 /// The repeat of the message is answered, and all that there is is one turn.
@@ -313,4 +318,31 @@ async fn a_process_that_was_stopped_past_its_limits_wakes_without_a_storm() {
     assert!(lives.into_iter().all(|lives| lives == Some(1)), "nobody was restarted: {tree}");
     let session = api.session().await;
     assert_eq!(api.ask(&session, "still there?").await["text"], "one two");
+}
+
+#[tokio::test]
+async fn a_turn_under_which_the_process_died_ten_times_begins_alone_and_the_tree_says_so() {
+    let mut bed = Testbed::start().await;
+    let session = bed.api().session().await;
+    // The first death comes with the message, the others at each start.
+    cut_off(&mut bed, "run.before_call", &session).await;
+    for death in 2..=10 {
+        let died = run(bed.command(&["up"]), "").await;
+        assert_eq!(died.code, None, "death {death}: {died:?}");
+    }
+    bed.unset_env("MOSAIC_DIE_AT");
+    let began = Instant::now();
+    bed.restart().await;
+    let api = bed.api();
+    let neighbour = api.session().await;
+    assert_eq!(api.ask(&neighbour, "and you?").await["text"], "You said: and you?", "others need not wait");
+    let tree = run(bed.command(&["tree"]), "").await.good();
+    assert!(tree.contains("begins alone") && tree.contains("died 10 times"), "{tree}");
+    assert_eq!(bed.model.progress().calls, 1, "the neighbour's");
+    bed.api().settled(&session).await;
+    assert!(began.elapsed() >= Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(api.transcript(&session).await.len(), 2);
+    assert_eq!(rows(&bed, "turns WHERE attempt = 11 AND charged = 0 AND state = 'finished'"), 1);
+    let tree = run(bed.command(&["tree"]), "").await.good();
+    assert!(!tree.contains("begins alone"), "{tree}");
 }

@@ -10,6 +10,7 @@ use mosaic_types::{Code, Failure, Outside};
 use tracing::Span;
 
 use crate::agent::Agents;
+use crate::alone::Alone;
 use crate::drain::Work;
 use crate::events::Hub;
 use crate::lease::Leases;
@@ -28,6 +29,8 @@ pub struct Doors {
     pub providers: Providers,
     /// Which sessions a run holds.
     pub leases: Leases,
+    /// Where turns wait that begin alone.
+    pub alone: Alone,
     pub work: Work,
 }
 

@@ -13,6 +13,7 @@
 //! `session/state.rs`, free of actors; the shells only carry it out. This room names no provider and no channel.
 
 pub mod agent;
+pub mod alone;
 pub mod arbiters;
 pub mod doors;
 pub mod drain;
@@ -26,6 +27,7 @@ pub mod session;
 pub mod writer;
 
 pub use agent::{AgentProfile, Agents};
+pub use alone::Alone;
 pub use arbiters::Arbiters;
 pub use doors::Doors;
 pub use drain::Work;

@@ -250,7 +250,7 @@ impl SessionActor {
     }
 
     fn begin(&mut self, begin: Begin, ctx: &mut Context<Self>) {
-        let Begin { turn, attempt, step, agent, model, dialogue } = begin;
+        let Begin { turn, attempt, deaths, step, agent, model, dialogue } = begin;
         if let Some(watched) = self.watched.get_mut(&turn)
             && std::mem::take(&mut watched.waits)
             && let Some(since) = watched.since
@@ -283,10 +283,16 @@ impl SessionActor {
             lease: None,
             span: self.span_of(turn),
         };
+        let unwanted = wanted.clone();
         self.running = Some(Running { run, turn, attempt, _wanted: wanted.drop_guard() });
         self.busy.get_or_insert_with(|| self.doors.work.begin());
         let (doors, id) = (self.doors.clone(), self.id.clone());
         let work = async move {
+            tokio::select! {
+                () = doors.alone.place(&id, deaths, &doors.outside) => {}
+                // Its end is being written already.
+                () = unwanted.cancelled() => return Ok(()),
+            }
             // The run before this one was told to end; until it has, it may still speak to its provider.
             doors.leases.vacant(&id).await;
             order.lease = Some(doors.leases.take(&id));

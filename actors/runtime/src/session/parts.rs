@@ -137,6 +137,8 @@ impl Active {
 pub(super) struct Begin {
     pub(super) turn: TurnId,
     pub(super) attempt: u32,
+    /// Deaths that it saw and was not charged with: those of the process.
+    pub(super) deaths: u32,
     pub(super) step: u32,
     pub(super) agent: AgentName,
     /// In place of the agent's own models.

@@ -136,6 +136,7 @@ impl SessionState {
         Some(Begin {
             turn: active.turn.id,
             attempt: active.attempt,
+            deaths: (active.attempt - 1).saturating_sub(active.charged),
             step: active.step,
             agent: active.agent.clone(),
             model: active.turn.model.clone(),

@@ -9,8 +9,8 @@ use mosaic_runtime::events::Interest;
 use mosaic_runtime::provider::ProviderSettings;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Arbiters, Doors, Hub, Leases, Providers, Reader, RouterActor, SessionActor, Sessions, Work,
-    WriterActor,
+    AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Providers, Reader, RouterActor, SessionActor, Sessions,
+    Work, WriterActor,
 };
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor};
 use mosaic_types::journal::{API_CHANNEL, InboxKey, NewSession, NewUser, Write};
@@ -102,6 +102,7 @@ impl House {
             writer,
             hub,
             leases: Leases::default(),
+            alone: Alone::default(),
             agents,
             providers,
             work,

@@ -7,8 +7,8 @@ use actix::Arbiter;
 use mosaic_runtime::provider::ProviderSettings;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Doors, Hub, Leases, Providers, RecoveryActor, RouterActor, SessionActor, Sessions, Work,
-    WriterActor,
+    AgentProfile, Agents, Alone, Doors, Hub, Leases, Providers, RecoveryActor, RouterActor, SessionActor, Sessions,
+    Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{
@@ -82,7 +82,8 @@ impl House {
         });
         let agents = Agents::start(&root.adopt_supervisor(family("agents")), profiles.collect(), None);
         let (hub, leases, work) = (Hub::default(), Leases::default(), Work::default());
-        let doors = Arc::new(Doors { outside, store, writer, hub, leases, agents, providers, work });
+        let doors =
+            Arc::new(Doors { outside, store, writer, hub, leases, alone: Alone::default(), agents, providers, work });
         let (lent, config) = (doors.clone(), SessionConfig { idle: world.plan.idle, ..SessionConfig::default() });
         let sessions: Sessions = Family::new(
             root.adopt_supervisor(family("sessions")),
