@@ -29,6 +29,7 @@ mod sse;
 mod tls;
 mod tokens;
 mod trial;
+mod unread;
 mod usage;
 mod ws;
 

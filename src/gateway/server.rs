@@ -20,15 +20,10 @@ use super::config::GatewayConfig;
 use super::error::ApiError;
 use super::principals::Principals;
 use super::ws::{Doorstep, WRITE_BUFFER};
-use super::{observe, routes};
+use super::{observe, routes, unread};
 
 /// For so long the head of a request may take to come; its bound of 128 KiB is actix-http's own.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
-
-/// For so long a connection that ends may still send what nobody reads. actix-http reckons it from a clock that it looks
-/// at twice a second, and forgets a connection whose time was over before it began (3.20, `TimerState::init`): its usual
-/// second was short enough for that on a busy machine.
-const GOODBYE: Duration = Duration::from_secs(3);
 
 /// What handlers may use.
 pub struct Gate {
@@ -90,7 +85,10 @@ fn listen(
     let (gate, border, doorstep) = (gate.clone(), border.clone(), doorstep.clone());
     let app = move || {
         let app = App::new().app_data(gate.clone()).app_data(border.clone()).app_data(doorstep.clone());
-        app.configure(routes::configure).wrap(from_fn(border::pass)).wrap(from_fn(observe::observe))
+        app.configure(routes::configure)
+            .wrap(from_fn(border::pass))
+            .wrap(from_fn(observe::observe))
+            .wrap(from_fn(unread::drain))
     };
     let server = HttpServer::new(app)
         // Pieces of a stream go out as they come, not when the other side has confirmed the last one.
@@ -101,7 +99,8 @@ fn listen(
         .disable_signals()
         .h1_write_buffer_size(WRITE_BUFFER)
         .client_request_timeout(HEAD_PATIENCE)
-        .client_disconnect_timeout(GOODBYE)
+        // Nothing lingers: what a client still sends after its answer is read by `unread`.
+        .client_disconnect_timeout(Duration::ZERO)
         .shutdown_timeout(5)
         .tls_handshake_timeout(HEAD_PATIENCE);
     let server = match &config.tls {

@@ -56,8 +56,10 @@ fn filter<S: Subscriber>(level: Level, wish: Option<String>) -> impl Filter<S> {
     let wish = wish.unwrap_or_else(|| {
         // Libraries speak up only when something is wrong, unless somebody is looking for it.
         let others = if level > Level::INFO { level } else { level.min(Level::WARN) };
+        // What strangers send that is no HTTP it calls errors, and connections that were cut: nobody's log fills at their wish.
+        let quiet = if level > Level::INFO { "" } else { ",actix_http=off" };
         EnvFilter::new(format!(
-            "{others},mosaic={level},mosaic_runtime={level},mosaic_store={level},mosaic_providers={level},\
+            "{others}{quiet},mosaic={level},mosaic_runtime={level},mosaic_store={level},mosaic_providers={level},\
              mosaic_supervise={level}"
         ))
     });
@@ -136,5 +138,15 @@ mod tests {
         };
         assert_eq!(written(Level::INFO, None, lines), " WARN actix_server::builder: wrong\n INFO mosaic::cli: ours\n");
         assert_eq!(written(Level::ERROR, None, lines), "");
+    }
+
+    #[test]
+    fn what_strangers_send_is_logged_only_for_who_looks_for_it() {
+        let lines = || tracing::error!(target: "actix_http::h1::dispatcher", "stream error: invalid HTTP version");
+        for level in [Level::ERROR, Level::WARN, Level::INFO] {
+            assert_eq!(written(level, None, lines), "");
+        }
+        assert!(written(Level::DEBUG, None, lines).contains("invalid HTTP version"));
+        assert!(written(Level::INFO, Some("info"), lines).contains("invalid HTTP version"));
     }
 }

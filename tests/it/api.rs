@@ -8,6 +8,7 @@ use mosaic_testkit::{StandIn, Step};
 use mosaic_types::UserRole;
 use mosaic_types::journal::{NewToken, NewUser, Write};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 
 use crate::testbed::{Api, Testbed, refusal, soon};
 
@@ -147,14 +148,27 @@ async fn a_body_without_a_length_is_bounded_too() {
     );
     client.send_raw(head.as_bytes()).await.expect("it is sent");
     let chunk = format!("{:x}\r\n{}\r\n", 64 << 10, " ".repeat(64 << 10));
-    for _ in 0..32 {
-        // The daemon may have answered and closed before all of it is sent.
-        if client.send_raw(chunk.as_bytes()).await.is_err() {
-            break;
-        }
+    // More than the system holds, and than the daemon reads: who sends on is not cut before they can read the answer.
+    for _ in 0..256 {
+        soon("a piece is taken", client.send_raw(chunk.as_bytes())).await.expect("it is sent");
     }
+    client.send_raw(b"0\r\n\r\n").await.expect("it is sent");
     let answer = soon("an answer", client.receive(false)).await.expect("it answers");
     assert_eq!(answer.head.status, 413);
+}
+
+#[tokio::test]
+async fn a_body_that_never_comes_does_not_keep_its_connection() {
+    let bed = Testbed::start().await;
+    let head = "POST /api/v1/sessions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n";
+    let mut client = Client::connect(bed.address()).await.expect("it listens");
+    client.send_raw(head.as_bytes()).await.expect("it is sent");
+    let mut answer = soon("an answer", client.receive(false)).await.expect("it answers");
+    assert_eq!(answer.head.status, 401);
+    while soon("its body", answer.next()).await.expect("it is whole").is_some() {}
+    let (mut stream, _) = client.into_parts();
+    let more = soon("the end", stream.read_to_end(&mut Vec::new())).await;
+    assert_eq!(more.expect("an end"), 0);
 }
 
 #[tokio::test]

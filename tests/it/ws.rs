@@ -1,6 +1,7 @@
 //! The WebSocket: frames, limits, resumption, slow readers and many of them.
 
 mod connect;
+mod ends;
 mod frames;
 mod many;
 mod resume;

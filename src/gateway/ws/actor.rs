@@ -79,11 +79,10 @@ where
     let mut body = Box::pin(body);
     stream::poll_fn(move |cx| {
         let polled = body.as_mut().poll_next(cx);
-        if cut.get() {
-            let error = ErrorInternalServerError("a socket's other side did not take what was sent to it, and was cut");
-            return Poll::Ready(Some(Err(error)));
+        match cut.get() {
+            true => Poll::Ready(Some(Err(ErrorInternalServerError("a socket was cut: its reader took nothing")))),
+            false => polled.map(|piece| piece.map(|piece| piece.map_err(Into::into))),
         }
-        polled.map(|piece| piece.map(|piece| piece.map_err(Into::into)))
     })
 }
 
@@ -340,6 +339,7 @@ impl StreamHandler<Result<Came, Close>> for SocketActor {
             Ok(Came::Ping(payload)) => state.ping(payload, now, out),
             Ok(Came::Pong(payload)) => state.pong(&payload, now, out),
             Ok(Came::Close(code)) => state.goodbye(code, out),
+            Ok(Came::Rubbish) => state.rubbish(now),
             Err(close) => state.broken(close, now, out),
         });
     }

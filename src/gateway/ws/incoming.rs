@@ -30,9 +30,11 @@ pub(super) enum Came {
     Pong(Bytes),
     /// Goodbye, with its code.
     Close(Option<u16>),
+    /// Bytes after an error, which mean nothing.
+    Rubbish,
 }
 
-/// The messages of one socket. After an error nothing more comes.
+/// The messages of one socket. After an error nothing more comes but rubbish.
 pub(super) struct Incoming<S> {
     payload: S,
     codec: Codec,
@@ -40,6 +42,8 @@ pub(super) struct Incoming<S> {
     /// The fragments so far of a message that comes in several.
     joined: Option<BytesMut>,
     limit: Rc<Cell<usize>>,
+    /// There was an error.
+    broken: bool,
     over: bool,
 }
 
@@ -50,7 +54,7 @@ where
     /// Reads `payload`. `limit`, in bytes of a message, may change from one message to the next.
     pub(super) fn new(payload: S, limit: Rc<Cell<usize>>) -> Self {
         let codec = Codec::new().max_size(MESSAGE_BYTES);
-        Self { payload, codec, read: BytesMut::new(), joined: None, limit, over: false }
+        Self { payload, codec, read: BytesMut::new(), joined: None, limit, broken: false, over: false }
     }
 
     /// Takes the next frame out of what was read; `None`: more must be read.
@@ -118,6 +122,16 @@ where
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         while !this.over {
+            if this.broken {
+                // Read all the same: a connection that ends with something unread is reset, and who is reset may not
+                // learn why.
+                match this.payload.poll_next_unpin(cx) {
+                    Poll::Ready(Some(Ok(_))) => return Poll::Ready(Some(Ok(Came::Rubbish))),
+                    Poll::Ready(Some(Err(_)) | None) => this.over = true,
+                    Poll::Pending => return Poll::Pending,
+                }
+                continue;
+            }
             let came = this.frame().and_then(|frame| match frame {
                 Some(frame) => this.take(frame).map(|came| (came, true)),
                 None => Ok((None, false)),
@@ -127,7 +141,8 @@ where
                 Ok((None, true)) => continue,
                 Ok((None, false)) => {}
                 Err(close) => {
-                    this.over = true;
+                    this.broken = true;
+                    (this.read, this.joined) = (BytesMut::new(), None);
                     return Poll::Ready(Some(Err(close)));
                 }
             }
@@ -138,5 +153,69 @@ where
             }
         }
         Poll::Ready(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, stream};
+    use mosaic_testkit::ws::{masked, opcode};
+
+    use super::*;
+
+    /// What comes of these bytes, cut into pieces of `size`.
+    fn came(bytes: &[u8], size: usize) -> Vec<Result<Came, u16>> {
+        let pieces: Vec<_> = bytes.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        let incoming = Incoming::new(stream::iter(pieces), Rc::new(Cell::new(STRANGER_BYTES)));
+        let all = incoming.map(|came| came.map_err(|close| close.code));
+        // What comes after an error means nothing, but all of it is taken.
+        let all = all.filter(|came| std::future::ready(*came != Ok(Came::Rubbish))).collect::<Vec<_>>();
+        all.now_or_never().expect("everything is there already")
+    }
+
+    #[test]
+    fn messages_are_the_same_however_their_bytes_are_cut() {
+        let long = "ä".repeat(20 << 10);
+        let mut bytes = masked(true, opcode::TEXT, long.as_bytes());
+        bytes.extend(masked(false, opcode::TEXT, "jo".as_bytes()));
+        bytes.extend(masked(true, opcode::PING, b"p"));
+        bytes.extend(masked(false, opcode::CONTINUATION, &"ï".as_bytes()[..1]));
+        bytes.extend(masked(true, opcode::CONTINUATION, &["ï".as_bytes()[1..].to_vec(), b"ned".to_vec()].concat()));
+        bytes.extend(masked(true, opcode::CLOSE, &4321_u16.to_be_bytes()));
+        let whole = [
+            Ok(Came::Text(long)),
+            Ok(Came::Ping(Bytes::from_static(b"p"))),
+            Ok(Came::Text("joïned".to_owned())),
+            Ok(Came::Close(Some(4321))),
+        ];
+        for size in [1, 2, 3, 7, 1_000, bytes.len()] {
+            assert_eq!(came(&bytes, size), whole, "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn a_message_over_its_limit_is_refused_by_its_header_whole_or_in_parts() {
+        let over = vec![b'x'; STRANGER_BYTES + 1];
+        let whole = masked(true, opcode::TEXT, &over);
+        assert_eq!(came(&whole[..14], 1), [Err(Close::TOO_BIG)], "nothing of its body was needed");
+        let exactly = masked(true, opcode::TEXT, &over[1..]);
+        assert_eq!(came(&exactly, 4_096).len(), 1);
+        let mut parts = masked(false, opcode::TEXT, &over[..STRANGER_BYTES / 2]);
+        parts.extend(masked(false, opcode::CONTINUATION, &over[..STRANGER_BYTES / 2]));
+        parts.extend(masked(true, opcode::CONTINUATION, b"x"));
+        assert_eq!(came(&parts, 4_096), [Err(Close::TOO_BIG)]);
+        // The largest length that can be announced.
+        let huge = [0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+        assert_eq!(came(&huge, 10), [Err(Close::TOO_BIG)]);
+    }
+
+    #[test]
+    fn after_an_error_all_is_taken_and_nothing_of_it_heard() {
+        let pieces = [masked(true, opcode::BINARY, b"{}"), masked(true, opcode::TEXT, b"{}"), vec![0; 3]];
+        let pieces = stream::iter(pieces.map(|piece| Ok(Bytes::from(piece))));
+        let incoming = Incoming::new(pieces, Rc::new(Cell::new(STRANGER_BYTES)));
+        let all = incoming.map(|came| came.map_err(|close| close.code)).collect::<Vec<_>>();
+        let all = all.now_or_never().expect("everything is there already");
+        assert_eq!(all, [Err(Close::UNSUPPORTED), Ok(Came::Rubbish), Ok(Came::Rubbish)]);
     }
 }

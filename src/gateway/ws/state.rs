@@ -18,6 +18,9 @@ use crate::gateway::principals::End;
 /// After a close frame the other side has so long to answer it; then the connection is cut.
 const GOODBYE: Duration = Duration::from_secs(5);
 
+/// A client that broke the protocol has said all when it was quiet for so long: its goodbye is not made out any more.
+const QUIET: Duration = Duration::from_millis(50);
+
 /// Bytes that any connection takes, also of one who reads nothing.
 const FEW: u64 = 16 << 10;
 
@@ -55,6 +58,8 @@ pub(super) struct State {
     /// When the last ping for an idle socket went out.
     asked: Instant,
     pub(super) draining: bool,
+    /// After a close frame: when the connection ends at the latest.
+    latest: Instant,
 }
 
 impl State {
@@ -70,6 +75,7 @@ impl State {
             heard: now,
             asked: now,
             draining: false,
+            latest: now,
         }
     }
 
@@ -167,8 +173,17 @@ impl State {
         if !matches!(self.phase, Phase::Closing { .. } | Phase::Over) {
             self.close(close, now, out);
         }
-        self.phase = Phase::Over;
-        out.push(Effect::End);
+        self.rubbish(now);
+    }
+
+    /// Something came that means nothing, or what broke the protocol: the connection ends once no more of it comes.
+    pub(super) fn rubbish(&mut self, now: Instant) {
+        // What is still to be read by the other side takes longer.
+        if let Phase::Closing { until } = &mut self.phase
+            && self.outbox.unconfirmed() <= FEW
+        {
+            *until = self.latest.min(now + QUIET);
+        }
     }
 
     /// What it was known by is good no more.
@@ -324,7 +339,8 @@ impl State {
     }
 
     fn close(&mut self, close: Close, now: Instant, out: &mut Effects) {
-        self.phase = Phase::Closing { until: now + GOODBYE };
+        self.latest = now + GOODBYE;
+        self.phase = Phase::Closing { until: self.latest };
         self.outbox.clear();
         self.follows.clear();
         out.push(Effect::Close(close));

@@ -1,12 +1,9 @@
-//! The socket's decisions and its way out, as plain values; its way in, over pieces of any size.
+//! The socket's decisions and its way out, as plain values.
 
-use std::cell::Cell;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt, stream};
 use mosaic_runtime::events::{Ended, Told};
 use mosaic_types::{Code, EventBody, Failure, Principal, SessionEvent, SessionId, TurnId, UserId, UserRole};
 use serde_json::Value;
@@ -16,7 +13,6 @@ use super::asked::SESSIONS;
 use super::close::Close;
 use super::config::SocketConfig;
 use super::effect::{Effect, Effects, Heard};
-use super::incoming::{Came, Incoming, STRANGER_BYTES};
 use super::outbox::{CREDIT, Full, Outbox, Piece, WAITING};
 use super::state::State;
 
@@ -347,48 +343,25 @@ fn a_stopping_daemon_closes_when_what_waits_is_out_or_after_two_seconds() {
     assert_eq!(slow.closed(), Some(Close::GOING_AWAY));
 }
 
-/// What comes of these bytes, cut into pieces of `size`.
-fn came(bytes: &[u8], size: usize) -> Vec<Result<Came, u16>> {
-    let pieces: Vec<_> = bytes.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-    let incoming = Incoming::new(stream::iter(pieces), Rc::new(Cell::new(STRANGER_BYTES)));
-    let all = incoming.map(|came| came.map_err(|close| close.code)).collect::<Vec<_>>();
-    all.now_or_never().expect("everything is there already")
-}
-
 #[test]
-fn messages_are_the_same_however_their_bytes_are_cut() {
-    use mosaic_testkit::ws::{masked, opcode};
-    let long = "ä".repeat(20 << 10);
-    let mut bytes = masked(true, opcode::TEXT, long.as_bytes());
-    bytes.extend(masked(false, opcode::TEXT, "jo".as_bytes()));
-    bytes.extend(masked(true, opcode::PING, b"p"));
-    bytes.extend(masked(false, opcode::CONTINUATION, &"ï".as_bytes()[..1]));
-    bytes.extend(masked(true, opcode::CONTINUATION, &["ï".as_bytes()[1..].to_vec(), b"ned".to_vec()].concat()));
-    bytes.extend(masked(true, opcode::CLOSE, &4321_u16.to_be_bytes()));
-    let whole = [
-        Ok(Came::Text(long)),
-        Ok(Came::Ping(Bytes::from_static(b"p"))),
-        Ok(Came::Text("joïned".to_owned())),
-        Ok(Came::Close(Some(4321))),
-    ];
-    for size in [1, 2, 3, 7, 1_000, bytes.len()] {
-        assert_eq!(came(&bytes, size), whole, "in pieces of {size}");
+fn one_that_broke_the_protocol_is_let_go_when_no_more_comes_of_it_or_after_five_seconds() {
+    let mut socket = Socket::ready();
+    socket.run(|state, now, out| state.broken(Close::new(Close::UNSUPPORTED, ""), now, out));
+    assert_eq!(socket.closed(), Some(Close::UNSUPPORTED));
+    for _ in 0..100 {
+        socket.wait(Duration::from_millis(49));
+        assert!(!socket.other.contains(&Effect::End), "more comes");
+        socket.run(|state, now, _| state.rubbish(now));
     }
-}
-
-#[test]
-fn a_message_over_its_limit_is_refused_by_its_header_whole_or_in_parts() {
-    use mosaic_testkit::ws::{masked, opcode};
-    let over = vec![b'x'; STRANGER_BYTES + 1];
-    let whole = masked(true, opcode::TEXT, &over);
-    assert_eq!(came(&whole[..14], 1), [Err(Close::TOO_BIG)], "nothing of its body was needed");
-    let exactly = masked(true, opcode::TEXT, &over[1..]);
-    assert_eq!(came(&exactly, 4_096).len(), 1);
-    let mut parts = masked(false, opcode::TEXT, &over[..STRANGER_BYTES / 2]);
-    parts.extend(masked(false, opcode::CONTINUATION, &over[..STRANGER_BYTES / 2]));
-    parts.extend(masked(true, opcode::CONTINUATION, b"x"));
-    assert_eq!(came(&parts, 4_096), [Err(Close::TOO_BIG)]);
-    // The largest length that can be announced.
-    let huge = [0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
-    assert_eq!(came(&huge, 10), [Err(Close::TOO_BIG)]);
+    socket.wait(Duration::from_millis(50));
+    assert_eq!(socket.other.last(), Some(&Effect::End));
+    // One who never ends is not waited for.
+    let mut socket = Socket::ready();
+    socket.run(|state, now, out| state.broken(Close::new(Close::UNSUPPORTED, ""), now, out));
+    let begun = socket.now;
+    while !socket.other.contains(&Effect::End) {
+        socket.wait(Duration::from_millis(40));
+        socket.run(|state, now, _| state.rubbish(now));
+    }
+    assert_eq!(socket.now - begun, Duration::from_secs(5));
 }

@@ -103,7 +103,7 @@ async fn more_strangers_than_there_are_places_are_refused_until_one_leaves() {
 }
 
 /// The close frame that a raw socket gets; what comes before it is passed over.
-async fn goodbye(socket: &mut RawSocket) -> (u16, String) {
+pub(super) async fn goodbye(socket: &mut RawSocket) -> (u16, String) {
     soon("a close frame", async {
         loop {
             let frame = socket.next().await.expect("a close frame before the end");
