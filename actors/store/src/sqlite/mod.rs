@@ -68,7 +68,7 @@ impl Database {
             place.write_ahead(&mut conn)?;
             Ok::<_, StoreError>(conn)
         });
-        Ok(Self { writer: Arc::new(Writer::new(job.await??)), readers, probe: Probe::default() })
+        Ok(Self { writer: Arc::new(Writer::new(job.await??, patience)), readers, probe: Probe::default() })
     }
 
     /// Runs `query` where it disturbs nobody.
@@ -101,15 +101,23 @@ impl Database {
     }
 
     fn write(&self, batch: Vec<Write>) -> Work<'static, Vec<Result<Outcome, StoreError>>> {
-        Box::pin(self.writer.run(move |conn| Ok(writer::commit(conn, &batch))))
+        let writer = self.writer.clone();
+        Box::pin(self.writer.run(move |conn| {
+            let outcomes = writer::commit(conn, &batch);
+            writer.met(conn, outcomes.iter().any(|outcome| matches!(outcome, Err(StoreError::Busy))));
+            Ok(outcomes)
+        }))
     }
 
     fn probe(&self) -> impl Future<Output = Result<(), StoreError>> + Send + use<> {
         let writer = self.writer.clone();
         // The job goes on without its future.
         self.probe.ask(move |answer| {
+            let noted = writer.clone();
             drop(writer.run(move |conn| {
-                answer.give(writer::probe(conn));
+                let writable = writer::probe(conn);
+                noted.met(conn, matches!(writable, Err(StoreError::Busy)));
+                answer.give(writable);
                 Ok(())
             }));
         })

@@ -1,6 +1,8 @@
 //! The one connection that writes, and how a batch goes through it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
@@ -13,11 +15,29 @@ use crate::StoreError;
 /// Owns the connection that writes. Its jobs run one after the other.
 pub(super) struct Writer {
     conn: Mutex<SqliteConnection>,
+    /// For so long a write waits for the lock.
+    patience: Duration,
+    /// The last write waited for the lock in vain.
+    locked: AtomicBool,
 }
 
+/// For so long a write waits for a lock that was waited for in vain just before. All writes go through one connection:
+/// with the whole patience for each, who came last would wait for all the others.
+const BRIEFLY: Duration = Duration::from_millis(50);
+
 impl Writer {
-    pub(super) fn new(conn: SqliteConnection) -> Self {
-        Self { conn: Mutex::new(conn) }
+    pub(super) fn new(conn: SqliteConnection, patience: Duration) -> Self {
+        Self { conn: Mutex::new(conn), patience, locked: AtomicBool::new(false) }
+    }
+
+    /// Notes whether a write met a lock, and how long the next one waits. The first that gets it ends the haste.
+    pub(super) fn met(&self, conn: &mut SqliteConnection, locked: bool) {
+        if self.locked.swap(locked, Ordering::Relaxed) != locked {
+            let wait = if locked { BRIEFLY.min(self.patience) } else { self.patience };
+            if let Err(error) = conn.batch_execute(&format!("PRAGMA busy_timeout = {}", wait.as_millis())) {
+                tracing::warn!(%error, "how long to wait for a lock could not be set");
+            }
+        }
     }
 
     /// Starts `job` at once, on a thread where it may block; it goes on to its end also when the future is dropped.

@@ -79,6 +79,32 @@ async fn a_lock_held_elsewhere_is_waited_for_once_and_refused_while_reads_go_on(
 }
 
 #[tokio::test]
+async fn a_lock_that_is_known_to_be_held_is_hardly_waited_for_until_it_is_free() {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let home = tempdir().expect("a folder");
+    let place = Place::parse("sqlite://mosaic.db", home.path()).expect("valid");
+    let store = Database::open(place.clone(), PATIENCE).await.expect("opens");
+    let hand = Hand::on(std::sync::Arc::new(store)).await;
+    let mut other = place.writer(PATIENCE).expect("opens");
+    other.batch_execute("BEGIN IMMEDIATE").expect("takes the lock");
+    let begun = Instant::now();
+    assert!(matches!(hand.commit(vec![accept(&hand, 1)]).await[0], Err(StoreError::Busy)));
+    assert!(begun.elapsed() >= PATIENCE, "the first waits: {:?}", begun.elapsed());
+    let begun = Instant::now();
+    for number in 2..6 {
+        assert!(matches!(hand.commit(vec![accept(&hand, number)]).await[0], Err(StoreError::Busy)));
+        assert!(matches!(hand.store.writable().await, Err(StoreError::Busy)));
+    }
+    assert!(begun.elapsed() < PATIENCE, "eight more did not wait as long as one: {:?}", begun.elapsed());
+    other.batch_execute("ROLLBACK").expect("lets it go");
+    hand.ask(1, true).await;
+    other.batch_execute("BEGIN IMMEDIATE").expect("takes the lock");
+    let begun = Instant::now();
+    assert!(matches!(hand.store.writable().await, Err(StoreError::Busy)));
+    assert!(begun.elapsed() >= PATIENCE, "the patience is back: {:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_what_does_not_fit_and_serves_the_rest() {
     let home = tempdir().expect("a folder");
     let store = bare(&home).await;
