@@ -234,6 +234,10 @@ models = ["lab/m-1", "lab/m-2"]
 /// Resolves with the first piece of what the session says from now on, or with the end of a turn.
 async fn heard(at: &At, session: &str) -> Result<()> {
     let last = check::journal(at, session).await?.last().and_then(|event| event["seq"].as_i64()).unwrap_or_default();
+    if check::state(at, session).await? == "idle" {
+        // It ended while the journal was read; nothing more will come.
+        return Ok(());
+    }
     let bearer = format!("Bearer {}", at.token);
     let headers = [("authorization", bearer.as_str()), ("accept", "text/event-stream")];
     let mut client = mosaic_testkit::http::Client::connect(at.address).await?;
