@@ -3,16 +3,21 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use mosaic_types::{EventBody, SessionEvent, SessionId, TurnId};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::speech::{Rest, Speech};
 use crate::meters::meters;
 
 /// Events that may wait for a reader; one that is slower is cut, never waited for.
 const READER_BUFFER: usize = 1_024;
+
+/// While more than these wait, a reader gets the pieces of a text as one, and none of a thought: however much a model
+/// says before its thread runs, a reader is cut only for events that it must not miss.
+const PIECES: usize = 256;
 const SHARDS: usize = 16;
 
 /// What a reader wants to hear.
@@ -35,27 +40,28 @@ pub enum Missed {
     Unannounced,
 }
 
-/// What a reader is told: an event, or that the session was read anew.
-type Told = Option<Arc<SessionEvent>>;
+/// What a reader is told.
+#[derive(Clone)]
+enum Told {
+    Event(Arc<SessionEvent>),
+    /// What a step says from here on, up to when the reader comes to it.
+    Rest(Arc<Rest>),
+    /// The session was read anew.
+    Anew,
+}
 
 struct Ear {
     interest: Interest,
     events: mpsc::Sender<Told>,
-}
-
-/// The step that runs now, with its text so far.
-struct Live {
-    turn: TurnId,
-    attempt: u32,
-    step: u32,
-    text: String,
-    chars: usize,
+    /// Waits in `events` while the reader is late with a text.
+    rest: Weak<Rest>,
 }
 
 #[derive(Default)]
 struct Entry {
     ears: Vec<Ear>,
-    live: Option<Live>,
+    /// The step that runs now.
+    live: Option<Arc<Speech>>,
 }
 
 /// Sessions' events for whoever reads along. Clones share one hub; each call is short and never waits.
@@ -83,14 +89,11 @@ impl Hub {
         let mut shard = self.shard(session);
         let entry = shard.entry(session.clone()).or_default();
         if interest == Interest::All
-            && let Some(live) = entry.live.as_ref().filter(|live| !live.text.is_empty())
+            && let Some(so_far) = entry.live.as_ref().and_then(|live| live.so_far(session))
         {
-            let body =
-                EventBody::TurnDelta { attempt: live.attempt, step: live.step, offset: 0, text: live.text.clone() };
-            let so_far = SessionEvent { body, session: session.clone(), turn: Some(live.turn), seq: None };
-            let _ = events.try_send(Some(Arc::new(so_far)));
+            let _ = events.try_send(Told::Event(Arc::new(so_far)));
         }
-        entry.ears.push(Ear { interest, events });
+        entry.ears.push(Ear { interest, events, rest: Weak::new() });
         drop(shard);
         self.readers.fetch_add(1, Ordering::Relaxed);
         Reader { hub: self.clone(), session: session.clone(), events: reader }
@@ -110,7 +113,7 @@ impl Hub {
             if event.body.is_end() || matches!(event.body, EventBody::StepFinished { .. }) {
                 entry.live = None;
             }
-            entry.tell(&Some(Arc::new(event)), true);
+            entry.tell(&Told::Event(Arc::new(event)));
         }
         forget_idle(&mut shard, session);
     }
@@ -119,34 +122,44 @@ impl Hub {
     pub fn begin_step(&self, session: &SessionId, turn: TurnId, attempt: u32, step: u32) {
         let mut shard = self.shard(session);
         let entry = shard.entry(session.clone()).or_default();
-        entry.live = Some(Live { turn, attempt, step, text: String::new(), chars: 0 });
+        entry.live = Some(Arc::new(Speech::new(turn, attempt, step)));
     }
 
     /// A piece of the running step's text. Dropped where another attempt or step runs by now.
     pub fn delta(&self, session: &SessionId, turn: TurnId, attempt: u32, step: u32, text: String) {
         let mut shard = self.shard(session);
         let Some(entry) = shard.get_mut(session) else { return };
-        let Some(live) = entry.live.as_mut() else { return };
-        if (live.turn, live.attempt, live.step) != (turn, attempt, step) {
-            return;
-        }
-        let offset = live.chars;
-        live.text.push_str(&text);
-        live.chars += text.chars().count();
-        if entry.ears.iter().any(|ear| ear.interest == Interest::All) {
-            let body = EventBody::TurnDelta { attempt, step, offset, text };
-            let event = SessionEvent { body, session: session.clone(), turn: Some(turn), seq: None };
-            entry.tell(&Some(Arc::new(event)), false);
+        let Some(live) = entry.live.as_ref().filter(|live| live.is(turn, attempt, step)) else { return };
+        let mut said = live.said();
+        let rest = said.rest_of(live);
+        said.push(&text);
+        if entry.ears.iter().any(Ear::hears_all) {
+            let event = Told::Event(Arc::new(live.delta(session, rest.offset(), text)));
+            entry.ears.retain_mut(|ear| match ear.interest {
+                Interest::Journaled => !ear.events.is_closed(),
+                Interest::All if ear.rest.upgrade().is_some_and(|rest| rest.is_of(live)) => !ear.events.is_closed(),
+                Interest::All if ear.is_late() => {
+                    let rest = Arc::new(rest.clone());
+                    ear.rest = Arc::downgrade(&rest);
+                    ear.tell(Told::Rest(rest))
+                }
+                Interest::All => ear.tell(event.clone()),
+            });
         }
     }
 
-    /// Announces something that is not journaled.
+    /// Announces something that is not journaled. Thoughts are kept from readers that are late.
     pub fn live(&self, session: &SessionId, turn: TurnId, body: EventBody) {
         let mut shard = self.shard(session);
         let Some(entry) = shard.get_mut(session) else { return };
-        if entry.ears.iter().any(|ear| ear.interest == Interest::All) {
+        if entry.ears.iter().any(Ear::hears_all) {
+            let thought = matches!(body, EventBody::TurnThinking { .. });
             let event = SessionEvent { body, session: session.clone(), turn: Some(turn), seq: None };
-            entry.tell(&Some(Arc::new(event)), false);
+            let told = Told::Event(Arc::new(event));
+            entry.ears.retain(|ear| {
+                let wants = ear.hears_all() && !(thought && ear.is_late());
+                if wants { ear.tell(told.clone()) } else { !ear.events.is_closed() }
+            });
         }
     }
 
@@ -179,7 +192,7 @@ impl Hub {
             return;
         }
         if let Some(entry) = self.shard(session).get_mut(session) {
-            entry.tell(&None, true);
+            entry.tell(&Told::Anew);
         }
     }
 
@@ -222,26 +235,36 @@ fn forget_idle(shard: &mut HashMap<SessionId, Entry>, session: &SessionId) {
 }
 
 impl Entry {
-    fn tell(&mut self, told: &Told, journaled: bool) {
-        self.ears.retain(|ear| {
-            if !journaled && ear.interest == Interest::Journaled {
-                return !ear.events.is_closed();
-            }
-            // Full or closed: the ear is dropped, and its reader sees the end after what was buffered.
-            match ear.events.try_send(told.clone()) {
-                Ok(()) => true,
-                Err(TrySendError::Full(_)) => {
-                    meters().readers_cut.increment(1);
-                    false
-                }
-                Err(TrySendError::Closed(_)) => false,
-            }
-        });
+    /// Tells everyone.
+    fn tell(&mut self, told: &Told) {
+        self.ears.retain(|ear| ear.tell(told.clone()));
     }
 
     fn is_idle(&mut self) -> bool {
         self.ears.retain(|ear| !ear.events.is_closed());
         self.ears.is_empty() && self.live.is_none()
+    }
+}
+
+impl Ear {
+    fn hears_all(&self) -> bool {
+        self.interest == Interest::All
+    }
+
+    fn is_late(&self) -> bool {
+        READER_BUFFER - self.events.capacity() >= PIECES
+    }
+
+    /// Full or closed (`false`): the ear is to be dropped, and its reader sees the end after what was buffered.
+    fn tell(&self, told: Told) -> bool {
+        match self.events.try_send(told) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => {
+                meters().readers_cut.increment(1);
+                false
+            }
+            Err(TrySendError::Closed(_)) => false,
+        }
     }
 }
 
@@ -252,7 +275,9 @@ impl Reader {
     /// What came before it may have been missed, see [`Missed`].
     pub async fn next(&mut self) -> Result<Arc<SessionEvent>, Missed> {
         match self.events.recv().await {
-            Some(told) => told.ok_or(Missed::Unannounced),
+            Some(Told::Event(event)) => Ok(event),
+            Some(Told::Rest(rest)) => Ok(Arc::new(rest.take(&self.session))),
+            Some(Told::Anew) => Err(Missed::Unannounced),
             // The hub drops a reader's end only when it cuts the reader off.
             None => Err(Missed::Lagged),
         }

@@ -4,6 +4,7 @@ mod follow;
 #[cfg(test)]
 mod follow_tests;
 mod hub;
+mod speech;
 #[cfg(test)]
 mod tests;
 

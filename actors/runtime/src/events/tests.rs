@@ -1,7 +1,8 @@
+use futures_util::FutureExt;
 use mosaic_types::event::StepKind;
 use mosaic_types::{EventBody, SessionEvent, SessionId, TurnId};
 
-use super::{Hub, Interest, Missed};
+use super::{Hub, Interest, Missed, Reader};
 
 fn session() -> SessionId {
     "s".parse().expect("valid")
@@ -78,6 +79,82 @@ async fn a_slow_reader_is_cut_and_the_hub_forgets_it() {
     assert_eq!(hub.readers(), 1, "it still holds on to what it was told");
     drop(slow);
     assert_eq!(hub.readers(), 0);
+}
+
+/// What a model says before a reader is heard again: many times what may wait.
+const FLOOD: usize = 10_000;
+
+fn flood(hub: &Hub, step: u32, pieces: usize) {
+    for _ in 0..pieces {
+        hub.delta(&session(), turn(), 1, step, "ä".into());
+    }
+}
+
+/// Reads all that is there: the text of each step, in pieces that follow each other, and their number.
+fn heard(reader: &mut Reader) -> (Vec<(u32, usize)>, usize, usize) {
+    let (mut steps, mut pieces, mut others): (Vec<(u32, usize)>, _, _) = (Vec::new(), 0, 0);
+    // Tokio lets a task read only so many at once before others have their turn; here there are none.
+    while let Some(event) = tokio::task::unconstrained(reader.next()).now_or_never() {
+        let EventBody::TurnDelta { step, offset, text, .. } = &event.expect("it is not cut").body else {
+            others += 1;
+            continue;
+        };
+        if steps.last().is_none_or(|(last, _)| last != step) {
+            steps.push((*step, 0));
+        }
+        let (_, chars) = steps.last_mut().expect("just put there");
+        assert_eq!(offset, chars, "no gap and no repeat");
+        *chars += text.chars().count();
+        pieces += 1;
+    }
+    (steps, pieces, others)
+}
+
+#[actix::test]
+async fn a_reader_that_is_late_gets_what_a_model_said_meanwhile_as_one_piece_and_is_not_cut() {
+    let hub = Hub::default();
+    let mut reader = hub.subscribe(&session(), Interest::All);
+    hub.begin_step(&session(), turn(), 1, 1);
+    flood(&hub, 1, FLOOD);
+    assert_eq!(heard(&mut reader), (vec![(1, FLOOD)], 257, 0));
+    // On time again, it is told each piece.
+    hub.begin_step(&session(), turn(), 1, 2);
+    flood(&hub, 2, 3);
+    assert_eq!(heard(&mut reader), (vec![(2, 3)], 3, 0));
+}
+
+#[actix::test]
+async fn text_of_steps_that_are_over_is_whole_for_a_reader_that_is_late() {
+    let hub = Hub::default();
+    let mut reader = hub.subscribe(&session(), Interest::All);
+    for step in 1..=3 {
+        hub.begin_step(&session(), turn(), 1, step);
+        flood(&hub, step, FLOOD);
+        hub.live(&session(), turn(), EventBody::TurnThinking { text: "hm".into() });
+    }
+    hub.publish(&session(), [end(1)]);
+    // The thought is kept from it, the end is not.
+    assert_eq!(heard(&mut reader), (vec![(1, FLOOD), (2, FLOOD), (3, FLOOD)], 259, 1));
+}
+
+#[actix::test]
+async fn a_reader_that_reads_while_a_model_floods_hears_each_piece_once() {
+    let hub = Hub::default();
+    let mut reader = hub.subscribe(&session(), Interest::All);
+    hub.begin_step(&session(), turn(), 1, 1);
+    let model = std::thread::spawn({
+        let hub = hub.clone();
+        move || flood(&hub, 1, 20 * FLOOD)
+    });
+    let mut chars = 0;
+    while chars < 20 * FLOOD {
+        if let EventBody::TurnDelta { offset, text, .. } = &reader.next().await.expect("it is not cut").body {
+            assert_eq!(*offset, chars, "no gap and no repeat");
+            chars += text.chars().count();
+        }
+    }
+    model.join().expect("it ends well");
+    assert_eq!(heard(&mut reader), (vec![], 0, 0));
 }
 
 #[actix::test]
