@@ -66,8 +66,22 @@ fn span(request: &ServiceRequest, method: &str, route: &str) -> Span {
     span
 }
 
+impl Sight {
+    /// A line in the log; the span says which request. Those that nobody traces are told only where everything is.
+    fn tell(&self) {
+        let Self { method, route, status, .. } = self;
+        let ms = || (self.since.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+        if self.span.is_disabled() {
+            tracing::trace!(parent: None, method, route, status, ms = ms(), "request");
+        } else {
+            self.span.in_scope(|| tracing::debug!(method, route, status, ms = ms(), "request"));
+        }
+    }
+}
+
 impl Drop for Sight {
     fn drop(&mut self) {
+        self.tell();
         if !self.span.is_disabled() {
             if self.status > 0 {
                 self.span.record("http.response.status_code", self.status);

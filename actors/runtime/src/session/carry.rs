@@ -94,6 +94,9 @@ impl SessionActor {
                 self.doors.hub.publish(&self.id, events);
                 let follow = match then {
                     Then::Accepted { ask, title, reply } => {
+                        ask.span.in_scope(|| {
+                            tracing::debug!(model = ask.model.as_ref().map(field::display), "a message is accepted");
+                        });
                         let (accepted, follow) = state.accepted(ask.turn, first, title, at);
                         meters().accepted.increment(1);
                         Point::AcceptBeforeAck.pass();
@@ -109,7 +112,9 @@ impl SessionActor {
                         }
                         let told = (end == TurnEnd::Cancelled).then_some(turn);
                         cancelled.into_iter().for_each(|reply| drop(reply.send(Ok(told))));
-                        self.watched.remove(&turn);
+                        if let Some(watched) = self.watched.remove(&turn) {
+                            watched.span.in_scope(|| tell(&end, since));
+                        }
                         state.ended(&end, next, at)
                     }
                     Then::Changed { change, reply } => {
@@ -304,6 +309,23 @@ impl SessionActor {
             }
         }));
     }
+}
+
+/// A line in the log for a turn that is over; its span says which. What a failure says may be a provider's words, so
+/// it is known by its code.
+fn tell(end: &TurnEnd, since: Option<Instant>) {
+    let (model, code) = match end {
+        TurnEnd::Finished(finished) => (Some(&finished.model), None),
+        TurnEnd::Failed { code, .. } => (None, Some(code.as_str())),
+        TurnEnd::Cancelled => (None, None),
+    };
+    tracing::debug!(
+        model = model.map(field::display),
+        error.type = code,
+        ms = since.map(|since| (since.elapsed().as_secs_f64() * 1e6).round() / 1e3),
+        "the turn is {}",
+        end.state().as_str()
+    );
 }
 
 impl Then {
