@@ -9,7 +9,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{CliError, Common, trust};
+use super::{CliError, Common, trust, unreached};
 use crate::home::Home;
 use crate::telemetry::context::headers as trace_headers;
 
@@ -27,6 +27,8 @@ pub(super) struct Client {
 pub(super) enum Source {
     /// A flag or its variable.
     Given,
+    /// Typed, or piped in.
+    Entered,
     /// `mosaic login`.
     Login,
     /// The home's own daemon.
@@ -39,6 +41,7 @@ impl Source {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Given => "given",
+            Self::Entered => "entered",
             Self::Login => "login",
             Self::Home => "home",
             Self::Nowhere => "nowhere",
@@ -49,6 +52,7 @@ impl Source {
     pub(super) fn describe(self, flags: &str) -> String {
         match self {
             Self::Given => format!("by {flags}"),
+            Self::Entered => "by hand".to_owned(),
             Self::Login => "by `mosaic login`".to_owned(),
             Self::Home => "by the daemon that runs on this home".to_owned(),
             Self::Nowhere => "none".to_owned(),
@@ -60,6 +64,16 @@ impl Source {
 fn clean(url: &str) -> Result<String, CliError> {
     let wrong =
         |why: &str| CliError::Usage(format!("the address of a daemon is http://HOST:PORT or https://HOST; {why}."));
+    // `localhost:14242` would be read as an address of the scheme `localhost`.
+    if !url.contains("://") {
+        let scheme = if is_local(&format!("http://{url}")) { "http" } else { "https" };
+        return Err(match reqwest::Url::parse(&format!("{scheme}://{url}")) {
+            Ok(_) => {
+                CliError::Usage(format!("{url} does not say how it is spoken to; did you mean {scheme}://{url} ?"))
+            }
+            Err(_) => wrong("this one is neither"),
+        });
+    }
     let parsed = reqwest::Url::parse(url).map_err(|error| wrong(&format!("this one cannot be read: {error}")))?;
     if !["http", "https"].contains(&parsed.scheme()) {
         return Err(wrong("this one is neither"));
@@ -86,6 +100,11 @@ fn is_local(base: &str) -> bool {
     let host = reqwest::Url::parse(base).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
     let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether an address goes on after the host.
+fn has_path(base: &str) -> bool {
+    reqwest::Url::parse(base).is_ok_and(|url| url.path() != "/")
 }
 
 impl Client {
@@ -117,8 +136,8 @@ impl Client {
     }
 
     /// The daemon at `url`, with a token that is yet to be tried.
-    pub(super) fn at(url: &str, token: Secret) -> Result<Self, CliError> {
-        Self::new(clean(url)?, Some(token), Source::Given, Source::Given, None)
+    pub(super) fn at(url: &str, token: Secret, token_from: Source) -> Result<Self, CliError> {
+        Self::new(clean(url)?, Some(token), Source::Given, token_from, None)
     }
 
     /// As [`Client::find`], for commands that cannot do without.
@@ -164,10 +183,8 @@ impl Client {
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, CliError> {
         let response = request.send().await.map_err(|error| {
-            let layers = std::iter::successors(Some(&error as &dyn std::error::Error), |layer| layer.source());
-            // The layers above the last only repeat that it failed.
-            let cause = layers.last().map(ToString::to_string).unwrap_or_default();
-            CliError::Unavailable(format!("cannot reach the daemon at {}: {cause}", self.base))
+            let why = unreached::why(&self.base, &error);
+            CliError::Unavailable(format!("cannot reach the daemon at {}: {why}", self.base))
         })?;
         if response.status().is_success() {
             return Ok(response);
@@ -177,11 +194,17 @@ impl Client {
             Ok(body) if body.error.code == Code::Unauthorized => {
                 let source = match self.token_from {
                     Source::Given => "; the token came from --token or MOSAIC_TOKEN",
+                    Source::Entered => "; the token was read from stdin",
                     Source::Login => "; the token is that of the login: `mosaic login` takes another",
                     Source::Home | Source::Nowhere => "",
                 };
                 CliError::Failed(format!("{} (asked {}{source})", body.error.message, self.base))
             }
+            // A path in the address is seldom meant: it is that of another client, as in `…/v1`.
+            Ok(body) if body.error.code == Code::NotFound && has_path(&self.base) => CliError::Failed(format!(
+                "{} (asked {}; the address of a daemon is without a path, as in http://HOST:PORT)",
+                body.error.message, self.base
+            )),
             Ok(body) => body.error.into(),
             Err(_) => CliError::Failed(format!("{} answered {status}, which is not Mosaic's way.", self.base)),
         })

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::output::print;
+use super::output::{note, print};
 use super::{CliError, Common};
 use crate::config::{Config, FILE, SAMPLE};
 use crate::home::Home;
@@ -34,7 +34,10 @@ pub(super) fn run(common: &Common, Settings { command }: Settings) -> Result<(),
     let home = Home::locate(common.home.as_deref(), &common.env())?;
     let config = common.config(&home)?;
     match command {
-        Command::Check => print(&format!("config ok: {}\n", source(&config, &home))),
+        Command::Check => {
+            config.doubts(&common.env()).iter().for_each(|doubt| note(&format!("warning: {doubt}")));
+            print(&format!("config ok: {}\n", source(&config, &home)))
+        }
         Command::Show | Command::Sample => print(&config.to_toml()),
     }
 }

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read};
 use clap::Args;
 use mosaic_types::Secret;
 
-use super::client::Client;
+use super::client::{Client, Source};
 use super::output::{note, print};
 use super::whoami::Me;
 use super::{CliError, Common};
@@ -30,11 +30,11 @@ pub(super) async fn log_in(common: Common, _: LogIn) -> Result<(), CliError> {
         return Err(CliError::Usage(sentence.to_owned()));
     };
     let home = common.home()?;
-    let token = match &common.token {
-        Some(token) => Secret::new(token),
-        None => read_token()?,
+    let (token, token_from) = match &common.token {
+        Some(token) => (Secret::new(token), Source::Given),
+        None => (read_token()?, Source::Entered),
     };
-    let client = Client::at(url, token.clone())?;
+    let client = Client::at(url, token.clone(), token_from)?;
     if client.is_exposed() {
         note("The token goes over the network unencrypted: this address is http and not of this machine.");
     }

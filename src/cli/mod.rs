@@ -20,6 +20,7 @@ mod sessions;
 mod token;
 mod tree;
 mod trust;
+mod unreached;
 mod up;
 mod usage;
 mod whoami;

@@ -1,6 +1,5 @@
 //! `mosaic token`: keys to the API, made, listed and revoked.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -43,8 +42,10 @@ enum Command {
     List,
     /// Make a token worthless, at once
     Revoke {
-        /// Its id, as `mosaic token list` shows it
-        id: String,
+        /// Its id, as `mosaic token list` shows it, or its name where no other has it
+        // Not `token`: it would be taken for the option of that name.
+        #[arg(value_name = "ID")]
+        which: String,
     },
 }
 
@@ -64,9 +65,12 @@ pub(super) async fn run(common: Common, Token { command }: Token) -> Result<(), 
     match command {
         Command::Create { name, role, expires } => create(&common, &books, name, role, expires).await,
         Command::List => list(&common, &books).await,
-        Command::Revoke { id } => {
-            let unknown = || CliError::from(Failure::not_found("token"));
-            books.revoke(id.parse().map_err(|_| unknown())?).await?;
+        Command::Revoke { which } => {
+            let id = match which.parse() {
+                Ok(id) => id,
+                Err(_) => named(&books.tokens().await?, &which)?,
+            };
+            books.revoke(id).await?;
             print(&format!("Revoked token {id}.\n"))
         }
     }
@@ -115,12 +119,32 @@ async fn create(
         out.json(&new)?;
         return out.end();
     }
+    // Alone on stdout, where a script takes it from.
     print(&format!("{}\n", new.token))?;
-    if std::io::stdout().is_terminal() {
-        note("Keep it safe: it is not shown again. `mosaic token revoke` with its id makes it worthless:");
-        note(&format!("  {}", new.id));
-    }
+    let now = outside::system().now();
+    let end = match new.expires_at {
+        None => "never expires".to_owned(),
+        Some(end) => format!("expires in {}", span(end.unix_seconds() - now.unix_seconds())),
+    };
+    note(&format!("This token has the role {} and {end}. Keep it safe: it is not shown again.", new.role));
+    note(&format!("To make it worthless:  mosaic token revoke {}", new.id));
     Ok(())
+}
+
+/// The id of the one token of that name.
+fn named(tokens: &[Shown], name: &str) -> Result<TokenId, CliError> {
+    let mut found = tokens.iter().filter(|token| token.name == name);
+    match (found.next(), found.next()) {
+        (Some(token), None) => Ok(token.id),
+        (None, _) => Err(CliError::Failed(format!(
+            "no token has the id or the name {:?}. `mosaic token list` shows them.",
+            one_line(name)
+        ))),
+        (Some(_), Some(_)) => Err(CliError::Failed(format!(
+            "several tokens have the name {:?}. Take the id that `mosaic token list` shows.",
+            one_line(name)
+        ))),
+    }
 }
 
 async fn list(common: &Common, books: &Books) -> Result<(), CliError> {

@@ -1,5 +1,6 @@
 //! `mosaic tree`: the supervisors of a running daemon and their children.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::Args;
@@ -61,7 +62,7 @@ pub(super) async fn run(common: Common, tree: Tree) -> Result<(), CliError> {
     let drawing = async {
         loop {
             let root: Node = client.get("/api/v1/tree").await?;
-            if !common.json {
+            if !common.json && std::io::stdout().is_terminal() {
                 print(CLEAR)?;
             }
             show(&root, common.json)?;

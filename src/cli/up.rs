@@ -1,6 +1,6 @@
 //! `mosaic up`: the daemon in the foreground.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::time::Duration;
 
 use clap::Args;
@@ -14,11 +14,15 @@ use crate::app::App;
 use crate::detect::NO_PROVIDER;
 use crate::gateway::config::reachable;
 use crate::gateway::{Principals, Tls, hash_of, serve};
+use crate::home::HomeError;
 use crate::link::Link;
 use crate::{outside, telemetry};
 
 /// For so long another daemon on the same home may take to leave.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// For so long the wait is not worth a word: somebody may only look whether a daemon runs.
+const GLANCE: Duration = Duration::from_millis(300);
 
 #[derive(Debug, Args)]
 pub(super) struct Up {}
@@ -29,8 +33,20 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
     // Metrics first: spans that are dropped are counted.
     telemetry::metrics::start();
     common.observe(config.log.level, config.log.format);
+    for doubt in config.doubts(&common.env()) {
+        tracing::warn!("{doubt}");
+    }
     let mut stops = Stops::listen()?;
-    let mut lock = home.lock(LOCK_PATIENCE).await?;
+    let mut lock = match home.lock(GLANCE).await {
+        Err(error @ HomeError::InUse { .. }) => {
+            note(&format!("{error}; waiting {} s for it to leave.", LOCK_PATIENCE.as_secs()));
+            tokio::select! {
+                lock = home.lock(LOCK_PATIENCE) => lock?,
+                () = stops.next() => return Ok(()),
+            }
+        }
+        answer => answer?,
+    };
     let outside = outside::system();
     let app = App::start(&config, &common.env(), outside.clone()).await?;
     let principals = Principals::new(outside.clone());
@@ -44,9 +60,8 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
         Err(error) => {
             app.stop().await;
             let bind = config.gateway.bind;
-            return Err(CliError::Unavailable(format!(
-                "cannot listen on {bind}: {error}. Another program may hold the port; set gateway.bind to a free one."
-            )));
+            let what = unbound(error.kind());
+            return Err(CliError::Unavailable(format!("cannot listen on {bind}: {error}. {what}")));
         }
     };
     let resumed = app.recover().await?;
@@ -81,6 +96,17 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
     }
     server.stop().await;
     ended
+}
+
+/// What to do where the gateway cannot listen.
+fn unbound(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::AddrNotAvailable => {
+            "No interface of this machine has that address; set gateway.bind to one that it has, or to 0.0.0.0 for all."
+        }
+        ErrorKind::PermissionDenied => "This user may not take that port; set gateway.bind to one from 1024 on.",
+        _ => "Another program may hold the port; set gateway.bind to a free one.",
+    }
 }
 
 /// A sign-in link for the owner, as long as none was ever used.

@@ -3,6 +3,7 @@
 //! Each room owns its table beside the code it configures; here they are only put together and checked against one
 //! another. Everything that is wrong is told at once.
 
+mod doubts;
 pub mod edit;
 mod env;
 mod keys;

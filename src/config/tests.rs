@@ -240,3 +240,28 @@ fn the_password_of_a_database_is_kept_elsewhere() {
     let error = load("[store]\npassword_env = \"DB\"\n", &[("DB", "x")]).expect_err("is wrong");
     assert!(error.contains("a SQLite file has no password"), "{error}");
 }
+
+#[test]
+fn what_is_hardly_meant_is_told_and_nothing_else() {
+    let doubts = |text: &str, vars: &[(&str, &str)]| {
+        let env: Env = vars.iter().copied().collect();
+        load(text, vars).expect("no mistake").doubts(&env)
+    };
+    let own = [("MOSAIC_HOME", "/h"), ("MOSAIC_LOG", "info"), ("MOSAIC__GATEWAY__WORKERS", "2"), ("LAB_KEY", "k")];
+    assert_eq!(doubts("", &own), [""; 0]);
+    let vars = [("MOSAIC_GATEWAY_BIND", "127.0.0.1:0"), ("MOSAIC_TOKE", "t"), ("MOSAIC_PORT", "tcp://10.0.0.1:80")];
+    assert_eq!(
+        doubts("", &vars),
+        [
+            "nothing reads the variable MOSAIC_GATEWAY_BIND; did you mean MOSAIC__GATEWAY__BIND?",
+            "nothing reads the variable MOSAIC_TOKE; did you mean MOSAIC_TOKEN?",
+        ]
+    );
+    let named = "[providers.x]\napi_key_env = \"MOSAIC_LOGS\"\n";
+    assert_eq!(doubts(named, &[("MOSAIC_LOGS", "key")]), [""; 0], "the settings name it");
+
+    let beyond = "[gateway]\nbind = \"0.0.0.0:1\"\ntrusted_proxies = [\"10.0.0.2\"]\n";
+    let told = doubts(beyond, &[]);
+    assert!(told.len() == 1 && told[0].contains("Name the host in gateway.hosts"), "{told:?}");
+    assert_eq!(doubts(&format!("{beyond}hosts = [\"mosaic.example.org\"]\n"), &[]), [""; 0]);
+}

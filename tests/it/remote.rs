@@ -88,6 +88,8 @@ async fn a_home_without_a_daemon_logs_in_elsewhere_and_every_command_works_there
     assert!(done(here.command(&["token", "create", "--name", "x"])).await.starts_with("msc_"));
     assert!(done(here.command(&["sessions", "delete", &id, "--yes"])).await.contains("Removed"));
 
+    let well = done(here.command(&["doctor"])).await;
+    assert!(well.contains(&format!("commands talk to {}", url(&there))) && well.contains("is ready"), "{well}");
     assert!(done(here.command(&["logout"])).await.starts_with("Logged out"));
     assert!(!file.exists());
     let nobody = run(here.command(&["whoami"]), "").await;
@@ -112,6 +114,19 @@ async fn a_login_that_is_no_good_is_not_kept() {
         assert_eq!(refused.code, Some(code), "{args:?}: {refused:?}");
         assert!(!refused.stderr.contains("secret"), "{refused:?}");
     }
+    for (given, meant) in [
+        ("127.0.0.1:14242", "http://127.0.0.1:14242"),
+        ("localhost:14242", "http://localhost:14242"),
+        ("mosaic.example.org", "https://mosaic.example.org"),
+    ] {
+        let refused = run(here.command(&["login", "--url", given, "--token", "msc_x"]), "").await;
+        assert!(refused.stderr.contains(&format!("did you mean {meant}")), "{given}: {refused:?}");
+    }
+    let astray = format!("{address}/v1");
+    let refused = run(here.command(&["login", "--url", &astray, "--token", &there.token()]), "").await;
+    assert!(refused.stderr.contains(&format!("asked {astray}")), "{refused:?}");
+    let typed = run(here.command(&["login", "--url", &address]), "msc_wrong\n").await;
+    assert!(typed.stderr.contains("was read from stdin") && !typed.stderr.contains("MOSAIC_TOKEN"), "{typed:?}");
     let empty = run(here.command(&["login", "--url", &address]), "\n").await;
     assert_eq!(empty.code, Some(2), "{empty:?}");
     assert!(!here.home().join("login.json").exists());

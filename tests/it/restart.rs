@@ -215,7 +215,10 @@ async fn a_second_daemon_on_the_home_names_the_first_and_leaves() {
     let bed = Testbed::start().await;
     let second = run(bed.command(&["up"]), "").await;
     assert_eq!((second.code, second.stdout.as_str()), (Some(69), ""));
-    assert!(second.stderr.contains(&format!("pid {}, http://{}", bed.pid(), bed.address())), "{}", second.stderr);
+    let holder = format!("pid {}, http://{}", bed.pid(), bed.address());
+    let told: Vec<&str> = second.stderr.lines().filter(|line| line.contains(&holder)).collect();
+    assert_eq!(told.len(), 2, "{}", second.stderr);
+    assert!(told[0].ends_with("waiting 10 s for it to leave."), "{}", second.stderr);
     bed.api().ask(&bed.api().session().await, "still there?").await;
 }
 
@@ -228,4 +231,13 @@ async fn a_port_that_is_taken_is_named() {
     let refused = run(bed.command(&["up"]), "").await;
     assert_eq!((refused.code, refused.stdout.as_str()), (Some(69), ""));
     assert!(refused.stderr.contains(&address.to_string()), "{}", refused.stderr);
+    assert!(refused.stderr.contains("Another program may hold the port"), "{}", refused.stderr);
+    // TEST-NET-1 of RFC 5737: no machine has it. That nobody names the host is told too.
+    bed.configure("[gateway]\nbind = \"192.0.2.1:14242\"\ntrusted_proxies = [\"192.0.2.2\"]\n");
+    let checked = run(bed.command(&["config", "check"]), "").await;
+    assert!(checked.code == Some(0) && checked.stderr.contains("gateway.hosts is empty"), "{checked:?}");
+    let foreign = run(bed.command(&["up"]), "").await;
+    assert_eq!(foreign.code, Some(69));
+    assert!(foreign.stderr.contains("No interface of this machine has that address"), "{}", foreign.stderr);
+    assert!(foreign.stderr.contains("gateway.hosts is empty"), "{}", foreign.stderr);
 }

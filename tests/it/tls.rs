@@ -70,6 +70,9 @@ async fn the_command_line_of_the_home_trusts_its_own_daemon() {
     let from_elsewhere = ["--url", url.as_str(), "--token", token.as_str(), "whoami"];
     let refused = run(bed.command(&from_elsewhere), "").await;
     assert_eq!(refused.code, Some(69), "{refused:?}");
+    assert!(refused.stderr.contains("Name its certificate") && refused.stderr.contains("SSL_CERT_FILE"), "{refused:?}");
+    let plain = run(bed.command(&["--url", &url.replace("https", "http"), "--token", &token, "whoami"]), "").await;
+    assert!(plain.stderr.contains(&format!("it seems to speak TLS. Ask {url} instead.")), "{plain:?}");
     let mut trusting = bed.command(&from_elsewhere);
     trusting.env("SSL_CERT_FILE", bed.home().join("cert.pem"));
     assert!(run(trusting, "").await.good().contains("owner"));
@@ -81,5 +84,36 @@ async fn the_command_line_of_the_home_trusts_its_own_daemon() {
     std::fs::write(&announced, told.to_string()).expect("written");
     let refused = run(bed.command(&["whoami"]), "").await;
     assert_eq!(refused.code, Some(69), "{refused:?}");
+    bed.stop().await;
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_authority_and_a_daemon_without_tls_are_told_apart() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut bed = Testbed::asleep(StandIn::builder());
+    // What `openssl req -x509` makes where it is not told otherwise.
+    let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let cert = params.self_signed(&key).expect("a certificate");
+    std::fs::write(bed.home().join("cert.pem"), cert.pem()).expect("written");
+    std::fs::write(bed.home().join("key.pem"), key.serialize_pem()).expect("written");
+    bed.configure(
+        "[gateway]\nbind = \"127.0.0.1:0\"\n[gateway.tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"\n",
+    );
+    bed.restart().await;
+    let whoami = |url: String| {
+        let mut command = bed.command(&["--url", &url, "--token", "msc_x", "whoami"]);
+        command.env("SSL_CERT_FILE", bed.home().join("cert.pem"));
+        run(command, "")
+    };
+    let refused = whoami(format!("https://localhost:{}", bed.address().port())).await;
+    assert!(refused.stderr.contains("marked as an authority") && refused.stderr.contains("CA:FALSE"), "{refused:?}");
+    // The stand-in for a model speaks plain HTTP, as a daemon without TLS does.
+    let plain = bed.model.base_url();
+    let plain = plain.strip_prefix("http://").and_then(|rest| rest.split('/').next()).expect("an address");
+    let refused = whoami(format!("https://{plain}")).await;
+    assert_eq!(refused.code, Some(69), "{refused:?}");
+    assert!(refused.stderr.contains(&format!("plain HTTP. Ask http://{plain} instead.")), "{refused:?}");
     bed.stop().await;
 }

@@ -242,15 +242,39 @@ async fn a_token_made_on_the_command_line_can_expire() {
     let made = async |bed: &Testbed, span: &str| {
         run(bed.command(&["token", "create", "--name", span, "--expires", span]), "").await
     };
-    made(&bed, "30d").await.good();
+    assert_eq!(made(&bed, "30d").await.code, Some(0));
     let bad = made(&bed, "30").await;
     assert!(bad.code == Some(2) && bad.stderr.contains("add its unit"), "{bad:?}");
     assert!(made(&bed, "0s").await.stderr.contains("from 1s to 3650d"));
     bed.stop().await;
-    made(&bed, "12h").await.good();
+    assert_eq!(made(&bed, "12h").await.code, Some(0));
     let listed = run(bed.command(&["token", "list"]), "").await.good();
     // Whether a whole day is left depends on how long the commands took.
     for shown in [["EXPIRES"; 2], ["in 30 d", "in 29 d"], ["in 12 h", "in 11 h"]] {
         assert!(shown.iter().any(|shown| listed.contains(shown)), "{shown:?}: {listed}");
     }
+}
+
+#[tokio::test]
+async fn the_command_line_says_what_a_new_token_may_do_and_ends_it_by_its_name() {
+    let bed = Testbed::start().await;
+    let made = async |args: &[&str]| run(bed.command(&[&["token", "create"], args].concat()), "").await;
+    let plain = made(&[]).await;
+    assert_eq!(plain.code, Some(0), "{plain:?}");
+    assert!(plain.stdout.starts_with("msc_") && plain.stdout.lines().count() == 1, "{plain:?}");
+    assert!(plain.stderr.contains("has the role owner and never expires"), "{plain:?}");
+    let (_, id) = plain.stderr.trim().rsplit_once("mosaic token revoke ").expect("how to end it");
+    let brief = made(&["--name", "phone", "--role", "viewer", "--expires", "30d"]).await;
+    assert!(brief.stderr.contains("the role viewer and expires in "), "{brief:?}");
+
+    let revoke = async |which: &str| run(bed.command(&["token", "revoke", which]), "").await;
+    assert!(revoke("tablet").await.stderr.contains("`mosaic token list` shows them"));
+    made(&["--name", "phone"]).await;
+    let twice = revoke("phone").await;
+    assert!(twice.code == Some(1) && twice.stderr.contains("several tokens"), "{twice:?}");
+    revoke(id).await.good();
+    made(&["--name", "laptop"]).await;
+    revoke("laptop").await.good();
+    let listed = run(bed.command(&["token", "list"]), "").await.good();
+    assert!(!listed.contains(id) && !listed.contains("laptop") && listed.contains("phone"), "{listed}");
 }

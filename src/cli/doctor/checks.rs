@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Finding;
 use crate::app;
-use crate::cli::client::Client;
+use crate::cli::client::{Client, Source};
 use crate::cli::config::source;
 use crate::cli::providers::{Spinner, ask};
 use crate::cli::{CliError, Common};
@@ -27,7 +27,9 @@ pub(super) fn config(common: &Common, home: &Home) -> (Option<Config>, Vec<Findi
     match common.config(home) {
         Ok(config) => {
             let from = source(&config, home);
-            (Some(config), vec![Finding::ok("config", from)])
+            let mut told = vec![Finding::ok("config", from)];
+            told.extend(config.doubts(&common.env()).into_iter().map(|doubt| Finding::warn("config", doubt)));
+            (Some(config), told)
         }
         Err(CliError::Config(ConfigError::Mistakes(mistakes))) => {
             (None, mistakes.iter().map(|mistake| Finding::fail("config", mistake.to_string())).collect())
@@ -36,10 +38,10 @@ pub(super) fn config(common: &Common, home: &Home) -> (Option<Config>, Vec<Findi
     }
 }
 
-/// The daemon of `--url`, or else of the home.
-pub(super) async fn daemon(common: &Common, home: &Home) -> Vec<Finding> {
+/// The daemon that commands talk to: that of `--url`, of the login, or of the home. `login`: there is one.
+pub(super) async fn daemon(common: &Common, home: &Home, login: bool) -> Vec<Finding> {
     let running = home.daemon();
-    if common.url.is_none() && running.is_none() {
+    if common.url.is_none() && !login && running.is_none() {
         return vec![Finding::ok("daemon", "none is running; `mosaic up` starts one")];
     }
     let client = match Client::find(common) {
@@ -48,7 +50,7 @@ pub(super) async fn daemon(common: &Common, home: &Home) -> Vec<Finding> {
         Err(error) => return vec![Finding::fail("daemon", error.to_string())],
     };
     let at = match &running {
-        Some(daemon) if common.url.is_none() => format!("{} (pid {})", client.base(), daemon.pid),
+        Some(daemon) if client.sources().0 == Source::Home => format!("{} (pid {})", client.base(), daemon.pid),
         _ => client.base().to_owned(),
     };
     let asked = async {

@@ -63,9 +63,22 @@ pub(super) async fn run(common: Common, _: Doctor) -> Result<(), CliError> {
     let mut findings = home::look(&home);
     let (config, told) = checks::config(&common, &home);
     findings.extend(told);
-    let daemon = checks::daemon(&common, &home).await;
+    let login = match home.login() {
+        Ok(login) => login,
+        Err(error) => {
+            findings.push(Finding::fail("login", error.to_string()));
+            None
+        }
+    };
+    let daemon = checks::daemon(&common, &home, login.is_some()).await;
     findings.extend(daemon);
-    if let Some(config) = &config {
+    if let (Some(login), None) = (&login, home.daemon()) {
+        // No daemon is to run here, so nothing that one needs is missed.
+        let message = format!("commands talk to {}; its store and providers are looked at there only", login.url);
+        findings.push(
+            Finding::ok("login", message).next("`mosaic doctor` on that machine, or `mosaic logout` to look here."),
+        );
+    } else if let Some(config) = &config {
         findings.push(checks::store(&home, config).await);
         findings.extend(checks::providers(&common, config).await);
     }
