@@ -8,8 +8,10 @@ mod bed;
 mod calls;
 mod faults;
 mod hop;
+mod lists;
 mod report;
 mod sessions;
+mod sockets;
 mod start;
 mod supervise;
 mod turns;
@@ -18,13 +20,15 @@ use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 9] = [
     ("supervise", supervise::measure),
     ("sessions", sessions::measure),
     ("calls", calls::measure),
     ("turns", turns::measure),
     ("hop", hop::measure),
     ("start", start::measure),
+    ("lists", lists::measure),
+    ("sockets", sockets::measure),
     ("faults", faults::measure),
 ];
 

@@ -26,7 +26,7 @@ pub(crate) fn measure(report: &mut Report) {
     let config = Config::load(None, home.path(), &Env::default()).expect("good settings");
     let (bytes, born, gone) = actix::System::new().block_on(async {
         let app = App::start(&config, &Env::default(), outside::system()).await.expect("the house starts");
-        let ids = create(&app).await;
+        let ids = create(&app, SESSIONS).await;
         let (before, began) = (resident(), Instant::now());
         for some in ids.chunks(AT_ONCE) {
             // Nothing runs, so nothing is cancelled; but the answer comes only when the session is awake.
@@ -58,8 +58,9 @@ pub(crate) fn measure(report: &mut Report) {
     report.row("sessions stopped, told and forgotten", rate(gone), none(), "none");
 }
 
-async fn create(app: &App) -> Vec<SessionId> {
-    let ids: Vec<_> = (0..SESSIONS).map(|_| app.doors.outside.session_id()).collect();
+/// So many sessions of the owner, by the writer.
+pub(crate) async fn create(app: &App, count: usize) -> Vec<SessionId> {
+    let ids: Vec<_> = (0..count).map(|_| app.doors.outside.session_id()).collect();
     for some in ids.chunks(AT_ONCE) {
         join_all(some.iter().map(async |id| {
             let new = NewSession {

@@ -1,6 +1,6 @@
 //! Plays one step to one call.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::answer::{Answer, Asked};
 use super::record::{End, Shared};
@@ -37,6 +37,7 @@ impl Player<'_> {
             Step::ThinkSay { thinking, text } => self.say(&thinking, &text, &[]).await,
             Step::CallTools { text, calls } => self.say("", &text, &calls).await,
             Step::SayIn { text, pieces, delay } => self.say_in(&text, pieces, delay).await,
+            Step::SayTimes { pieces, delay } => self.say_times(pieces, delay).await,
             Step::SlowBytes { text, delay } => self.slowly(&text, delay).await,
             Step::Flood { bytes } => self.flood(bytes).await,
             Step::LongLine { bytes } => self.say_at_once(&"x".repeat(bytes)).await,
@@ -136,6 +137,20 @@ impl Player<'_> {
             self.pause(delay).await?;
             let mut out = Vec::new();
             self.answer.text(&mut out, &part);
+            self.to.send(&out).await?;
+        }
+        self.finish().await
+    }
+
+    async fn say_times(&mut self, pieces: usize, delay: Duration) -> Result<End, Gone> {
+        if !self.asked.stream {
+            return self.json(&time()).await;
+        }
+        self.to.send(wire::STREAM_HEAD).await?;
+        for _ in 0..pieces {
+            self.pause(delay).await?;
+            let mut out = Vec::new();
+            self.answer.text(&mut out, &time());
             self.to.send(&out).await?;
         }
         self.finish().await
@@ -260,4 +275,9 @@ impl Player<'_> {
             "code": "rate_limit_exceeded"}});
         self.whole(429, "application/json", &headers, body.to_string().as_bytes()).await
     }
+}
+
+fn time() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970");
+    format!("{} ", since.as_nanos())
 }

@@ -12,6 +12,9 @@ pub enum Step {
     Say(String),
     /// Says the text in so many pieces, each in a write of its own, with a pause before each.
     SayIn { text: String, pieces: usize, delay: Duration },
+    /// Says what time it is, in nanoseconds since 1970 and with a space after it, so many times, each in a write of its
+    /// own with a pause before it. A reader on the same machine can tell how long each piece was under way.
+    SayTimes { pieces: usize, delay: Duration },
     /// Thinks (`reasoning_content`), then says.
     ThinkSay { thinking: String, text: String },
     /// Says the text (may be empty), then asks for tools: name and JSON arguments of each.
