@@ -88,12 +88,13 @@ impl<B: MessageBody> MessageBody for Drained<B> {
         }
         let Some(sent) = rest else { return Poll::Ready(None) };
         let patience = patience.get_or_insert_with(|| Box::pin(sleep(GOODBYE)));
-        let over = patience.as_mut().poll(cx).is_ready();
-        while !over {
-            match sent.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(_)) | None) => break,
-                Poll::Pending => return Poll::Pending,
+        if patience.as_mut().poll(cx).is_pending() {
+            loop {
+                match sent.poll_next_unpin(cx) {
+                    Poll::Ready(Some(Ok(_))) => {}
+                    Poll::Ready(Some(Err(_)) | None) => break,
+                    Poll::Pending => return Poll::Pending,
+                }
             }
         }
         *rest = None;
