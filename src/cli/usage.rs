@@ -67,37 +67,17 @@ fn rows(sums: &[UsageSum]) -> Vec<Vec<String>> {
         unpriced_turns: 0,
     };
     for sum in sums {
-        all.turns += sum.turns;
-        all.input_tokens = all.input_tokens.saturating_add(sum.input_tokens);
-        all.output_tokens = all.output_tokens.saturating_add(sum.output_tokens);
-        all.cost_usd = all.cost_usd.map_or(sum.cost_usd, |cost| Some(cost + sum.cost_usd.unwrap_or_default()));
-        all.unpriced_turns += sum.unpriced_turns;
+        all.add(sum);
     }
     let cells = |sum: &UsageSum| {
-        let cost = match (sum.cost_usd, sum.unpriced_turns) {
-            (None, _) => "no price".to_owned(),
-            (Some(cost), 0) => dollars(cost),
-            (Some(cost), unpriced) => format!("{}, {unpriced} without a price", dollars(cost)),
-        };
         let (turns, input, output) = (sum.turns, sum.input_tokens, sum.output_tokens);
-        vec![one_line(&sum.key), turns.to_string(), input.to_string(), output.to_string(), cost]
+        vec![one_line(&sum.key), turns.to_string(), input.to_string(), output.to_string(), sum.cost()]
     };
     let mut rows: Vec<_> = sums.iter().map(cells).collect();
     if sums.len() > 1 {
         rows.push(cells(&all));
     }
     rows
-}
-
-/// To the cent where it is dollars, to a millionth where it is less than a cent.
-fn dollars(cost: f64) -> String {
-    if cost >= 1.0 {
-        format!("${cost:.2}")
-    } else if cost >= 0.01 || cost == 0.0 {
-        format!("${cost:.4}")
-    } else {
-        format!("${cost:.6}")
-    }
 }
 
 impl Books {
@@ -123,12 +103,6 @@ impl Books {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn money_is_told_as_exactly_as_it_matters() {
-        let told: Vec<_> = [0.0, 0.000_026, 0.012_34, 12.345].into_iter().map(dollars).collect();
-        assert_eq!(told, ["$0.0000", "$0.000026", "$0.0123", "$12.35"]);
-    }
 
     #[test]
     fn several_sums_have_one_for_all_and_what_has_no_price_is_said() {

@@ -113,23 +113,6 @@ fn titled(title: Option<String>) -> Result<Option<String>, ApiError> {
     Ok(title)
 }
 
-/// The agent of that name, or the default one.
-pub(super) fn agent(gate: &Gate, wish: Option<AgentName>) -> Result<AgentName, ApiError> {
-    let agents = &gate.doors.agents;
-    match wish {
-        Some(name) if agents.profile(&name).is_some() => Ok(name),
-        Some(name) => {
-            let known: Vec<_> = agents.profiles().iter().map(|agent| agent.name.to_string()).collect();
-            let sentence = format!("There is no agent {name}. Those there are: {}.", known.join(", "));
-            Err(ApiError(Failure::new(Code::AgentNotFound, sentence)))
-        }
-        None => agents.default_name().cloned().ok_or_else(|| {
-            let sentence = "No default agent is set: name one, or set default_agent in the config.";
-            ApiError(Failure::new(Code::AgentNotFound, sentence))
-        }),
-    }
-}
-
 /// Makes a session
 #[utoipa::path(
     post,
@@ -147,7 +130,7 @@ pub(super) async fn create(gate: Data<Gate>, Asker(who): Asker, request: HttpReq
         id: wish.id.unwrap_or_else(|| gate.doors.outside.session_id()),
         user: who.user,
         channel: API_CHANNEL.into(),
-        agent: agent(&gate, wish.agent)?,
+        agent: gate.doors.agents.choose(wish.agent)?,
         title,
         at,
     };
@@ -206,7 +189,7 @@ pub(super) async fn change(
 ) -> Answer {
     let wish: Changes = body::json(&request, payload, body::API_BYTES).await?;
     let title = titled(wish.title)?;
-    let agent = wish.agent.map(|name| agent(&gate, Some(name))).transpose()?;
+    let agent = wish.agent.map(|name| gate.doors.agents.choose(Some(name))).transpose()?;
     let ask = Change { session: named(&id)?, from: who, agent, title };
     let row = gate.ask(ask).await?;
     Ok(HttpResponse::Ok().json(row))

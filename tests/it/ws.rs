@@ -1,5 +1,6 @@
 //! The WebSocket: frames, limits, resumption, slow readers and many of them.
 
+mod commands;
 mod connect;
 mod ends;
 mod frames;

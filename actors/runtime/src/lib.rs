@@ -15,6 +15,7 @@
 pub mod agent;
 pub mod alone;
 pub mod arbiters;
+mod command;
 pub mod doors;
 pub mod drain;
 pub mod events;

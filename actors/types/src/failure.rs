@@ -92,6 +92,8 @@ codes! {
     ModelNotFound = "model_not_found", 404;
     /// An agent that is not configured.
     AgentNotFound = "agent_not_found", 404;
+    /// No slash command by that name.
+    CommandNotFound = "command_not_found", 404;
     /// The idempotency key was used with another body.
     IdempotencyConflict = "idempotency_conflict", 422;
     /// The name is taken.
@@ -186,7 +188,7 @@ impl Classify for Failure {
     fn class(&self) -> ErrorClass {
         let retry_after = self.retry_after_ms.map(Duration::from_millis);
         match self.code {
-            Code::NotFound | Code::ModelNotFound | Code::AgentNotFound => ErrorClass::NotFound,
+            Code::NotFound | Code::ModelNotFound | Code::AgentNotFound | Code::CommandNotFound => ErrorClass::NotFound,
             Code::Unauthorized
             | Code::Forbidden
             | Code::Csrf

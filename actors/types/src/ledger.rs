@@ -81,3 +81,45 @@ pub struct UsageSum {
     /// Turns whose model has no price in the config; their cost is not part of the sum.
     pub unpriced_turns: u64,
 }
+
+impl UsageSum {
+    /// Adds another sum to this one, under this one's key.
+    pub fn add(&mut self, other: &Self) {
+        self.turns += other.turns;
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.cost_usd = self.cost_usd.map_or(other.cost_usd, |cost| Some(cost + other.cost_usd.unwrap_or_default()));
+        self.unpriced_turns += other.unpriced_turns;
+    }
+
+    /// What it cost, for people, with what has no price.
+    pub fn cost(&self) -> String {
+        match (self.cost_usd, self.unpriced_turns) {
+            (None, _) => "no price".to_owned(),
+            (Some(cost), 0) => dollars(cost),
+            (Some(cost), unpriced) => format!("{}, {unpriced} without a price", dollars(cost)),
+        }
+    }
+}
+
+/// To the cent where it is dollars, to a millionth where it is less than a cent.
+fn dollars(cost: f64) -> String {
+    if cost >= 1.0 {
+        format!("${cost:.2}")
+    } else if cost >= 0.01 || cost == 0.0 {
+        format!("${cost:.4}")
+    } else {
+        format!("${cost:.6}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dollars;
+
+    #[test]
+    fn money_is_told_as_exactly_as_it_matters() {
+        let told: Vec<_> = [0.0, 0.000_026, 0.012_34, 12.345].into_iter().map(dollars).collect();
+        assert_eq!(told, ["$0.0000", "$0.000026", "$0.0123", "$12.35"]);
+    }
+}

@@ -30,7 +30,7 @@ pub(super) async fn answer(
     // A model asked for by its own name answers in place of the agent's models, for this turn.
     let (agent, model) = match target {
         Target::Agent(agent) => (agent, None),
-        Target::Model(model) => (crate::gateway::sessions::agent(gate, None)?, Some(model)),
+        Target::Model(model) => (gate.doors.agents.choose(None)?, Some(model)),
     };
     let last = wish.messages()?.into_iter().rev().find(|message| message.role == Role::User).ok_or_else(|| {
         ApiError(Failure::new(Code::BadRequest, "There is no user message to append to the session."))

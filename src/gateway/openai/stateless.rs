@@ -111,7 +111,7 @@ pub(super) async fn answer(gate: &Gate, target: Target, mut wish: Completion) ->
             (agent, None)
         }
         // A model asked for by its own name runs under the default agent, without its system prompt.
-        Target::Model(model) => (crate::gateway::sessions::agent(gate, None)?, Some(model)),
+        Target::Model(model) => (gate.doors.agents.choose(None)?, Some(model)),
     };
     let (pieces, mut heard) = mpsc::channel(PIECES);
     let order = RunOrder {

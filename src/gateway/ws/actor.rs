@@ -21,10 +21,9 @@ use actix_web::web::{Bytes, Data, Payload};
 use actix_web_actors::ws::{self, CloseCode, CloseReason, WebsocketContext};
 use futures_util::stream::{AbortHandle, Abortable, LocalBoxStream, SelectAll};
 use futures_util::{Stream, StreamExt, stream};
-use mosaic_messages::Accepted;
+use mosaic_messages::ExecuteCommand;
 use mosaic_runtime::events::{Follow, Pace};
-use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, TurnId};
-use sha2::{Digest, Sha256};
+use mosaic_types::{Code, Failure, Principal, SessionId};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFutureOwned;
@@ -36,12 +35,12 @@ use super::effect::{Effect, Effects, Heard};
 use super::incoming::{Came, Incoming, MESSAGE_BYTES, STRANGER_BYTES};
 use super::outbox::Piece;
 use super::state::State;
+use super::work::{cancel, execute, submit};
 use crate::gateway::border::{Border, Class};
 use crate::gateway::error::{Answer, ApiError};
 use crate::gateway::principals::Credential;
 use crate::gateway::server::Gate;
-use crate::gateway::sessions::{agent, visible};
-use crate::submission::{mode as mode_of, submission};
+use crate::gateway::sessions::visible;
 
 /// Events that are taken in one go; then others have their turn.
 const AT_ONCE: usize = 64;
@@ -189,6 +188,14 @@ impl SocketActor {
                 });
                 ctx.spawn(done);
             }
+            Effect::Execute { id, session, line } => {
+                let Some(from) = self.who else { return };
+                let work = execute(self.gate.clone(), ExecuteCommand { session, from, line });
+                let done = work.into_actor(self).map(move |result, actor, ctx| {
+                    actor.run(ctx, |state, now, out| state.executed(id.as_deref(), result, now, out));
+                });
+                ctx.spawn(done);
+            }
             Effect::Cancel { id, session } => {
                 let Some(who) = self.who else { return };
                 let work = cancel(self.gate.clone(), who, session.clone());
@@ -273,47 +280,6 @@ fn write(piece: Piece, ctx: &mut Ctx) {
         Piece::Last(part) => ctx.write_raw(ws::Message::Continuation(Item::Last(part))),
         Piece::Ping(payload) => ctx.ping(&payload),
         Piece::Pong(payload) => ctx.pong(&payload),
-    }
-}
-
-/// The session that an input makes for itself: the same for each repeat of it.
-fn own_session(who: Principal, id: &str) -> SessionId {
-    let hash = Sha256::digest(format!("message.send\n{}\n{id}", who.user));
-    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    hex.parse().expect("32 hex digits are a valid session id")
-}
-
-async fn submit(
-    gate: Data<Gate>,
-    who: Principal,
-    id: String,
-    session: Option<SessionId>,
-    wished: Option<AgentName>,
-    text: String,
-    mode: Option<String>,
-) -> Result<(SessionId, Accepted), Failure> {
-    let mode = mode_of(mode.as_deref())?;
-    let create = match (&session, wished) {
-        (Some(_), Some(_)) => {
-            let sentence = "agent is for an input that makes its session; one that exists has an agent already.";
-            return Err(Failure::new(Code::BadRequest, sentence));
-        }
-        (Some(_), None) => None,
-        (None, wished) => Some(agent(&gate, wished).map_err(|error| error.0)?),
-    };
-    let session = session.unwrap_or_else(|| own_session(who, &id));
-    let mut ask = submission(&gate.doors.outside, session.clone(), who, text, None, Some(&id))?;
-    (ask.create, ask.mode) = (create, mode);
-    let accepted = gate.ask(ask).await.map_err(|error| error.0)?;
-    let accepted = gate.settled(accepted).await.map_err(|error| error.0)?;
-    Ok((session, accepted))
-}
-
-async fn cancel(gate: Data<Gate>, who: Principal, session: SessionId) -> Result<Option<TurnId>, Failure> {
-    visible(&gate, &session, who).await.map_err(|error| error.0)?;
-    match gate.sessions.find(&session) {
-        Some(_) => gate.cancel(session, who).await.map_err(|error| error.0),
-        None => Ok(None),
     }
 }
 

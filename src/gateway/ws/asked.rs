@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mosaic_messages::Accepted;
+use mosaic_messages::{Accepted, CommandDone};
+use mosaic_types::command::{COMMANDS, Line};
 use mosaic_types::{Code, Failure, Principal, Secret, SessionId, TurnId};
 use tokio::time::Instant;
 
@@ -49,7 +50,7 @@ impl State {
                     role: who.role,
                     version: env!("CARGO_PKG_VERSION"),
                     protocol: PROTOCOL,
-                    commands: &[],
+                    commands: COMMANDS,
                 };
                 self.say(&ready, now, out);
                 if self.draining {
@@ -94,6 +95,11 @@ impl State {
                     out.push(Effect::Submit { id, session, agent, text, mode });
                 }
             }
+            ClientFrame::CommandExecute { id, session, line } => match line.parse::<Line>() {
+                Ok(line) if self.may_ask(id.as_deref(), now, out) => out.push(Effect::Execute { id, session, line }),
+                Ok(_) => {}
+                Err(failure) => self.error(id.as_deref(), None, &failure, now, out),
+            },
             ClientFrame::TurnCancel { id, session } => {
                 if self.may_ask(id.as_deref(), now, out) {
                     out.push(Effect::Cancel { id, session });
@@ -143,6 +149,24 @@ impl State {
         self.asking = self.asking.saturating_sub(1);
         match result {
             Ok(turn) => self.say(&ServerFrame::Cancelled { id, session, turn }, now, out),
+            Err(failure) => self.error(id, None, &failure, now, out),
+        }
+        self.flush(now, out);
+    }
+
+    /// What became of a command.
+    pub(super) fn executed(
+        &mut self,
+        id: Option<&str>,
+        result: Result<CommandDone, Failure>,
+        now: Instant,
+        out: &mut Effects,
+    ) {
+        self.asking = self.asking.saturating_sub(1);
+        match result {
+            Ok(CommandDone { session, text }) => {
+                self.say(&ServerFrame::CommandResult { id, session: &session, text: &text }, now, out);
+            }
             Err(failure) => self.error(id, None, &failure, now, out),
         }
         self.flush(now, out);

@@ -1,6 +1,7 @@
 //! What a socket's state is told of sessions, and what it wants done.
 
 use mosaic_runtime::events::{Ended, Told};
+use mosaic_types::command::Line;
 use mosaic_types::{AgentName, Failure, Principal, Secret, Seq, SessionId};
 
 use super::close::Close;
@@ -25,6 +26,11 @@ pub(super) enum Effect {
         agent: Option<AgentName>,
         text: String,
         mode: Option<String>,
+    },
+    Execute {
+        id: Option<String>,
+        session: SessionId,
+        line: Line,
     },
     Cancel {
         id: Option<String>,

@@ -1,5 +1,6 @@
 //! What is said on a socket: JSON objects with a `type`. Session events go out as they are everywhere else.
 
+use mosaic_types::command::Command;
 use mosaic_types::journal::TurnState;
 use mosaic_types::{AgentName, Code, Failure, Secret, Seq, SessionId, TurnId, UserId, UserRole};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -73,6 +74,11 @@ frames! {
         text: String,
         #[serde(default)] mode: Option<String>,
     }
+    /// A slash command, as a person typed it. Each asks for a role of its own besides.
+    CommandExecute = "command.execute", VIEWER, {
+        session: SessionId,
+        line: String,
+    }
     /// Ends the running turn.
     TurnCancel = "turn.cancel", MEMBER, { session: SessionId, }
 }
@@ -129,12 +135,6 @@ pub(super) fn read(text: &str) -> Result<ClientFrame, Box<Unread>> {
     Err(unread(head.id, sentence))
 }
 
-/// A command of the registry, as clients show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(super) struct Offered {
-    pub(super) name: &'static str,
-}
-
 /// Where to read on in a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Position {
@@ -148,7 +148,7 @@ pub(super) struct Position {
 pub(super) enum ServerFrame<'a> {
     /// The client is known; everything may be asked now.
     #[serde(rename = "ready")]
-    Ready { user: UserId, role: UserRole, version: &'static str, protocol: u32, commands: &'a [Offered] },
+    Ready { user: UserId, role: UserRole, version: &'static str, protocol: u32, commands: &'a [Command] },
     /// An input is stored.
     #[serde(rename = "ack")]
     Ack { id: &'a str, session: &'a SessionId, turn: TurnId, state: TurnState },
@@ -168,6 +168,14 @@ pub(super) enum ServerFrame<'a> {
         id: Option<&'a str>,
         session: &'a SessionId,
         turn: Option<TurnId>,
+    },
+    /// The answer to `command.execute`. `session`: where the conversation goes on; `/new` makes another one.
+    #[serde(rename = "command.result")]
+    CommandResult {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a str>,
+        session: &'a SessionId,
+        text: &'a str,
     },
     #[serde(rename = "error")]
     Error {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `state.rs` and `asked.rs` decide and know no actor; `outbox.rs` holds back what is not read; `actor.rs` is the shell, and the one
-//! file that knows actix-web-actors.
+//! file that knows actix-web-actors; `work.rs` is what it has done by others.
 
 mod actor;
 mod asked;
@@ -21,6 +21,7 @@ mod outbox;
 mod state;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Payload};
@@ -39,8 +40,8 @@ pub(super) const WRITE_BUFFER: usize = 512 << 10;
 ///
 /// Everything that happens, for many sessions on one connection. The first frame is `connect {protocol: 1, token}`; the
 /// upgrade's `Authorization` or the browser's cookie may replace the token. Frames are JSON objects with a `type`:
-/// `subscribe`, `unsubscribe`, `message.send`, `turn.cancel`, `ping`; the daemon says `ready`, `ack`, `error`, `notice`,
-/// `pong` and session events, each a `SessionEvent`.
+/// `subscribe`, `unsubscribe`, `message.send`, `command.execute`, `turn.cancel`, `ping`; the daemon says `ready`, `ack`,
+/// `command.result`, `error`, `notice`, `pong` and session events, each a `SessionEvent`.
 #[utoipa::path(
     get,
     path = "/ws",

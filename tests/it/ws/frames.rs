@@ -15,7 +15,7 @@ fn sample(kind: &str, session: &str) -> Value {
         "ping" => json!({}),
         "subscribe" | "unsubscribe" | "turn.cancel" => json!({"session": session}),
         "message.send" => json!({"session": session, "text": "hello"}),
-        "command.execute" => json!({"session": session, "line": "/new"}),
+        "command.execute" => json!({"session": session, "line": "/help"}),
         other => panic!("say here what {other} looks like"),
     }
 }
@@ -76,6 +76,9 @@ async fn what_cannot_be_read_is_told_and_does_not_close() {
         (json!({"type": "message.send", "id": "1", "session": "s", "text": "x", "agent": "poet"}), "agent"),
         (json!({"type": "message.send", "id": "1", "text": "x", "agent": "nobody"}), "no agent"),
         (json!({"type": "message.send", "id": "1", "text": "x", "mode": "hurry"}), "mode"),
+        (json!({"type": "command.execute", "id": "1", "session": session, "line": "hello"}), "slash"),
+        (json!({"type": "command.execute", "id": "1", "session": session, "line": "/hlep"}), "Did you mean /help?"),
+        (json!({"type": "command.execute", "id": "1", "session": session}), "line"),
     ];
     for (frame, says) in cases {
         wire.send(frame.clone()).await;
@@ -184,7 +187,7 @@ async fn a_turn_is_cancelled_by_a_frame() {
 async fn what_is_someone_elses_is_not_there() {
     let bed = Testbed::start().await;
     let (mut wire, _) = Wire::ready(bed.address(), &bed.token()).await;
-    for kind in ["subscribe", "turn.cancel", "message.send"] {
+    for kind in ["subscribe", "turn.cancel", "message.send", "command.execute"] {
         wire.send(frame(kind, "never-made")).await;
         assert_eq!(wire.answer(kind).await["code"], "not_found", "{kind}");
     }

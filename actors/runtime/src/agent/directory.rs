@@ -58,6 +58,27 @@ impl Agents {
         self.by_name.values().map(|agent| agent.profile.borrow().clone()).collect()
     }
 
+    /// The agent of that name, or the default one.
+    ///
+    /// # Errors
+    /// `agent_not_found`, with those there are.
+    pub fn choose(&self, wish: Option<AgentName>) -> Result<AgentName, Failure> {
+        match wish {
+            Some(name) if self.by_name.contains_key(&name) => Ok(name),
+            Some(name) => Err(self.unknown(&name)),
+            None => self.default.clone().ok_or_else(|| {
+                let sentence = "No default agent is set: name one, or set default_agent in the config.";
+                Failure::new(Code::AgentNotFound, sentence)
+            }),
+        }
+    }
+
+    fn unknown(&self, name: &AgentName) -> Failure {
+        let known: Vec<_> = self.by_name.keys().map(AgentName::as_str).collect();
+        let sentence = format!("There is no agent {name}. Those there are: {}.", known.join(", "));
+        Failure::new(Code::AgentNotFound, sentence)
+    }
+
     /// Why an agent cannot take work; `None`: it can.
     pub fn down(&self, name: &AgentName) -> Option<Arc<str>> {
         self.by_name.get(name).and_then(|agent| agent.link.down())
@@ -73,11 +94,7 @@ impl Agents {
     /// # Errors
     /// The agent is not configured, or it is down.
     pub async fn run(&self, name: &AgentName, providers: Providers, order: RunOrder) -> Result<(), Failure> {
-        let Some(agent) = self.by_name.get(name) else {
-            let known: Vec<_> = self.by_name.keys().map(AgentName::as_str).collect();
-            let sentence = format!("There is no agent {name}. Those there are: {}.", known.join(", "));
-            return Err(Failure::new(Code::AgentNotFound, sentence));
-        };
+        let agent = self.by_name.get(name).ok_or_else(|| self.unknown(name))?;
         agent.link.up().await.map_err(|error| unreached(&format!("The agent {name}"), &error))?;
         let run = order.run;
         let tether = match agent.link.recipient::<ChildExited>() {

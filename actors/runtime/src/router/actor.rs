@@ -3,19 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::dev::ToEnvelope;
 use actix::prelude::*;
-use mosaic_messages::{Accepted, CancelTurn, Change, SubmitTurn};
-use mosaic_supervise::{Link, LinkError, Mailbox, Tether, supervised};
-use mosaic_types::journal::{NewSession, Outcome, SessionRow, Write};
-use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, TurnId};
+use mosaic_messages::{Accepted, CancelTurn, Change, CommandDone, ExecuteCommand, SubmitTurn};
+use mosaic_supervise::{Mailbox, Tether, supervised};
+use mosaic_types::journal::SessionRow;
+use mosaic_types::{Failure, TurnId};
 use tracing::Instrument;
 
-use crate::doors::{Doors, unreached};
-use crate::session::{SessionActor, Sessions};
-
-/// Tries of a message whose session died before it answered. Repeating is safe: the inbox knows what it has.
-const TRIES: u32 = 4;
+use super::way::Way;
+use crate::command;
+use crate::doors::Doors;
+use crate::session::Sessions;
 
 /// Routes messages to sessions.
 pub struct RouterActor {
@@ -38,82 +36,6 @@ impl Actor for RouterActor {
     type Context = Context<Self>;
 }
 supervised!(RouterActor);
-
-/// The way to one session, beyond the life of the router.
-#[derive(Clone)]
-struct Way {
-    doors: Arc<Doors>,
-    sessions: Sessions,
-}
-
-impl Way {
-    /// The session, awake; it is made where `create` names an agent for it.
-    async fn find(
-        &self,
-        id: &SessionId,
-        from: Principal,
-        create: Option<&AgentName>,
-    ) -> Result<Link<SessionActor>, Failure> {
-        if let Some(link) = self.sessions.find(id) {
-            return Ok(link);
-        }
-        match self.doors.store.session(id).await? {
-            Some(row) if from.may_see(row.user, &row.channel) => {}
-            Some(_) => return Err(Failure::not_found("session")),
-            None => {
-                let Some(agent) = create else { return Err(Failure::not_found("session")) };
-                let new = NewSession {
-                    id: id.clone(),
-                    user: from.user,
-                    channel: mosaic_types::journal::API_CHANNEL.into(),
-                    agent: agent.clone(),
-                    title: String::new(),
-                    at: self.doors.outside.now(),
-                };
-                match self.doors.commit(Write::CreateSession(new)).await? {
-                    // Made by somebody else in this very moment: the session itself checks whose it is.
-                    Outcome::Written(_) | Outcome::Exists => {}
-                    other => {
-                        tracing::error!(?other, "a session could not be made");
-                        return Err(Failure::new(
-                            Code::Internal,
-                            "The session could not be made. The log has the cause.",
-                        ));
-                    }
-                }
-            }
-        }
-        Ok(self.sessions.open(id))
-    }
-
-    /// Asks the session, again where it died or left on the way. What is urgent goes past its bound.
-    async fn ask<M, T>(
-        &self,
-        id: &SessionId,
-        from: Principal,
-        create: Option<&AgentName>,
-        urgent: bool,
-        ask: M,
-    ) -> Result<T, Failure>
-    where
-        M: Message<Result = Result<T, Failure>> + Clone + Send + 'static,
-        T: Send + 'static,
-        SessionActor: Handler<M>,
-        Context<SessionActor>: ToEnvelope<SessionActor, M>,
-    {
-        let mut tried = 0;
-        loop {
-            let link = self.find(id, from, create).await?;
-            tried += 1;
-            let answered = if urgent { link.urge(ask.clone()).await } else { link.ask(ask.clone()).await };
-            match answered {
-                Ok(result) => return result,
-                Err(LinkError::Gone | LinkError::Died) if tried < TRIES => {}
-                Err(error) => return Err(unreached("The session", &error)),
-            }
-        }
-    }
-}
 
 impl RouterActor {
     fn way(&self) -> Way {
@@ -150,5 +72,12 @@ impl Handler<Change> for RouterActor {
     fn handle(&mut self, ask: Change, _: &mut Self::Context) -> Self::Result {
         let way = self.way();
         Box::pin(async move { way.ask(&ask.session.clone(), ask.from, None, false, ask).await })
+    }
+}
+
+impl Handler<ExecuteCommand> for RouterActor {
+    type Result = ResponseFuture<Result<CommandDone, Failure>>;
+    fn handle(&mut self, ask: ExecuteCommand, _: &mut Self::Context) -> Self::Result {
+        Box::pin(command::execute(self.way(), ask))
     }
 }

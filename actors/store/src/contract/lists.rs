@@ -84,6 +84,20 @@ pub async fn pages_of_messages_are_complete_while_others_are_written(store: Arc<
     assert_eq!((answer.agent.as_ref(), answer.text.as_str()), (Some(&hand.agent), "answer 1"));
 }
 
+pub async fn the_newest_messages_are_read_from_behind(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    let latest = async |session, count| hand.store.latest(session, rows(count)).await.expect("reads");
+    assert_eq!(latest(&hand.session, 5).await, []);
+    hand.ask(1, true).await;
+    hand.ask(2, false).await;
+    hand.answer(1, Some(2)).await;
+    let all = hand.store.messages(&hand.session, None, rows(200)).await.expect("reads").items;
+    assert_eq!(all.len(), 3);
+    assert_eq!(latest(&hand.session, 200).await, all);
+    assert_eq!(latest(&hand.session, 2).await, all[1..]);
+    assert_eq!(latest(&session("other"), 2).await, []);
+}
+
 pub async fn a_foreign_cursor_is_refused(store: Arc<dyn Store>) {
     let hand = Hand::on(store).await;
     hand.make(&session("s2"), Timestamp(0)).await;

@@ -45,6 +45,7 @@ macro_rules! store_contract {
             sessions_come_newest_change_first
             pages_of_sessions_are_complete_while_others_are_made
             pages_of_messages_are_complete_while_others_are_written
+            the_newest_messages_are_read_from_behind
             a_foreign_cursor_is_refused
             a_cursor_at_the_end_of_time_is_only_a_position
             what_holds_a_nul_is_stored_as_it_is_told

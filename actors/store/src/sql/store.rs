@@ -28,6 +28,11 @@ impl Store for Database {
         self.read(async move |conn: &mut Conn<'_>| read::messages(conn, &id, cursor.as_deref(), limit).await)
     }
 
+    fn latest(&self, id: &SessionId, limit: Limit) -> Work<'_, Vec<MessageRow>> {
+        let id = id.clone();
+        self.read(async move |conn: &mut Conn<'_>| read::latest(conn, &id, limit).await)
+    }
+
     fn events(&self, id: &SessionId, after: Seq, limit: Limit) -> Work<'_, Vec<SessionEvent>> {
         let id = id.clone();
         self.read(async move |conn: &mut Conn<'_>| read::events(conn, &id, after, limit).await)

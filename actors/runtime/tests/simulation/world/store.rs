@@ -167,6 +167,10 @@ impl Store for MemoryStore {
         nobody_asks()
     }
 
+    fn latest(&self, _: &SessionId, _: Limit) -> Work<'_, Vec<MessageRow>> {
+        nobody_asks()
+    }
+
     fn usage(&self, _: UsageQuery, _: Option<String>, _: Limit) -> Work<'_, Page<UsageSum>> {
         nobody_asks()
     }

@@ -67,3 +67,20 @@ pub(in super::super) async fn messages(
         .await?;
     Ok(page(all::<_, MessageRow>(records)?, limit, |row| MessageCursor { session: id.clone(), seq: row.seq }.encode()))
 }
+
+/// The end of a transcript, read from behind.
+pub(in super::super) async fn latest(
+    conn: &mut Conn<'_>,
+    id: &SessionId,
+    limit: Limit,
+) -> Result<Vec<MessageRow>, StoreError> {
+    let mut records = messages::table
+        .filter(messages::session_id.eq(id.as_str()))
+        .order(messages::seq.desc())
+        .limit(limit.rows() as i64)
+        .select(MessageRecord::as_select())
+        .load(conn)
+        .await?;
+    records.reverse();
+    all(records)
+}

@@ -17,7 +17,7 @@ use crate::schema::{events, inbox, sessions, turns};
 use crate::sql_types::{Digest, Id};
 
 pub(super) use access::{browsers, links, owner, tokens};
-pub(super) use lists::{messages, sessions};
+pub(super) use lists::{latest, messages, sessions};
 pub(super) use snapshot::snapshot;
 pub(super) use usage::usage;
 

@@ -1,0 +1,95 @@
+//! Slash commands, carried out for whoever typed them, wherever that was.
+//!
+//! `types/src/command.rs` reads them; `words.rs` makes what is known into text. A command does nothing that a route or a
+//! frame could not do.
+
+mod words;
+
+use std::time::Duration;
+
+use mosaic_messages::{CancelTurn, Change, CommandDone, ExecuteCommand};
+use mosaic_types::command::Request;
+use mosaic_types::journal::{SessionPhase, SessionRow};
+use mosaic_types::ledger::{UsageBy, UsageQuery, UsageSum};
+use mosaic_types::page::Limit;
+use mosaic_types::{AgentName, Failure, Principal, Timestamp};
+
+use crate::router::Way;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Days that `/cost` sums up, this one among them.
+const DAYS: u32 = 30;
+
+/// Carries out a command.
+pub(crate) async fn execute(way: Way, ask: ExecuteCommand) -> Result<CommandDone, Failure> {
+    let ExecuteCommand { session, from, line } = ask;
+    line.command.check(from.role)?;
+    let row = way.visible(&session, from).await?;
+    let text = match line.request {
+        Request::Help(which) => words::help(which, from.role),
+        Request::New(wish) => return new(&way, &row, from, wish).await,
+        Request::Status => status(&way, row),
+        Request::Agent(None) => format!("{} answers here.", row.agent),
+        Request::Agent(Some(name)) => agent(&way, row, from, name).await?,
+        Request::Agents => words::agents(&way.doors.agents.profiles(), &row.agent),
+        Request::Stop => stop(&way, row, from).await?,
+        Request::History(count) => {
+            let limit = Limit::new(Some(count)).unwrap_or_default();
+            words::history(&way.doors.store.latest(&row.id, limit).await?)
+        }
+        Request::Cost => cost(&way, from).await?,
+    };
+    Ok(CommandDone { session, text })
+}
+
+async fn new(way: &Way, row: &SessionRow, from: Principal, wish: Option<AgentName>) -> Result<CommandDone, Failure> {
+    way.doors.work.refuse_new()?;
+    let agent = way.doors.agents.choose(wish.or_else(|| Some(row.agent.clone())))?;
+    let session = way.doors.outside.session_id();
+    way.make(&session, from, &agent).await?;
+    let text = format!("A new session with {agent}: {session}");
+    Ok(CommandDone { session, text })
+}
+
+fn status(way: &Way, mut row: SessionRow) -> String {
+    let down = way.sessions.find(&row.id).and_then(|link| link.down());
+    if down.is_some() {
+        row.state = SessionPhase::Down;
+    }
+    let profile = way.doors.agents.profile(&row.agent);
+    words::status(&row, profile.as_deref(), down.as_deref(), way.doors.work.is_draining())
+}
+
+async fn agent(way: &Way, row: SessionRow, from: Principal, name: AgentName) -> Result<String, Failure> {
+    let agent = way.doors.agents.choose(Some(name))?;
+    let change = Change { session: row.id.clone(), from, agent: Some(agent), title: None };
+    let changed = way.ask(&row.id, from, None, false, change).await?;
+    Ok(format!("{} answers here from the next turn on.", changed.agent))
+}
+
+async fn stop(way: &Way, row: SessionRow, from: Principal) -> Result<String, Failure> {
+    let cancelled = match way.sessions.find(&row.id) {
+        Some(_) => way.ask(&row.id, from, None, true, CancelTurn { session: row.id.clone(), from }).await?,
+        // Nothing runs in a session that sleeps.
+        None => None,
+    };
+    Ok(if cancelled.is_some() { "Cancelled." } else { "Nothing runs here." }.to_owned())
+}
+
+async fn cost(way: &Way, from: Principal) -> Result<String, Failure> {
+    let (now, day) = (way.doors.outside.now().0, i64::try_from(DAY.as_micros()).unwrap_or(i64::MAX));
+    let today = now - now.rem_euclid(day);
+    let first = Timestamp(today - day * i64::from(DAYS - 1));
+    let sums = async |since, limit| {
+        let ask = UsageQuery { user: Some(from.user), by: UsageBy::Day, since: Some(since), until: None };
+        way.doors.store.usage(ask, None, limit).await
+    };
+    let today = sums(Timestamp(today), Limit::default()).await?.items.pop();
+    let mut days: Vec<UsageSum> = sums(first, Limit::new(Some(DAYS)).unwrap_or_default()).await?.items;
+    let month = days.pop().map(|mut all| {
+        days.iter().for_each(|sum| all.add(sum));
+        all
+    });
+    Ok(words::cost(today.as_ref(), month.as_ref(), DAYS))
+}

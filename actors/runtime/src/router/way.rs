@@ -1,0 +1,100 @@
+//! The way to one session: found, woken or made, and asked again where it died.
+
+use std::sync::Arc;
+
+use actix::dev::ToEnvelope;
+use actix::prelude::*;
+use mosaic_supervise::{Link, LinkError};
+use mosaic_types::journal::{API_CHANNEL, NewSession, Outcome, SessionRow, Write};
+use mosaic_types::{AgentName, Code, Failure, Principal, SessionId};
+
+use crate::doors::{Doors, unreached};
+use crate::session::{SessionActor, Sessions};
+
+/// Tries of a message whose session died before it answered. Repeating is safe: the inbox knows what it has.
+const TRIES: u32 = 4;
+
+/// The way to one session, beyond the life of the router.
+#[derive(Clone)]
+pub(crate) struct Way {
+    pub(crate) doors: Arc<Doors>,
+    pub(crate) sessions: Sessions,
+}
+
+impl Way {
+    /// The session, awake; it is made where `create` names an agent for it.
+    async fn find(
+        &self,
+        id: &SessionId,
+        from: Principal,
+        create: Option<&AgentName>,
+    ) -> Result<Link<SessionActor>, Failure> {
+        if let Some(link) = self.sessions.find(id) {
+            return Ok(link);
+        }
+        match (self.doors.store.session(id).await?, create) {
+            (Some(row), _) if from.may_see(row.user, &row.channel) => {}
+            (None, Some(agent)) => {
+                // Where it was made by somebody else in this very moment, the session itself checks whose it is.
+                self.make(id, from, agent).await?;
+            }
+            _ => return Err(Failure::not_found("session")),
+        }
+        Ok(self.sessions.open(id))
+    }
+
+    /// Makes a session where its id is free.
+    pub(crate) async fn make(&self, id: &SessionId, from: Principal, agent: &AgentName) -> Result<(), Failure> {
+        let new = NewSession {
+            id: id.clone(),
+            user: from.user,
+            channel: API_CHANNEL.into(),
+            agent: agent.clone(),
+            title: String::new(),
+            at: self.doors.outside.now(),
+        };
+        match self.doors.commit(Write::CreateSession(new)).await? {
+            Outcome::Written(_) | Outcome::Exists => Ok(()),
+            other => {
+                tracing::error!(?other, "a session could not be made");
+                Err(Failure::new(Code::Internal, "The session could not be made. The log has the cause."))
+            }
+        }
+    }
+
+    /// A session as lists show it, if there is one and `from` may see it.
+    pub(crate) async fn visible(&self, id: &SessionId, from: Principal) -> Result<SessionRow, Failure> {
+        match self.doors.store.session(id).await? {
+            Some(row) if from.may_see(row.user, &row.channel) => Ok(row),
+            _ => Err(Failure::not_found("session")),
+        }
+    }
+
+    /// Asks the session, again where it died or left on the way. What is urgent goes past its bound.
+    pub(crate) async fn ask<M, T>(
+        &self,
+        id: &SessionId,
+        from: Principal,
+        create: Option<&AgentName>,
+        urgent: bool,
+        ask: M,
+    ) -> Result<T, Failure>
+    where
+        M: Message<Result = Result<T, Failure>> + Clone + Send + 'static,
+        T: Send + 'static,
+        SessionActor: Handler<M>,
+        Context<SessionActor>: ToEnvelope<SessionActor, M>,
+    {
+        let mut tried = 0;
+        loop {
+            let link = self.find(id, from, create).await?;
+            tried += 1;
+            let answered = if urgent { link.urge(ask.clone()).await } else { link.ask(ask.clone()).await };
+            match answered {
+                Ok(result) => return result,
+                Err(LinkError::Gone | LinkError::Died) if tried < TRIES => {}
+                Err(error) => return Err(unreached("The session", &error)),
+            }
+        }
+    }
+}

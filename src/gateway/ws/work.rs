@@ -1,0 +1,60 @@
+//! What a socket has done by others: by the router, and through it by sessions.
+
+use actix_web::web::Data;
+use mosaic_messages::{Accepted, CommandDone, ExecuteCommand};
+use mosaic_runtime::doors::unreached;
+use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, TurnId};
+use sha2::{Digest, Sha256};
+
+use crate::gateway::server::Gate;
+use crate::gateway::sessions::visible;
+use crate::submission::{mode as mode_of, submission};
+
+/// The session that an input makes for itself: the same for each repeat of it.
+fn own_session(who: Principal, id: &str) -> SessionId {
+    let hash = Sha256::digest(format!("message.send\n{}\n{id}", who.user));
+    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    hex.parse().expect("32 hex digits are a valid session id")
+}
+
+/// Hands an input to its session, which it makes where none is named.
+pub(super) async fn submit(
+    gate: Data<Gate>,
+    who: Principal,
+    id: String,
+    session: Option<SessionId>,
+    wished: Option<AgentName>,
+    text: String,
+    mode: Option<String>,
+) -> Result<(SessionId, Accepted), Failure> {
+    let mode = mode_of(mode.as_deref())?;
+    let create = match (&session, wished) {
+        (Some(_), Some(_)) => {
+            let sentence = "agent is for an input that makes its session; one that exists has an agent already.";
+            return Err(Failure::new(Code::BadRequest, sentence));
+        }
+        (Some(_), None) => None,
+        (None, wished) => Some(gate.doors.agents.choose(wished)?),
+    };
+    let session = session.unwrap_or_else(|| own_session(who, &id));
+    let mut ask = submission(&gate.doors.outside, session.clone(), who, text, None, Some(&id))?;
+    (ask.create, ask.mode) = (create, mode);
+    let accepted = gate.ask(ask).await.map_err(|error| error.0)?;
+    let accepted = gate.settled(accepted).await.map_err(|error| error.0)?;
+    Ok((session, accepted))
+}
+
+/// Cancels what runs in a session.
+pub(super) async fn cancel(gate: Data<Gate>, who: Principal, session: SessionId) -> Result<Option<TurnId>, Failure> {
+    visible(&gate, &session, who).await.map_err(|error| error.0)?;
+    match gate.sessions.find(&session) {
+        Some(_) => gate.cancel(session, who).await.map_err(|error| error.0),
+        None => Ok(None),
+    }
+}
+
+/// Has a slash command carried out.
+pub(super) async fn execute(gate: Data<Gate>, ask: ExecuteCommand) -> Result<CommandDone, Failure> {
+    let asked = if ask.overtakes() { gate.router.urge(ask).await } else { gate.router.ask(ask).await };
+    asked.unwrap_or_else(|error| Err(unreached("The router", &error)))
+}
