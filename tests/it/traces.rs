@@ -10,7 +10,7 @@ use mosaic_testkit::{Collector, StandIn, Step};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::testbed::{Api, PATIENCE, Testbed, eventually, refusal, run};
+use crate::testbed::{Api, PATIENCE, Testbed, Wire, eventually, refusal, run};
 
 /// A caller's trace, as W3C's own example has it.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -154,6 +154,74 @@ async fn a_turn_is_one_trace_from_the_request_to_the_reader() {
     let trace = Trace::find(&collector, stateless, &["chat m-1", "completion"]).await;
     let expected = ["", " > completion", " > completion > agent.run", " > completion > agent.run > chat m-1"];
     assert_eq!(trace.paths(), expected.iter().map(|path| (format!("{root}{path}"), 1)).collect());
+}
+
+#[tokio::test]
+async fn a_turn_over_a_socket_is_one_trace_from_its_frame_on() {
+    let (bed, collector) = traced(StandIn::builder()).await;
+    let session = bed.api().session().await;
+    let mut expected = turn_below("message.send");
+    expected.remove("message.send > turn > reader.deliver");
+    let whole = async |turn: &Value| {
+        let ours = of_turn(turn);
+        let (send, trace) = eventually("the turn and the frame above it", || async {
+            let all = collector.spans();
+            // It ends when all below it has ended.
+            let turn = all.iter().find(|span| span.name == "turn" && ours(span))?;
+            let send = all.iter().find(|span| Some(&span.id) == turn.parent.as_ref())?.clone();
+            let spans = all.iter().filter(|span| span.trace == turn.trace).cloned().collect();
+            Some((send, Trace { spans }))
+        })
+        .await;
+        assert_eq!((send.name.as_str(), send.kind), ("message.send", 2));
+        (send, trace.paths())
+    };
+    let (mut wire, _) = Wire::ready(bed.address(), &bed.token()).await;
+    wire.subscribe(&session, 0).await;
+    let send = async |wire: &mut Wire, id: &str, traceparent: Value| {
+        let mut frame = json!({"type": "message.send", "id": id, "session": session, "text": id});
+        if !traceparent.is_null() {
+            frame["traceparent"] = traceparent;
+        }
+        wire.send(frame).await;
+        let end = wire.until("turn.finished").await.pop().expect("the end");
+        end["turn"].clone()
+    };
+
+    // In the trace of the caller, and the model's server is told of it.
+    let turn = send(&mut wire, "one", json!(TRACEPARENT)).await;
+    let (sent, paths) = whole(&turn).await;
+    assert_eq!((sent.trace.as_str(), sent.parent.as_deref()), (TRACE, Some(CALLER)));
+    assert_eq!(paths, expected);
+    let call = collector.spans().into_iter().find(|span| span.name == "chat m-1").expect("the call");
+    let told = format!("00-{TRACE}-{}-01", call.id);
+    assert_eq!(bed.model.last_call().header("traceparent"), Some(told.as_str()));
+
+    // Without one, or with one that is not good, each turn is a trace of its own, whatever else the socket says.
+    let bad = ["00-42-7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01"].map(|text| json!(text));
+    for (number, traceparent) in [Value::Null, json!(7)].into_iter().chain(bad).enumerate() {
+        let turn = send(&mut wire, &format!("own {number}"), traceparent).await;
+        let (sent, paths) = whole(&turn).await;
+        assert_eq!((sent.parent, paths), (None, expected.clone()), "{number}");
+    }
+
+    // What `connect` carries is that of the inputs that carry none.
+    let mut wire = Wire::open(bed.address()).await;
+    let (trace, caller) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    let traceparent = format!("00-{trace}-{caller}-01");
+    let connect = json!({"type": "connect", "protocol": 1, "token": bed.token(), "traceparent": traceparent});
+    wire.send(connect).await;
+    assert_eq!(wire.frame().await["type"], "ready");
+    let seen = bed.api().count(&session, "turn.finished").await;
+    assert_eq!(seen, 5);
+    let replayed = wire.subscribe(&session, 0).await;
+    assert!(!replayed.is_empty());
+    let turn = send(&mut wire, "connected", Value::Null).await;
+    let (sent, paths) = whole(&turn).await;
+    assert_eq!((sent.trace.as_str(), sent.parent.as_deref(), paths), (trace, Some(caller), expected.clone()));
+    let turn = send(&mut wire, "its own", json!(TRACEPARENT)).await;
+    let (sent, _) = whole(&turn).await;
+    assert_eq!((sent.trace.as_str(), sent.parent.as_deref()), (TRACE, Some(CALLER)));
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ use mosaic_types::{Code, Failure, Principal, SessionId};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFutureOwned;
+use tracing::Instrument;
 
 use super::close::Close;
 use super::config::SocketConfig;
@@ -35,7 +36,7 @@ use super::effect::{Effect, Effects, Heard};
 use super::incoming::{Came, Incoming, MESSAGE_BYTES, STRANGER_BYTES};
 use super::outbox::Piece;
 use super::state::State;
-use super::work::{cancel, execute, submit};
+use super::work::{cancel, execute, input_span, submit};
 use crate::gateway::border::{Border, Class};
 use crate::gateway::error::{Answer, ApiError};
 use crate::gateway::principals::Credential;
@@ -180,9 +181,10 @@ impl SocketActor {
             }
             Effect::Follow { id, session, after } => self.follow(id, session, after),
             Effect::Unfollow(session) => drop(self.aborts.remove(&session).map(|abort| abort.abort())),
-            Effect::Submit { id, session, agent, text, mode } => {
+            Effect::Submit { id, session, agent, text, mode, caller } => {
                 let Some(who) = self.who else { return };
                 let work = submit(self.gate.clone(), who, id.clone(), session, agent, text, mode);
+                let work = work.instrument(input_span(caller.as_ref()));
                 let done = work.into_actor(self).map(move |result, actor, ctx| {
                     actor.run(ctx, |state, now, out| state.submitted(&id, result, now, out));
                 });

@@ -6,6 +6,7 @@ use mosaic_types::{AgentName, Failure, Principal, Secret, Seq, SessionId};
 
 use super::close::Close;
 use super::outbox::Piece;
+use crate::telemetry::context::Caller;
 
 /// What the shell is to do.
 #[derive(Debug, PartialEq)]
@@ -26,6 +27,8 @@ pub(super) enum Effect {
         agent: Option<AgentName>,
         text: String,
         mode: Option<String>,
+        /// The sender's span.
+        caller: Option<Caller>,
     },
     Execute {
         id: Option<String>,

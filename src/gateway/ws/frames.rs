@@ -53,10 +53,13 @@ const VIEWER: Access = Access::Least(UserRole::Viewer);
 const MEMBER: Access = Access::Least(UserRole::Member);
 
 frames! {
-    /// Says who speaks; the first frame. A header of the upgrade may replace the token.
+    /// Says who speaks; the first frame. A header of the upgrade may replace the token. Its trace context is that of
+    /// every input without one of its own.
     Connect = "connect", Access::Open, {
         #[serde(default, deserialize_with = "secret")] token: Option<Secret>,
         protocol: u32,
+        #[serde(default, deserialize_with = "context")] traceparent: Option<String>,
+        #[serde(default, deserialize_with = "context")] tracestate: Option<String>,
     }
     /// Is answered by `pong`, for clients that cannot send the protocol's own.
     Ping = "ping", VIEWER, {}
@@ -73,6 +76,8 @@ frames! {
         #[serde(default)] agent: Option<AgentName>,
         text: String,
         #[serde(default)] mode: Option<String>,
+        #[serde(default, deserialize_with = "context")] traceparent: Option<String>,
+        #[serde(default, deserialize_with = "context")] tracestate: Option<String>,
     }
     /// A slash command, as a person typed it. Each asks for a role of its own besides.
     CommandExecute = "command.execute", VIEWER, {
@@ -85,6 +90,11 @@ frames! {
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
     Ok(Option::<String>::deserialize(from)?.map(Secret::new))
+}
+
+/// What is not even text is a bad trace context, and a bad one is ignored.
+fn context<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(serde_json::Value::deserialize(from)?.as_str().map(str::to_owned))
 }
 
 /// A frame that cannot be read.

@@ -14,6 +14,7 @@ use super::effect::{Effect, Effects, Heard};
 use super::frames::{ClientFrame, ServerFrame, Unread, read};
 use super::outbox::{Full, Outbox, Piece};
 use crate::gateway::principals::End;
+use crate::telemetry::context::Caller;
 
 /// After a close frame the other side has so long to answer it; then the connection is cut.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -50,6 +51,8 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// Who the upgrade's header said this is.
     pub(super) known: Option<Principal>,
+    /// The span in which its client connected.
+    pub(super) caller: Option<Caller>,
     pub(super) outbox: Outbox,
     pub(super) follows: HashSet<SessionId>,
     pub(super) asking: usize,
@@ -69,6 +72,7 @@ impl State {
             phase: Phase::Waiting { until: now + config.connect },
             config,
             known,
+            caller: None,
             outbox: Outbox::new(seed),
             follows: HashSet::new(),
             asking: 0,
@@ -85,7 +89,10 @@ impl State {
         match self.phase {
             Phase::Closing { .. } | Phase::Over => {}
             Phase::Waiting { .. } => match read(text) {
-                Ok(ClientFrame::Connect { token, protocol, .. }) => self.connect(token, protocol, now, out),
+                Ok(ClientFrame::Connect { token, protocol, traceparent, tracestate, .. }) => {
+                    self.caller = Caller::new(traceparent, tracestate);
+                    self.connect(token, protocol, now, out);
+                }
                 Ok(frame) => {
                     let sentence = format!("Say connect first, then {}.", frame.name());
                     let failure = Failure::new(Code::Unauthorized, sentence);

@@ -5,16 +5,26 @@ use mosaic_messages::{Accepted, CommandDone, ExecuteCommand};
 use mosaic_runtime::doors::unreached;
 use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, TurnId};
 use sha2::{Digest, Sha256};
+use tracing::Span;
 
 use crate::gateway::server::Gate;
 use crate::gateway::sessions::visible;
 use crate::submission::{mode as mode_of, submission};
+use crate::telemetry::context::{Caller, continue_trace};
 
 /// The session that an input makes for itself: the same for each repeat of it.
 fn own_session(who: Principal, id: &str) -> SessionId {
     let hash = Sha256::digest(format!("message.send\n{}\n{id}", who.user));
     let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     hex.parse().expect("32 hex digits are a valid session id")
+}
+
+/// The span of an input, until it is acknowledged; its turn hangs below it. Not below the upgrade's: that lasts as long
+/// as the socket, and one trace would hold all that was ever said on it.
+pub(super) fn input_span(caller: Option<&Caller>) -> Span {
+    let span = tracing::debug_span!(parent: None, "message.send", otel.kind = "server");
+    continue_trace(&span, |name| caller?.get(name));
+    span
 }
 
 /// Hands an input to its session, which it makes where none is named.
