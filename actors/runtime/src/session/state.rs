@@ -169,6 +169,9 @@ impl SessionState {
     /// The input is not stored: it was known already, the turn it was to join is over, or the store refused it.
     pub(super) fn not_accepted(&mut self, input: TurnId, at: Timestamp) -> Follow {
         let Some(incoming) = self.arrived(input) else { return Follow::default() };
+        // Answers come in order, so a turn that is not stored yet lost the input that was to make it: it will never be
+        // there. It goes at once; kept for those who joined it meanwhile, it would take them in again, and lose them
+        // again, for ever.
         if let Some(active) = self.active.as_mut().filter(|active| active.turn.id == incoming.turn) {
             active.turn.writing -= 1;
             if !active.turn.is_stored() {
@@ -176,7 +179,7 @@ impl SessionState {
             }
         } else if let Some(waiting) = self.queue.iter_mut().find(|waiting| waiting.id == incoming.turn) {
             waiting.writing -= 1;
-            self.queue.retain(|waiting| waiting.is_stored() || waiting.writing > 0);
+            self.queue.retain(|waiting| waiting.is_stored() || waiting.id != incoming.turn);
         }
         Follow::write(self.start_next(at))
     }
@@ -240,7 +243,7 @@ impl SessionState {
 
     /// Whether nothing waits, runs or is being written.
     pub(super) fn is_idle(&self) -> bool {
-        self.active.is_none() && self.queue.is_empty()
+        self.active.is_none() && self.queue.is_empty() && self.incoming.is_empty()
     }
 
     /// Inputs that wait beside the running turn or for its next step.

@@ -253,6 +253,21 @@ fn an_input_whose_turn_was_not_made_after_all_is_decided_on_anew() {
 }
 
 #[test]
+fn a_turn_that_was_not_made_after_all_takes_nobody_in_again() {
+    // One runs, so that the turn which collects has to wait; the input that was to make it is a repeat, and two joined it.
+    let mut state = running();
+    assert_eq!(submit_as(&mut state, 2, QueueMode::Collect), (turn(2), Entry::Waits { collects: true }));
+    for n in [3, 4] {
+        assert_eq!(submit_as(&mut state, n, QueueMode::Collect), (turn(2), Entry::Joins));
+    }
+    assert_eq!(state.not_accepted(turn(2), AT), Follow::default());
+    assert_eq!(state.not_accepted(turn(3), AT), Follow::default());
+    assert_eq!(submit_as(&mut state, 3, QueueMode::Collect), (turn(3), Entry::Waits { collects: true }));
+    assert_eq!(state.not_accepted(turn(4), AT), Follow::default());
+    assert_eq!(submit_as(&mut state, 4, QueueMode::Collect), (turn(3), Entry::Joins));
+}
+
+#[test]
 fn a_new_life_goes_on_after_the_steps_that_were_finished() {
     let say = |seq, role, text: &str| Said { seq, role, text: text.into() };
     let said = vec![say(1, Role::User, "one"), say(4, Role::Assistant, "half"), say(3, Role::User, "two")];
