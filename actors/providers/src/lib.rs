@@ -14,6 +14,7 @@ mod retry_after;
 mod shown;
 pub mod spec;
 mod trace;
+mod wire;
 
 use std::pin::Pin;
 

@@ -8,10 +8,10 @@ use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, Secret, StopReason
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::assemble::Assembler;
 use super::convert::{self, Dialect};
-use super::error::Peer;
+use super::read::Reader;
 use crate::contract::{Bed, calls, provider_contract, request, text};
+use crate::wire::{Assembler, Decoder, Peer};
 use crate::{ProviderError, ProviderSpec};
 
 provider_contract!(super::build);
@@ -25,7 +25,7 @@ fn peer() -> Peer {
 }
 
 fn assemble<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<ChatEvent>, ProviderError> {
-    let (mut assembler, mut events) = (Assembler::new(peer()), Vec::new());
+    let (mut assembler, mut events) = (Assembler::new(peer(), Decoder::default(), Reader), Vec::new());
     for part in parts {
         assembler.push(part)?;
         events.extend(std::iter::from_fn(|| assembler.pop()));

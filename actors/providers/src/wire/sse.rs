@@ -1,4 +1,4 @@
-//! Server-sent events out of bytes, however these are cut.
+//! Server-sent events out of bytes, however these are cut; or bare lines, each an event of its own.
 //!
 //! Follows the WHATWG stream format: lines end in LF, CR or CRLF, a BOM may come first, `data` lines of one event are
 //! joined. An event's line, and all of its data, are bounded; what is beyond is an error, not memory.
@@ -40,9 +40,16 @@ pub(crate) struct Decoder {
     after_cr: bool,
     /// The first line, and with it a BOM, is behind us.
     begun: bool,
+    /// Each line is an event's data, without a field's name.
+    bare: bool,
 }
 
 impl Decoder {
+    /// One for JSON texts, one a line.
+    pub(crate) fn lines() -> Self {
+        Self { bare: true, ..Self::default() }
+    }
+
     /// Takes in what a read brought.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.inbox.drain(..self.read);
@@ -66,6 +73,10 @@ impl Decoder {
             self.has_data = false;
         }
         while let Some((start, end)) = self.line()? {
+            if self.bare && start < end {
+                let data = std::str::from_utf8(&self.inbox[start..end]).map_err(|_| SseError::NotUtf8)?;
+                return Ok(Some(Event { kind: "", data }));
+            }
             if start == end {
                 if self.has_data {
                     self.given = true;
@@ -176,6 +187,21 @@ mod tests {
         let seen: Vec<_> = seen.iter().map(|(kind, data)| (kind.as_str(), data.as_str())).collect();
         assert_eq!(seen, [("error", "x"), ("", "y"), ("", "z")]);
         assert!(data("data").iter().all(String::is_empty) && data("\n\n: x\n\n").is_empty());
+    }
+
+    #[test]
+    fn a_bare_line_is_an_event() {
+        let mut decoder = Decoder::lines();
+        let mut seen = Vec::new();
+        for part in ["{\"a\":", "1}\r\n\n{\"data: b\"}\n", "{}"] {
+            decoder.push(part.as_bytes());
+            while let Some(event) = decoder.next().expect("valid") {
+                seen.push(event.data.to_owned());
+            }
+        }
+        assert_eq!(seen, ["{\"a\":1}", "{\"data: b\"}"], "the last line may have more to it");
+        decoder.end();
+        assert_eq!(decoder.next(), Ok(Some(Event { kind: "", data: "{}" })));
     }
 
     #[test]

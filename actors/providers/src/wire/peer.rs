@@ -77,6 +77,21 @@ impl Peer {
         ProviderError::Undecodable { provider: self.provider.clone(), detail: self.show(detail) }
     }
 
+    /// An event that is not what the wire says.
+    pub(crate) fn unreadable(&self, error: &serde_json::Error) -> ProviderError {
+        self.undecodable(&error.to_string())
+    }
+
+    /// As [`Peer::unreadable`], for a whole answer: half of one was cut off.
+    pub(crate) fn unreadable_whole(&self, error: &serde_json::Error) -> ProviderError {
+        if error.is_eof() { self.truncated("the answer is half a JSON text") } else { self.unreadable(error) }
+    }
+
+    /// `what` passed its bound.
+    pub(crate) fn too_large(&self, what: &'static str, limit: usize) -> ProviderError {
+        ProviderError::TooLarge { provider: self.provider.clone(), what, limit }
+    }
+
     /// The error for an HTTP status with the beginning of its body.
     pub(crate) fn status(&self, status: u16, body: &str, cut: bool, pause: Option<Duration>) -> ProviderError {
         let said = Said::read(body);

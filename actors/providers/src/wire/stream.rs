@@ -9,8 +9,11 @@ use futures_util::{Stream, StreamExt};
 use mosaic_types::ChatEvent;
 use tokio::runtime::Handle;
 
-use super::assemble::{ANSWER_BYTES, Assembler};
-use super::error::Peer;
+use super::Reader;
+use super::assemble::Assembler;
+use super::parts::ANSWER_BYTES;
+use super::peer::Peer;
+use super::server::root_cause;
 use crate::ProviderError;
 
 /// How long the end of a body is waited for once the answer is complete, so that the connection can be used again.
@@ -30,6 +33,8 @@ type Body = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>;
 pub(crate) enum Shape {
     /// As server-sent events.
     Events,
+    /// As JSON texts, one a line.
+    Lines,
     /// As one JSON text.
     Whole,
 }
@@ -40,12 +45,12 @@ pub(crate) enum Shape {
 /// runtime gets a turn (at most [`TURNS`]) before what is at hand is passed on: a microsecond when it is idle, and more
 /// pieces in one event the busier it is. That turn also finds the end of the body, which mostly came with the last
 /// event, so that the connection is free before the next call asks for it.
-pub(crate) struct Answer {
+pub(crate) struct Answer<R: Reader> {
     peer: Peer,
     shape: Shape,
     /// None once it is of no more use.
     body: Option<Body>,
-    assembler: Assembler,
+    assembler: Assembler<R>,
     whole: Vec<u8>,
     failed: Option<ProviderError>,
     /// Bytes read since events were last passed on.
@@ -71,10 +76,10 @@ enum Pause {
     End,
 }
 
-impl Answer {
-    pub(crate) fn new(response: reqwest::Response, shape: Shape, peer: Peer) -> Self {
+impl<R: Reader> Answer<R> {
+    pub(crate) fn new(response: reqwest::Response, shape: Shape, peer: Peer, assembler: Assembler<R>) -> Self {
         Self {
-            assembler: Assembler::new(peer.clone()),
+            assembler,
             body: Some(Box::pin(response.bytes_stream())),
             peer,
             shape,
@@ -118,29 +123,28 @@ impl Answer {
     }
 
     fn take(&mut self, bytes: &Bytes) -> Result<(), ProviderError> {
-        if self.shape == Shape::Events {
+        if self.shape != Shape::Whole {
             // What comes after the end of the answer is read, so that the body may end, and forgotten.
             return self.assembler.push(bytes);
         }
         if self.whole.len() + bytes.len() > ANSWER_BYTES {
-            let provider = self.peer.provider.clone();
-            return Err(ProviderError::TooLarge { provider, what: "an answer", limit: ANSWER_BYTES });
+            return Err(self.peer.too_large("an answer", ANSWER_BYTES));
         }
         self.whole.extend_from_slice(bytes);
         Ok(())
     }
 
     fn ended(&mut self, cut: Option<reqwest::Error>) -> Result<(), ProviderError> {
-        let cut = cut.map(|error| super::root_cause(&error));
+        let cut = cut.map(|error| root_cause(&error));
         match (self.shape, cut) {
-            (Shape::Events, cut) => self.assembler.end(cut.as_deref()),
+            (Shape::Events | Shape::Lines, cut) => self.assembler.end(cut.as_deref()),
             (Shape::Whole, Some(cut)) => Err(self.peer.truncated(&cut)),
             (Shape::Whole, None) => self.assembler.whole(&std::mem::take(&mut self.whole)),
         }
     }
 }
 
-impl Stream for Answer {
+impl<R: Reader> Stream for Answer<R> {
     type Item = Result<ChatEvent, ProviderError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -168,7 +172,7 @@ impl Stream for Answer {
     }
 }
 
-impl Drop for Answer {
+impl<R: Reader> Drop for Answer<R> {
     /// Dropped before its end, the call ends at the server too, since the connection closes. After its end the body's
     /// last bytes, which often come in a packet of their own, are read away: the next call then needs no new connection.
     fn drop(&mut self) {
