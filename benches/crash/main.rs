@@ -29,9 +29,16 @@ mod sweep {
 
     use clap::Parser;
     use futures_util::{StreamExt, stream};
+    use mosaic_testkit::postgres::Server;
     use tokio::time::Instant;
 
     use crate::seed::{Store, Tally, run};
+
+    #[derive(Debug, Clone, Copy, clap::ValueEnum)]
+    enum Kind {
+        Sqlite,
+        Postgres,
+    }
 
     #[derive(Debug, Parser)]
     struct Args {
@@ -41,9 +48,12 @@ mod sweep {
         /// The first of them
         #[arg(long, default_value_t = 0)]
         from: u64,
-        /// Where the daemon keeps everything; a server is named by TEST_DATABASE_URL
+        /// Where the daemon keeps everything
         #[arg(long, value_enum, default_value = "sqlite")]
-        store: Store,
+        store: Kind,
+        /// The server for --store postgres; without one it is made by tests/postgres, for this run alone
+        #[arg(long, env = "TEST_DATABASE_URL")]
+        server: Option<String>,
         /// Seeds at a time
         #[arg(long, default_value_t = 2)]
         jobs: usize,
@@ -75,11 +85,21 @@ mod sweep {
 
     async fn all(args: &Args) -> (Tally, Vec<u64>) {
         let binary = args.binary.clone().unwrap_or_else(|| env!("CARGO_BIN_EXE_mosaic").into());
+        // It runs until all seeds are done.
+        let (server, store) = match (args.store, &args.server) {
+            (Kind::Sqlite, _) => (None, Store::Sqlite),
+            (Kind::Postgres, Some(url)) => (None, Store::Postgres(url.clone())),
+            (Kind::Postgres, None) => {
+                let server = Server::start().await;
+                let url = server.url().to_owned();
+                (Some(server), Store::Postgres(url))
+            }
+        };
         let began = Instant::now();
         let (mut tally, mut bad) = (Tally::default(), Vec::new());
         let runs = (args.from..args.from + args.seeds).map(|seed| {
-            let binary = &binary;
-            async move { (seed, run(seed, binary, args.store).await) }
+            let (binary, store) = (&binary, &store);
+            async move { (seed, run(seed, binary, store).await) }
         });
         let mut runs = stream::iter(runs).buffer_unordered(args.jobs.max(1));
         while let Some((seed, ended)) = runs.next().await {
@@ -93,6 +113,7 @@ mod sweep {
             let done = tally.seeds + bad.len() as u64;
             eprintln!("{done:>6} of {}  {:>7.1?}  {} deaths", args.seeds, began.elapsed(), tally.deaths());
         }
+        drop(server);
         (tally, bad)
     }
 }

@@ -7,6 +7,7 @@ mod seed;
 use std::path::Path;
 
 use futures_util::{StreamExt, stream};
+use mosaic_testkit::postgres;
 
 use seed::{Store, run};
 
@@ -17,7 +18,7 @@ const PINNED: [u64; 1] = [
 ];
 
 /// Runs seeds, two at a time.
-async fn sweep(seeds: impl IntoIterator<Item = u64>, store: Store) -> seed::Tally {
+async fn sweep(seeds: impl IntoIterator<Item = u64>, store: &Store) -> seed::Tally {
     let binary = Path::new(env!("CARGO_BIN_EXE_mosaic"));
     let runs = seeds.into_iter().map(|seed| async move { run(seed, binary, store).await });
     let mut runs = stream::iter(runs).buffer_unordered(2);
@@ -30,6 +31,12 @@ async fn sweep(seeds: impl IntoIterator<Item = u64>, store: Store) -> seed::Tall
 
 #[tokio::test]
 async fn whatever_the_process_dies_of_nothing_acknowledged_is_lost_doubled_or_out_of_order() {
-    let tally = sweep((0..12).chain(PINNED), Store::Sqlite).await;
-    assert!(tally.deaths() > 20 && tally.finished > 50, "the seeds were not idle:\n{tally}");
+    let tally = sweep((0..10).chain(PINNED), &Store::Sqlite).await;
+    assert!(tally.deaths() > 20 && tally.finished > 50 && tally.joined > 5, "the seeds were idle:\n{tally}");
+}
+
+#[tokio::test]
+async fn whatever_the_process_dies_of_a_server_keeps_all_that_was_acknowledged_once_and_in_order() {
+    let tally = sweep(100..106, &Store::Postgres(postgres::url())).await;
+    assert!(tally.deaths() > 10 && tally.finished > 25 && tally.joined > 2, "the seeds were idle:\n{tally}");
 }

@@ -13,6 +13,16 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 /// Where the server is that tests make their databases on.
 const URL: &str = "TEST_DATABASE_URL";
 
+/// The server that `tests/run` has started.
+///
+/// # Panics
+/// Where there is none: a test that needs it must not pass without it.
+pub fn url() -> String {
+    std::env::var(URL).unwrap_or_else(|_| {
+        panic!("{URL} is not set: run tests/run, which starts a PostgreSQL, or name a server of yours with it")
+    })
+}
+
 /// A database of one test's own, empty at first; dropped with it.
 #[derive(Debug)]
 pub struct Database {
@@ -21,15 +31,9 @@ pub struct Database {
 }
 
 impl Database {
-    /// Makes one on the server that `tests/run` has started.
-    ///
-    /// # Panics
-    /// Where there is no such server: a test that needs it must not pass without it.
+    /// Makes one on the server at [`url`].
     pub async fn create() -> Self {
-        let url = std::env::var(URL).unwrap_or_else(|_| {
-            panic!("{URL} is not set: run tests/run, which starts a PostgreSQL, or name a server of yours with it")
-        });
-        Self::on(&url).await
+        Self::on(&url()).await
     }
 
     /// Makes one on the server at `url`.

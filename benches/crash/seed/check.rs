@@ -1,6 +1,6 @@
 //! What must hold when the faults have stopped, as a stranger sees it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -74,16 +74,20 @@ fn unsettled(node: &Value, path: &str) -> Option<String> {
 /// Reads every journal and transcript: I1 to I4.
 pub(crate) async fn outside(world: &World, at: &At, sent: &[Message]) -> Result<()> {
     let sessions = world.sessions.borrow().clone();
+    let asked = asked(world);
     for (number, session) in sessions.iter().enumerate() {
         let journal = journal(at, session).await?;
         let mine: Vec<&Message> = sent.iter().filter(|message| message.session == number).collect();
-        let finals = one(world, &journal, &mine).with_context(|| format!("session {session}"))?;
+        let told = Told::read(&journal).with_context(|| format!("session {session}"))?;
+        told.is_what_was_said(&mine).with_context(|| format!("session {session}"))?;
+        for (_, texts) in told.turns.iter().filter(|(turn, _)| told.ends[turn].0 == "turn.finished") {
+            let unheard = texts.iter().find(|text| !asked.contains(text.as_str()));
+            ensure!(unheard.is_none(), "session {session}: answered, and no model was asked: {unheard:?}");
+        }
         let page = get(at, &format!("/api/v1/sessions/{session}/messages?limit=200")).await?;
-        let shown = page["items"].as_array().context("a list of messages")?;
-        let of = |role: &str| shown.iter().filter(|message| message["role"] == role).collect::<Vec<_>>();
-        ensure!(of("user").len() == mine.len(), "session {session}: {} of {} inputs", of("user").len(), mine.len());
-        let answers: Vec<Value> = of("assistant").iter().map(|message| message["text"].clone()).collect();
-        ensure!(answers == finals, "session {session}: the transcript says {answers:?}, the journal {finals:?}");
+        told.is_what_is_shown(page["items"].as_array().context("a list of messages")?)
+            .with_context(|| format!("session {session}"))?;
+        world.tally.borrow_mut().told(&told);
     }
     // A repeat finds the turn that was made, and makes none.
     for message in sent {
@@ -97,48 +101,113 @@ pub(crate) async fn outside(world: &World, at: &At, sent: &[Message]) -> Result<
     Ok(())
 }
 
-/// One session's journal: each message made one turn, one ran at a time, and each ended once, in the order of
-/// acceptance. Answers the finals.
-fn one(world: &World, journal: &[Value], mine: &[&Message]) -> Result<Vec<Value>> {
-    let (mut accepted, mut ended, mut finals) = (Vec::new(), Vec::new(), Vec::new());
-    let mut texts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut running: Option<&Value> = None;
-    for (at, event) in journal.iter().enumerate() {
-        ensure!(event["seq"].as_u64() == Some(at as u64 + 1), "event {} has the number {}", at + 1, event["seq"]);
-        let turn = &event["turn"];
-        match event["type"].as_str().unwrap_or_default() {
-            "turn.accepted" => {
-                let text = event["text"].as_str().unwrap_or_default();
-                ensure!(texts.insert(text, at).is_none(), "{text:?} was accepted twice");
-                accepted.push(turn);
-            }
-            "turn.started" => {
-                ensure!(running.is_none(), "{turn} was started while {running:?} ran");
-                running = Some(turn);
-            }
-            "turn.restarted" => ensure!(running == Some(turn), "{turn} began again while {running:?} ran"),
-            kind @ ("turn.finished" | "turn.failed" | "turn.cancelled") => {
-                ensure!(running.take() == Some(turn), "{turn} ended and did not run");
-                ended.push(turn);
-                let mut tally = world.tally.borrow_mut();
-                match kind {
-                    "turn.finished" => {
-                        finals.push(event["text"].clone());
-                        tally.finished += 1;
+/// All that the model was ever asked by a person.
+fn asked(world: &World) -> HashSet<String> {
+    let calls = world.model.calls();
+    let said = calls.iter().flat_map(|call| call.messages()).filter(|message| message["role"] == "user");
+    said.filter_map(|message| message["content"].as_str().map(str::to_owned)).collect()
+}
+
+/// What a session's journal tells.
+pub(crate) struct Told {
+    /// Turns in the order of acceptance, each with the texts of its inputs.
+    pub(crate) turns: Vec<(String, Vec<String>)>,
+    /// How each turn ended, and the seq of that.
+    pub(crate) ends: BTreeMap<String, (String, u64)>,
+    /// The seq of each input's acceptance.
+    taken: BTreeMap<String, u64>,
+    /// Each final by its seq, and what the steps before it may have left.
+    finals: BTreeMap<u64, Value>,
+    steps: HashSet<u64>,
+}
+
+impl Told {
+    /// Reads a journal, in which one turn runs at a time, and each ends once, in the order of acceptance.
+    fn read(journal: &[Value]) -> Result<Self> {
+        let mut told = Self {
+            turns: Vec::new(),
+            ends: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            finals: BTreeMap::new(),
+            steps: HashSet::new(),
+        };
+        let mut running: Option<&str> = None;
+        for (event, seq) in journal.iter().zip(1..) {
+            ensure!(event["seq"].as_u64() == Some(seq), "event {seq} has the number {}", event["seq"]);
+            let turn = event["turn"].as_str().unwrap_or_default();
+            match event["type"].as_str().unwrap_or_default() {
+                "turn.accepted" => {
+                    let text = event["text"].as_str().unwrap_or_default().to_owned();
+                    ensure!(!told.ends.contains_key(turn), "{turn} took {text:?} in after its end");
+                    ensure!(told.taken.insert(text.clone(), seq).is_none(), "{text:?} was accepted twice");
+                    match told.turns.iter_mut().find(|(known, _)| known == turn) {
+                        Some((_, texts)) => texts.push(text),
+                        None => told.turns.push((turn.to_owned(), vec![text])),
                     }
-                    "turn.failed" => tally.failed += 1,
-                    _ => tally.cancelled += 1,
                 }
+                "turn.started" => {
+                    ensure!(running.is_none(), "{turn} was started while {running:?} ran");
+                    ensure!(told.next() == Some(turn), "{turn} was started, and {:?} was next", told.next());
+                    running = Some(turn);
+                }
+                // One that still collected can be cancelled before it ran.
+                "turn.cancelled" if running.is_none() && told.next() == Some(turn) => {
+                    told.ends.insert(turn.to_owned(), ("turn.cancelled".to_owned(), seq));
+                }
+                "turn.restarted" => ensure!(running == Some(turn), "{turn} began again while {running:?} ran"),
+                "step.finished" => {
+                    ensure!(running == Some(turn), "a step of {turn} ended while {running:?} ran");
+                    told.steps.insert(seq);
+                }
+                kind @ ("turn.finished" | "turn.failed" | "turn.cancelled") => {
+                    ensure!(running.take() == Some(turn), "{turn} ended and did not run");
+                    told.ends.insert(turn.to_owned(), (kind.to_owned(), seq));
+                    if kind == "turn.finished" {
+                        told.finals.insert(seq, event["text"].clone());
+                    }
+                }
+                _ => {}
             }
-            _ => {}
         }
+        let open: Vec<_> = told.turns.iter().filter(|(turn, _)| !told.ends.contains_key(turn)).collect();
+        ensure!(open.is_empty(), "never ended: {open:?}");
+        Ok(told)
     }
-    ensure!(accepted == ended, "accepted {accepted:?}, ended {ended:?}");
-    ensure!(accepted.len() == mine.len(), "{} messages made {} turns", mine.len(), accepted.len());
-    // Who waits for one acknowledgement before they send the next has them taken in that order.
-    for pair in mine.windows(2).filter(|pair| pair[0].person == pair[1].person) {
-        let place = |message: &Message| texts.get(message.text.as_str()).copied();
-        ensure!(place(pair[0]).is_some() && place(pair[0]) < place(pair[1]), "{pair:?}: taken the other way round");
+
+    /// The first turn that has not ended: turns end in the order of acceptance.
+    fn next(&self) -> Option<&str> {
+        self.turns.get(self.ends.len()).map(|(turn, _)| turn.as_str())
     }
-    Ok(finals)
+
+    /// Each message was accepted once, and those of one person in the order in which they were sent.
+    fn is_what_was_said(&self, mine: &[&Message]) -> Result<()> {
+        let said: HashSet<&str> = mine.iter().map(|message| message.text.as_str()).collect();
+        let taken: HashSet<&str> = self.taken.keys().map(String::as_str).collect();
+        ensure!(said == taken, "said {said:?}, taken {taken:?}");
+        // Who waits for one acknowledgement before they send the next has them taken in that order.
+        let place = |message: &Message| self.taken[&message.text];
+        for pair in mine.windows(2).filter(|pair| pair[0].person == pair[1].person) {
+            ensure!(place(pair[0]) < place(pair[1]), "{pair:?}: taken the other way round");
+        }
+        Ok(())
+    }
+
+    /// The transcript holds each input once and each final once; beside them only steps.
+    fn is_what_is_shown(&self, shown: &[Value]) -> Result<()> {
+        let of = |role: &str| shown.iter().filter(|message| message["role"] == role).collect::<Vec<_>>();
+        let inputs: Vec<_> = of("user").iter().map(|message| message["text"].as_str().unwrap_or_default()).collect();
+        let mut taken: Vec<_> = self.taken.iter().map(|(text, seq)| (seq, text.as_str())).collect();
+        taken.sort_unstable();
+        let taken: Vec<_> = taken.into_iter().map(|(_, text)| text).collect();
+        ensure!(inputs == taken, "the transcript says {inputs:?}, the journal {taken:?}");
+        let mut finals = BTreeMap::new();
+        for message in of("assistant") {
+            let seq = message["seq"].as_u64().context("a seq")?;
+            if !self.steps.contains(&seq) {
+                finals.insert(seq, message["text"].clone());
+            }
+        }
+        ensure!(finals == self.finals, "the transcript says {finals:?}, the journal {:?}", self.finals);
+        Ok(())
+    }
 }

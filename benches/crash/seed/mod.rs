@@ -10,6 +10,7 @@ mod person;
 mod plan;
 mod process;
 mod rows;
+mod socket;
 mod store;
 mod tally;
 
@@ -50,10 +51,10 @@ struct World {
 }
 
 /// Runs a seed to its end. Where something is off, the home is kept and named.
-pub(crate) async fn run(seed: u64, binary: &Path, store: Store) -> Result<Tally> {
+pub(crate) async fn run(seed: u64, binary: &Path, store: &Store) -> Result<Tally> {
     let plan = Plan::draw(seed);
-    let model = StandIn::builder().script(plan.script.clone()).keep(0).start();
-    let (kept, home) = (Kept::make(store).await?, tempfile::tempdir()?);
+    let model = StandIn::builder().script(plan.script.clone()).start();
+    let (kept, home) = (Kept::make(store).await, tempfile::tempdir()?);
     let mut world = World {
         plan,
         binary: binary.to_owned(),
@@ -117,6 +118,9 @@ workers = 2
 
 [shutdown]
 grace = "1s"
+
+[session]
+debounce = "150ms"
 
 {}
 [providers.lab]

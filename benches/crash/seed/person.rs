@@ -1,4 +1,5 @@
-//! Somebody who does not give up: each message is sent with a key of its own until it is acknowledged.
+//! Somebody who does not give up: each message is sent with a key of its own until it is acknowledged, now in this form
+//! and now in that one, since the key names it in all of them.
 
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use mosaic_testkit::http;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::World;
 use super::process::At;
+use super::{World, socket};
 
 /// For so long one message may be on its way.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -23,6 +24,8 @@ pub(crate) struct Message {
     pub(crate) session: usize,
     pub(crate) key: String,
     pub(crate) text: String,
+    /// What is to become of it where a turn runs; none: what the agent does.
+    pub(crate) mode: Option<&'static str>,
 }
 
 /// How somebody hears of a turn.
@@ -31,7 +34,27 @@ enum How {
     Receipt,
     Wait,
     Stream,
+    /// Over a socket, up to the `ack`, or to the turn's end.
+    Socket {
+        to_the_end: bool,
+    },
 }
+
+impl How {
+    fn draw(dice: &mut Rng) -> Self {
+        match dice.u8(..20) {
+            0..6 => Self::Receipt,
+            6..10 => Self::Wait,
+            10..14 => Self::Stream,
+            14..16 => Self::Socket { to_the_end: false },
+            _ => Self::Socket { to_the_end: true },
+        }
+    }
+}
+
+/// Half of all are plain, so that queues form too.
+const MODES: [Option<&str>; 8] =
+    [None, None, None, Some("queue"), Some("collect"), Some("collect"), Some("steer"), Some("interrupt")];
 
 /// An answer, whole.
 pub(crate) struct Answer {
@@ -83,14 +106,10 @@ pub(crate) async fn talk(world: &World, person: usize) -> Result<Vec<Message>> {
             session: dice.usize(..world.plan.sessions),
             key: format!("p{person}-{number}"),
             text: format!("message {number} of {person}"),
-        };
-        let how = match dice.u8(..10) {
-            0..4 => How::Receipt,
-            4..7 => How::Wait,
-            _ => How::Stream,
+            mode: MODES[dice.usize(..MODES.len())],
         };
         let cancels = dice.u8(..12) == 0;
-        say(world, &message, how, &mut dice).await?;
+        say(world, &message, dice.fork()).await?;
         if cancels {
             // Once, whatever comes of it: a cancel that is lost is a turn that runs on.
             let path = format!("/api/v1/sessions/{}/cancel", world.sessions.borrow()[message.session]);
@@ -102,12 +121,12 @@ pub(crate) async fn talk(world: &World, person: usize) -> Result<Vec<Message>> {
     Ok(sent)
 }
 
-/// Sends a message until it is acknowledged, and where `how` says so until its end was heard.
-async fn say(world: &World, message: &Message, how: How, dice: &mut Rng) -> Result<()> {
+/// Sends a message until it is acknowledged, and where that was asked for until its end was heard.
+async fn say(world: &World, message: &Message, mut dice: Rng) -> Result<()> {
     let began = Instant::now();
     loop {
         let at = world.up().await;
-        match attempt(world, &at, message, how).await? {
+        match attempt(world, &at, message, How::draw(&mut dice)).await? {
             true => return Ok(()),
             false => world.tally.borrow_mut().repeated += 1,
         }
@@ -119,13 +138,24 @@ async fn say(world: &World, message: &Message, how: How, dice: &mut Rng) -> Resu
 /// Whether all that was asked for was heard. A connection that was cut is none; a bad refusal is an error.
 async fn attempt(world: &World, at: &At, message: &Message, how: How) -> Result<bool> {
     let session = world.sessions.borrow()[message.session].clone();
+    if let How::Socket { to_the_end } = how {
+        return match timeout(REQUEST, socket::say(at, &session, message, to_the_end)).await?? {
+            socket::Heard::All => Ok(true),
+            socket::Heard::Part => Ok(false),
+            socket::Heard::Refusal(code) => {
+                world.tally.borrow_mut().refused(&code);
+                Ok(false)
+            }
+        };
+    }
     let wait = if matches!(how, How::Wait) { "?wait=true" } else { "" };
     let path = format!("/api/v1/sessions/{session}/messages{wait}");
     let mut headers = vec![("idempotency-key", message.key.as_str())];
     if matches!(how, How::Stream) {
         headers.push(("accept", "text/event-stream"));
     }
-    let Ok(answer) = request(at, "POST", &path, &headers, &json!({"text": message.text})).await else {
+    let body = json!({"text": message.text, "mode": message.mode});
+    let Ok(answer) = request(at, "POST", &path, &headers, &body).await else {
         return Ok(false);
     };
     match (answer.status, how) {

@@ -43,45 +43,54 @@ pub(crate) async fn whole(world: &World, messages: u64) -> Result<()> {
         let loose = ask(world, "SELECT \"table\" AS cell FROM pragma_foreign_key_check").await?;
         ensure!(loose.is_empty(), "rows without what they refer to in {loose:?}");
     }
-    let finished = world.tally.borrow().finished;
+    let inputs = "(SELECT COUNT(*) FROM messages m WHERE m.turn_id = t.id AND m.role = 'user')";
+    let finals =
+        "(SELECT COUNT(*) FROM messages m WHERE m.turn_id = t.id AND m.role = 'assistant' AND m.seq = t.end_seq)";
     let none = [
-        ("turns are open", "turns WHERE end_seq IS NULL"),
-        ("sessions are not idle", "sessions WHERE state <> 'idle'"),
+        ("turns are open", "turns WHERE end_seq IS NULL".to_owned()),
+        ("sessions are not idle", "sessions WHERE state <> 'idle'".to_owned()),
+        ("turns have no input", format!("turns t WHERE {inputs} = 0")),
         (
-            "turns have no inbox row or more than one",
-            "turns t WHERE (SELECT COUNT(*) FROM inbox i WHERE i.turn_id = t.id) <> 1",
+            "turns have not one inbox row for each input",
+            format!("turns t WHERE (SELECT COUNT(*) FROM inbox i WHERE i.turn_id = t.id) <> {inputs}"),
+        ),
+        ("finished turns have not one answer", format!("turns t WHERE t.state = 'finished' AND {finals} <> 1")),
+        ("unfinished turns have an answer", format!("turns t WHERE t.state <> 'finished' AND {finals} <> 0")),
+        (
+            "answers that are no final are no step either, or saw nothing",
+            "messages m JOIN turns t ON m.turn_id = t.id WHERE m.role = 'assistant' AND m.seq <> t.end_seq \
+             AND (m.saw_seq IS NULL OR m.saw_seq >= m.seq)"
+                .to_owned(),
         ),
         (
-            "turns have not one user's message",
-            "turns t WHERE (SELECT COUNT(*) FROM messages m WHERE m.turn_id = t.id AND m.role = 'user') <> 1",
+            "finished turns hold an input that came after their answer",
+            "turns t JOIN messages m ON m.turn_id = t.id WHERE t.state = 'finished' AND m.role = 'user' AND m.seq > t.end_seq"
+                .to_owned(),
         ),
         (
-            "finished turns have not one answer",
-            "turns t WHERE t.state = 'finished' AND (SELECT COUNT(*) FROM messages m WHERE m.turn_id = t.id AND m.role = 'assistant') <> 1",
+            "turns were answered and are not in the ledger",
+            "messages m WHERE m.role = 'assistant' AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.turn_id = m.turn_id)"
+                .to_owned(),
         ),
-        (
-            "unfinished turns have an answer",
-            "turns t JOIN messages m ON m.turn_id = t.id WHERE t.state <> 'finished' AND m.role = 'assistant'",
-        ),
-        (
-            "finished turns are not in the ledger",
-            "turns t WHERE t.state = 'finished' AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.turn_id = t.id)",
-        ),
-        ("probes of health were left behind", "cursors"),
-        ("items wait in the outbox", "outbox"),
+        ("probes of health were left behind", "cursors".to_owned()),
+        ("items wait in the outbox", "outbox WHERE state IN ('pending', 'sending')".to_owned()),
     ];
     for (what, rows) in none {
-        let found = count(world, rows).await?;
+        let found = count(world, &rows).await?;
         ensure!(found == 0, "{found} {what}");
     }
+    let turns = world.tally.borrow().turns();
+    let answered = count(world, "(SELECT DISTINCT turn_id FROM messages WHERE role = 'assistant') a").await?;
     for (what, rows, expected) in
-        [("inbox rows", "inbox", messages), ("turns", "turns", messages), ("rows in the ledger", "usage", finished)]
+        [("inbox rows", "inbox", messages), ("turns", "turns", turns), ("rows in the ledger", "usage", answered)]
     {
         let found = count(world, rows).await?;
         ensure!(found == expected, "{found} {what}, and {expected} were expected");
     }
     // Each answer that was stored was paid for once; calls that were cut off come on top.
-    let calls = world.tally.borrow().calls;
-    ensure!(finished <= calls, "{finished} answers of {calls} model calls");
+    let (answers, calls) = (count(world, "messages WHERE role = 'assistant'").await?, world.tally.borrow().calls);
+    ensure!(answers <= calls, "{answers} answers of {calls} model calls");
+    let unknown = count(world, "outbox WHERE state = 'unknown'").await?;
+    world.tally.borrow_mut().unknown = unknown;
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! Where a seed's daemon keeps everything.
 
-use anyhow::Result;
 use mosaic_testkit::postgres::Database;
 
-/// Which kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+/// Where seeds may keep it.
+#[derive(Debug, Clone)]
 pub(crate) enum Store {
+    /// In a file of the home.
     Sqlite,
-    Postgres,
+    /// In a database of its own on the server at this URL.
+    Postgres(String),
 }
 
 /// The place itself; a database on a server goes with it.
@@ -17,11 +18,11 @@ pub(crate) enum Kept {
 }
 
 impl Kept {
-    pub(crate) async fn make(store: Store) -> Result<Self> {
-        Ok(match store {
+    pub(crate) async fn make(store: &Store) -> Self {
+        match store {
             Store::Sqlite => Self::File,
-            Store::Postgres => Self::Server(Box::new(Database::create().await)),
-        })
+            Store::Postgres(url) => Self::Server(Box::new(Database::on(url).await)),
+        }
     }
 
     /// The table of the settings that names it.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::check::Told;
+
 /// Counts of one seed, or of many.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Tally {
@@ -18,6 +20,10 @@ pub(crate) struct Tally {
     pub(crate) finished: u64,
     pub(crate) failed: u64,
     pub(crate) cancelled: u64,
+    /// Messages that joined a turn of another.
+    pub(crate) joined: u64,
+    /// Deliveries to a platform of which nobody knows whether they arrived.
+    pub(crate) unknown: u64,
     /// Requests that were refused or cut off, and sent again.
     pub(crate) repeated: u64,
     pub(crate) refusals: BTreeMap<String, u64>,
@@ -35,6 +41,22 @@ impl Tally {
         *self.refusals.entry(code.to_owned()).or_default() += 1;
     }
 
+    /// Counts how a session's turns ended.
+    pub(crate) fn told(&mut self, told: &Told) {
+        for (kind, _) in told.ends.values() {
+            match kind.as_str() {
+                "turn.finished" => self.finished += 1,
+                "turn.failed" => self.failed += 1,
+                _ => self.cancelled += 1,
+            }
+        }
+        self.joined += told.turns.iter().map(|(_, texts)| texts.len() as u64 - 1).sum::<u64>();
+    }
+
+    pub(crate) fn turns(&self) -> u64 {
+        self.finished + self.failed + self.cancelled
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.seeds += other.seeds;
         self.recoveries += other.recoveries;
@@ -43,6 +65,8 @@ impl Tally {
         self.finished += other.finished;
         self.failed += other.failed;
         self.cancelled += other.cancelled;
+        self.joined += other.joined;
+        self.unknown += other.unknown;
         self.repeated += other.repeated;
         self.calls += other.calls;
         self.rest.extend(other.rest);
@@ -81,7 +105,9 @@ impl fmt::Display for Tally {
         let (p50, p99) = (percentile(&self.rest, 50), percentile(&self.rest, 99));
         writeln!(f, "         rest after the last start p50 {p50:.2?}, p99 {p99:.2?}")?;
         let (finished, failed, cancelled) = (self.finished, self.failed, self.cancelled);
-        writeln!(f, "{:>8} messages: {finished} answered, {failed} failed, {cancelled} cancelled", self.messages)?;
+        writeln!(f, "{:>8} messages, of which {} joined a turn of another", self.messages, self.joined)?;
+        writeln!(f, "{:>8} turns: {finished} answered, {failed} failed, {cancelled} cancelled", self.turns())?;
+        writeln!(f, "{:>8} deliveries unknown", self.unknown)?;
         writeln!(f, "{:>8} requests sent again; refusals: {:?}", self.repeated, self.refusals)?;
         writeln!(f, "{:>8} model calls", self.calls)?;
         write!(f, "       0 lost, 0 doubled, 0 out of order, 0 left open")
