@@ -138,9 +138,11 @@ fn read_key(section: &Section<'_>, fetch: &dyn Fn(&KeySource) -> Result<Secret, 
 fn read_model(section: &Section<'_>) -> ModelConfig {
     let price = |key| section.opt_real(key, 0.0..=100_000.0);
     let context_tokens = section.opt_whole("context_tokens", 1..=100_000_000);
+    let (cached_input_usd_per_mtok, cache_write_usd_per_mtok) =
+        (price("cached_input_usd_per_mtok"), price("cache_write_usd_per_mtok"));
     let price = match (price("input_usd_per_mtok"), price("output_usd_per_mtok")) {
-        (Some(input_usd_per_mtok), Some(output_usd_per_mtok)) => {
-            Some(Price { input_usd_per_mtok, output_usd_per_mtok })
+        (Some(input), Some(output)) => {
+            Some(Price { cached_input_usd_per_mtok, cache_write_usd_per_mtok, ..Price::new(input, output) })
         }
         _ => None,
     };
@@ -148,6 +150,11 @@ fn read_model(section: &Section<'_>) -> ModelConfig {
     if priced[0] != priced[1] {
         let missing = if priced[0] { "output_usd_per_mtok" } else { "input_usd_per_mtok" };
         section.wrong(missing, "a price has both \"input_usd_per_mtok\" and \"output_usd_per_mtok\"");
+    }
+    for cache in ["cached_input_usd_per_mtok", "cache_write_usd_per_mtok"] {
+        if section.given(cache) && !priced[0] && !priced[1] {
+            section.wrong(cache, "it is a part of a price: set \"input_usd_per_mtok\" and \"output_usd_per_mtok\" too");
+        }
     }
     ModelConfig { context_tokens, price }
 }
@@ -191,13 +198,14 @@ mod tests {
             context_tokens = 400_000
             input_usd_per_mtok = 0.25
             output_usd_per_mtok = 2
+            cached_input_usd_per_mtok = 0.025
             [models.local]
         "#;
         let config = read(text).expect("all is well");
         assert_eq!(config.base_url, "http://127.0.0.1:11434/v1");
         assert_eq!(config.api_key, Some(Secret::new("from a file")));
         assert_eq!((config.max_in_flight, config.idle_timeout), (8, Duration::from_secs(300)));
-        let price = Price { input_usd_per_mtok: 0.25, output_usd_per_mtok: 2.0 };
+        let price = Price { cached_input_usd_per_mtok: Some(0.025), ..Price::new(0.25, 2.0) };
         let known = ModelConfig { context_tokens: Some(400_000), price: Some(price) };
         assert_eq!(config.models, [("gpt-5-mini".into(), known), ("local".into(), ModelConfig::default())].into());
         assert!(!format!("{config:?}").contains("from a file"));

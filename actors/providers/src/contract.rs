@@ -121,7 +121,7 @@ pub(crate) fn text(events: &[ChatEvent]) -> String {
 pub(crate) fn calls(events: &[ChatEvent]) -> Vec<(Option<String>, Option<String>, String)> {
     let mut calls = Vec::new();
     for event in events {
-        if let ChatEvent::ToolCall { index, id, name, arguments } = event {
+        if let ChatEvent::ToolCall { index, id, name, arguments, .. } = event {
             let at = *index as usize;
             if at == calls.len() {
                 calls.push((None, None, String::new()));

@@ -179,7 +179,7 @@ mod tests {
     fn money_adds_up_to_the_billionth() {
         let meter = CallMeter::new(&"lab".parse().expect("a name"));
         for _ in 0..1_000 {
-            meter.used(Usage { input_tokens: 1, output_tokens: 1 }, Some(0.000_000_1));
+            meter.used(Usage::new(1, 1), Some(0.000_000_1));
         }
         meter.used(Usage::default(), None);
         assert!((meter.spent_usd() - 0.000_1).abs() < 1e-12, "{}", meter.spent_usd());

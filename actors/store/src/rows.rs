@@ -205,10 +205,7 @@ pub(crate) struct SpentRecord {
 
 impl From<SpentRecord> for Spent {
     fn from(record: SpentRecord) -> Self {
-        let usage = Usage {
-            input_tokens: record.input_tokens.unsigned_abs(),
-            output_tokens: record.output_tokens.unsigned_abs(),
-        };
+        let usage = Usage::new(record.input_tokens.unsigned_abs(), record.output_tokens.unsigned_abs());
         Self { usage, cost_usd: record.cost_usd }
     }
 }

@@ -40,6 +40,9 @@ pub struct ToolCall {
     pub id: String,
     pub name: String,
     pub arguments: String,
+    /// What its provider wants to have back with the call, exactly as it gave it; of no meaning to anybody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 /// One message of a dialogue.
@@ -71,6 +74,32 @@ pub struct ToolOffer {
     pub parameters: serde_json::Value,
 }
 
+/// How much a model should reason before it answers, where it can. OpenAI's words; other wires get what is nearest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Effort {
+    None,
+    Minimal,
+    Low,
+    Medium,
+    High,
+    Xhigh,
+}
+
+impl Effort {
+    /// Its name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Xhigh => "xhigh",
+        }
+    }
+}
+
 /// How an answer should be made; what is `None` is left to the model's own default and not sent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sampling {
@@ -83,6 +112,8 @@ pub struct Sampling {
     pub tool_choice: Option<serde_json::Value>,
     /// Passed through as the client wrote it.
     pub response_format: Option<serde_json::Value>,
+    /// How much to reason; the reasoning is then told too, where the provider tells it.
+    pub effort: Option<Effort>,
 }
 
 /// One call of a model.
@@ -127,12 +158,13 @@ impl StopReason {
 pub enum ChatEvent {
     Text(String),
     Thinking(String),
-    /// A piece of a tool call; `id` and `name` come with the first piece of each `index`.
+    /// A piece of a tool call; `id`, `name` and [`ToolCall::signature`] come with the first piece of each `index`.
     ToolCall {
         index: u32,
         id: Option<String>,
         name: Option<String>,
         arguments: String,
+        signature: Option<String>,
     },
     Finished {
         stop_reason: StopReason,

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use super::Target;
 use super::wire::{
-    CallKind, CallPiece, Choice, Chunk, ChunkChoice, Completed, Completion, Delta, FunctionPiece, Said, SaidCall,
+    CallKind, CallPiece, Choice, Chunk, ChunkChoice, Completed, Completion, Delta, Extra, FunctionPiece, Said, SaidCall,
 };
 use crate::gateway::error::{Answer, ApiError, ErrorBody};
 use crate::gateway::server::Gate;
@@ -149,7 +149,7 @@ async fn whole(head: &Head, mut heard: mpsc::Receiver<Piece>) -> Answer {
                 Some(text) => text.push_str(&piece),
                 None => text = Some(piece),
             },
-            Some(Piece::Event(ChatEvent::ToolCall { index, id, name, arguments })) => {
+            Some(Piece::Event(ChatEvent::ToolCall { index, id, name, arguments, signature })) => {
                 if index as usize >= calls.len() {
                     calls.push(SaidCall::default());
                 }
@@ -159,6 +159,7 @@ async fn whole(head: &Head, mut heard: mpsc::Receiver<Piece>) -> Answer {
                 id.into_iter().for_each(|id| call.id = id);
                 name.into_iter().for_each(|name| call.function.name = name);
                 call.function.arguments.push_str(&arguments);
+                signature.into_iter().for_each(|signature| call.extra_content = Some(signature.into()));
             }
             Some(Piece::Event(ChatEvent::Finished { stop_reason, usage, .. })) => {
                 let text = if calls.is_empty() { Some(text.as_deref().unwrap_or_default()) } else { text.as_deref() };
@@ -234,10 +235,11 @@ impl Speech {
             Some(Piece::Event(ChatEvent::Thinking(text))) => {
                 head.delta(out, Delta { reasoning_content: Some(&text), ..Delta::default() }, None);
             }
-            Some(Piece::Event(ChatEvent::ToolCall { index, id, name, arguments })) => {
+            Some(Piece::Event(ChatEvent::ToolCall { index, id, name, arguments, signature })) => {
                 let function = FunctionPiece { name: name.as_deref(), arguments: &arguments };
                 let kind = id.is_some().then_some(CallKind::Function);
-                let piece = CallPiece { index, id: id.as_deref(), kind, function };
+                let piece =
+                    CallPiece { index, id: id.as_deref(), kind, function, extra_content: signature.map(Extra::from) };
                 head.delta(out, Delta { tool_calls: Some([piece]), ..Delta::default() }, None);
             }
             Some(Piece::Event(ChatEvent::Finished { stop_reason, usage, .. })) => {

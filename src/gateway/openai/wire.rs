@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use mosaic_types::chat::{Sampling, ToolOffer};
+use mosaic_types::chat::{Effort, Sampling, ToolOffer};
 use mosaic_types::{ChatMessage, Code, Failure, Role, ToolCall, Usage};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -51,6 +51,9 @@ pub(super) struct Completion {
     /// Passed on as it is.
     #[serde(default)]
     response_format: Option<Value>,
+    /// How much to reason, where the model can.
+    #[serde(default)]
+    reasoning_effort: Option<Effort>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -105,6 +108,30 @@ struct Part {
 struct Call {
     id: String,
     function: Function,
+    #[serde(default)]
+    extra_content: Option<Extra>,
+}
+
+/// What a provider wants to have back with a tool call, under the name that Google's own endpoint of this wire gives it:
+/// clients that know it send it back as it came.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = CompletionCallExtra)]
+pub(super) struct Extra {
+    #[serde(default)]
+    google: Signed,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = CompletionCallSignature)]
+struct Signed {
+    #[serde(default)]
+    thought_signature: Option<String>,
+}
+
+impl From<String> for Extra {
+    fn from(thought_signature: String) -> Self {
+        Self { google: Signed { thought_signature: Some(thought_signature) } }
+    }
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -178,6 +205,7 @@ impl Completion {
             seed: self.seed,
             tool_choice: self.tool_choice.take(),
             response_format: self.response_format.take(),
+            effort: self.reasoning_effort,
         }
     }
 }
@@ -200,7 +228,12 @@ impl Message {
             })?,
         };
         let calls = self.tool_calls.unwrap_or_default().into_iter();
-        let call = |call: Call| ToolCall { id: call.id, name: call.function.name, arguments: call.function.arguments };
+        let call = |call: Call| ToolCall {
+            id: call.id,
+            name: call.function.name,
+            arguments: call.function.arguments,
+            signature: call.extra_content.and_then(|extra| extra.google.thought_signature),
+        };
         Ok(ChatMessage {
             role,
             text: text.into(),
@@ -217,6 +250,24 @@ pub(super) struct WireUsage {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_tokens_details: Option<PromptDetails>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completion_tokens_details: Option<CompletionDetails>,
+}
+
+/// Of the prompt; left out where it is none.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = CompletionPromptDetails)]
+struct PromptDetails {
+    cached_tokens: u64,
+}
+
+/// Of the completion; left out where it is none.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = CompletionDetails)]
+struct CompletionDetails {
+    reasoning_tokens: u64,
 }
 
 impl From<Usage> for WireUsage {
@@ -224,7 +275,11 @@ impl From<Usage> for WireUsage {
         Self {
             prompt_tokens: usage.input_tokens,
             completion_tokens: usage.output_tokens,
-            total_tokens: usage.input_tokens + usage.output_tokens,
+            total_tokens: usage.input_tokens.saturating_add(usage.output_tokens),
+            prompt_tokens_details: (usage.cached_input_tokens > 0)
+                .then_some(PromptDetails { cached_tokens: usage.cached_input_tokens }),
+            completion_tokens_details: (usage.reasoning_tokens > 0)
+                .then_some(CompletionDetails { reasoning_tokens: usage.reasoning_tokens }),
         }
     }
 }
@@ -268,6 +323,8 @@ pub(super) struct SaidCall {
     #[serde(rename = "type")]
     pub(super) kind: CallKind,
     pub(super) function: SaidFunction,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) extra_content: Option<Extra>,
 }
 
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -331,6 +388,8 @@ pub(super) struct CallPiece<'a> {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub(super) kind: Option<CallKind>,
     pub(super) function: FunctionPiece<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) extra_content: Option<Extra>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -18,7 +18,7 @@ pub(crate) async fn speaks(build: Build) {
     for stream in [true, false] {
         let events = all(&*bed.provider, request("hello", stream)).await.1.expect("an answer");
         assert_eq!(text(&events), "hi Ada, hi");
-        let usage = Usage { input_tokens: 10, output_tokens: 3 };
+        let usage = Usage::new(10, 3);
         assert_eq!(finish(&events), (StopReason::Stop, Some(usage), Some("m-1")));
     }
     assert_eq!(text(&bed.stream("x").await.expect("an empty answer is an answer")), "");
@@ -62,7 +62,7 @@ pub(crate) async fn sends_what_was_asked_and_no_more(build: Build) {
 }
 
 pub(crate) async fn takes_a_dialogue_with_tools(build: Build) {
-    let call = ToolCall { id: "c1".into(), name: "clock".into(), arguments: String::new() };
+    let call = ToolCall { id: "c1".into(), name: "clock".into(), arguments: String::new(), signature: None };
     let mut asked = ChatMessage::new(Role::Assistant, "");
     asked.tool_calls.push(call);
     let mut told = ChatMessage::new(Role::Tool, "12:00");

@@ -1,12 +1,12 @@
 //! To and from the words every room shares. Pure.
 
-use mosaic_types::chat::ToolOffer;
+use mosaic_types::chat::{Effort, ToolOffer};
 use mosaic_types::{ChatMessage, ChatRequest, Role, StopReason, ToolCall, Usage};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::wire::{
-    Body, CalledFunction, List, Message, Models, OfferedFunction, StreamOptions, Tool, WireUsage, Wired,
+    Body, CalledFunction, Extra, List, Message, Models, OfferedFunction, Signed, StreamOptions, Tool, WireUsage, Wired,
 };
 use crate::ModelInfo;
 
@@ -38,11 +38,12 @@ pub(crate) fn body(request: &ChatRequest, dialect: Dialect) -> Vec<u8> {
     };
     let body = Body {
         model: &request.model,
-        messages: List(&request.messages),
-        tools: List(&request.tools),
+        messages: List(&request.messages, dialect),
+        tools: List(&request.tools, dialect),
         // Without tools the wire knows no choice among them and refuses it.
         tool_choice: sampling.tool_choice.as_ref().filter(|_| !request.tools.is_empty()),
         response_format: sampling.response_format.as_ref(),
+        reasoning_effort: sampling.effort.map(Effort::as_str),
         temperature: sampling.temperature,
         top_p: sampling.top_p,
         max_tokens,
@@ -59,30 +60,35 @@ pub(crate) fn body(request: &ChatRequest, dialect: Dialect) -> Vec<u8> {
 }
 
 impl Wired for ChatMessage {
-    fn wired(&self) -> impl Serialize {
+    fn wired(&self, dialect: Dialect) -> impl Serialize {
         let only_calls = self.role == Role::Assistant && self.text.is_empty() && !self.tool_calls.is_empty();
         Message {
             role: self.role,
             content: (!only_calls).then_some(&*self.text),
-            tool_calls: List(&self.tool_calls),
+            tool_calls: List(&self.tool_calls, dialect),
             tool_call_id: self.tool_call_id.as_deref(),
         }
     }
 }
 
 impl Wired for ToolCall {
-    fn wired(&self) -> impl Serialize {
+    fn wired(&self, dialect: Dialect) -> impl Serialize {
         // A model that calls a tool without arguments may write none, which servers refuse to be sent back.
         let arguments = if self.arguments.trim().is_empty() { "{}" } else { &self.arguments };
-        Tool { id: Some(&self.id), r#type: "function", function: CalledFunction { name: &self.name, arguments } }
+        // OpenAI itself refuses fields that it does not know; of the others, whoever gave a signature wants it back.
+        let signature = self.signature.as_deref().filter(|_| dialect == Dialect::Compatible);
+        let extra_content =
+            signature.map(|signature| Extra { google: Some(Signed { thought_signature: Some(signature.into()) }) });
+        let function = CalledFunction { name: &self.name, arguments };
+        Tool { id: Some(&self.id), r#type: "function", function, extra_content }
     }
 }
 
 impl Wired for ToolOffer {
-    fn wired(&self) -> impl Serialize {
+    fn wired(&self, _: Dialect) -> impl Serialize {
         let function =
             OfferedFunction { name: &self.name, description: &self.description, parameters: &self.parameters };
-        Tool { id: None, r#type: "function", function }
+        Tool { id: None, r#type: "function", function, extra_content: None::<Extra<'_>> }
     }
 }
 
@@ -104,8 +110,15 @@ pub(crate) fn usage(raw: &RawValue) -> Option<Usage> {
     if wire.prompt_tokens.is_none() && wire.completion_tokens.is_none() {
         return None;
     }
-    let (input_tokens, output_tokens) = (wire.prompt_tokens.unwrap_or(0), wire.completion_tokens.unwrap_or(0));
-    Some(Usage { input_tokens, output_tokens })
+    let prompt = wire.prompt_tokens_details.unwrap_or_default();
+    Some(Usage {
+        // DeepSeek has a name of its own.
+        cached_input_tokens: prompt.cached_tokens.or(wire.prompt_cache_hit_tokens).unwrap_or(0),
+        // OpenRouter's, for upstreams where writing has a price.
+        cache_write_tokens: prompt.cache_write_tokens.unwrap_or(0),
+        reasoning_tokens: wire.completion_tokens_details.unwrap_or_default().reasoning_tokens.unwrap_or(0),
+        ..Usage::new(wire.prompt_tokens.unwrap_or(0), wire.completion_tokens.unwrap_or(0))
+    })
 }
 
 /// The text of a call's arguments: a string is unwrapped, an object stays the JSON it is.

@@ -80,5 +80,6 @@ fn call(piece: CallPiece<'_>, parts: &mut Parts, peer: &Peer) -> Result<(), Prov
         Some(raw) => convert::arguments(raw).map_err(|error| peer.unreadable(&error))?,
         None => String::new(),
     };
-    parts.call(peer, wire::CallPiece { index: piece.index, id: piece.id, name: function.name, arguments })
+    let signature = piece.extra_content.and_then(|extra| Some(extra.google?.thought_signature?.into_owned()));
+    parts.call(peer, wire::CallPiece { index: piece.index, id: piece.id, name: function.name, arguments, signature })
 }

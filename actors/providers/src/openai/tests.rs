@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mosaic_testkit::{StandIn, Step};
-use mosaic_types::chat::ToolOffer;
+use mosaic_types::chat::{Effort, ToolOffer};
 use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, Secret, StopReason, ToolCall, Usage};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use super::convert::{self, Dialect};
 use super::read::Reader;
 use crate::contract::{Bed, calls, provider_contract, request, text};
-use crate::wire::{Assembler, Decoder, Peer};
+use crate::wire::Peer;
+use crate::wire::assemble::Assembler;
+use crate::wire::sse::Decoder;
 use crate::{ProviderError, ProviderSpec};
 
 provider_contract!(super::build);
@@ -71,8 +73,12 @@ fn everything_asked_for_is_sent_in_the_wires_form() {
     let mut full = request("hi", false);
     let mut asked = ChatMessage::new(Role::Assistant, "");
     let arguments = [(r#"{"a":1}"#, "c1"), (" ", "c2")];
-    let call =
-        |(arguments, id): (&str, &str)| ToolCall { id: id.into(), name: "f".into(), arguments: arguments.into() };
+    let call = |(arguments, id): (&str, &str)| ToolCall {
+        id: id.into(),
+        name: "f".into(),
+        arguments: arguments.into(),
+        signature: None,
+    };
     asked.tool_calls = arguments.map(call).into();
     let mut told = ChatMessage::new(Role::Tool, "");
     told.tool_call_id = Some("c1".into());
@@ -86,6 +92,7 @@ fn everything_asked_for_is_sent_in_the_wires_form() {
     full.sampling.seed = Some(-1);
     full.sampling.tool_choice = Some(json!("auto"));
     full.sampling.response_format = Some(json!({"type": "json_object"}));
+    full.sampling.effort = Some(Effort::Low);
     let called = |id: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": arguments}});
     let mut wanted = json!({
         "model": "m-1",
@@ -94,7 +101,7 @@ fn everything_asked_for_is_sent_in_the_wires_form() {
             {"role": "tool", "content": "", "tool_call_id": "c1"},
         ],
         "tools": [{"type": "function", "function": {"name": "f", "parameters": parameters}}],
-        "tool_choice": "auto", "response_format": {"type": "json_object"},
+        "tool_choice": "auto", "response_format": {"type": "json_object"}, "reasoning_effort": "low",
         "temperature": 0.5, "top_p": 1.0, "stop": ["END"], "seed": -1, "max_tokens": 9,
     });
     assert_eq!(sent(&full, Dialect::Compatible), wanted);
@@ -124,8 +131,13 @@ fn usage_may_come_after_the_finish_and_in_strange_forms() {
     let good =
         usage(json!({"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 1}}));
     for (last, known) in [
-        (good.clone(), Some(Usage { input_tokens: 5, output_tokens: 2 })),
-        (usage(json!({"prompt_tokens": 5})), Some(Usage { input_tokens: 5, output_tokens: 0 })),
+        (good.clone(), Some(Usage { cached_input_tokens: 1, ..Usage::new(5, 2) })),
+        (
+            usage(json!({"prompt_tokens": 9, "prompt_cache_hit_tokens": 4, "completion_tokens": 8,
+                "completion_tokens_details": {"reasoning_tokens": 6}})),
+            Some(Usage { cached_input_tokens: 4, reasoning_tokens: 6, ..Usage::new(9, 8) }),
+        ),
+        (usage(json!({"prompt_tokens": 5})), Some(Usage::new(5, 0))),
         (usage(json!({"prompt_tokens": "many"})), None),
         (usage(json!({})), None),
         (usage(Value::Null), None),
@@ -207,6 +219,24 @@ fn tool_calls_are_put_together_however_a_server_tells_them() {
             "{server}"
         );
     }
+}
+
+#[test]
+fn what_a_server_wants_back_with_a_call_goes_back_to_it() {
+    let extra = json!({"google": {"thought_signature": "c2ln"}});
+    let told = delta(json!({"tool_calls": [
+        {"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{}"}, "extra_content": extra}]}));
+    let events = read(&[told, finish("tool_calls")]).expect("an answer");
+    let signed = |event: &ChatEvent| matches!(event, ChatEvent::ToolCall { signature: Some(it), .. } if it == "c2ln");
+    assert!(signed(&events[0]), "{events:?}");
+    let mut full = request("hi", false);
+    let mut asked = ChatMessage::new(Role::Assistant, "");
+    let call = ToolCall { id: "c1".into(), name: "f".into(), arguments: "{}".into(), signature: Some("c2ln".into()) };
+    asked.tool_calls = vec![call];
+    full.messages = [asked].into();
+    let sent_call = |dialect| sent(&full, dialect)["messages"][0]["tool_calls"][0].clone();
+    assert_eq!(sent_call(Dialect::Compatible)["extra_content"], extra);
+    assert_eq!(sent_call(Dialect::OpenAi).get("extra_content"), None, "it refuses what it does not know");
 }
 
 #[test]

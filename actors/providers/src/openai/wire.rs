@@ -3,12 +3,15 @@
 //! Reading is lenient where servers differ (absent lists, nulls, contents in parts, arguments as objects) and strict
 //! where a mistake would become a wrong answer.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use super::convert::Dialect;
 
 /// The body of a chat call. Only what was asked for is in it.
 #[derive(Debug, Serialize)]
@@ -21,6 +24,8 @@ pub(crate) struct Body<'a> {
     pub(crate) tool_choice: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) response_format: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reasoning_effort: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +51,7 @@ pub(crate) struct StreamOptions {
 
 /// A list of ours that is written in the wire's form, element by element, without a copy of it in between.
 #[derive(Debug)]
-pub(crate) struct List<'a, T>(pub(crate) &'a [T]);
+pub(crate) struct List<'a, T>(pub(crate) &'a [T], pub(crate) Dialect);
 
 impl<T> List<'_, T> {
     fn is_empty(&self) -> bool {
@@ -56,13 +61,13 @@ impl<T> List<'_, T> {
 
 /// Is implemented by what has a form on this wire.
 pub(crate) trait Wired {
-    /// That form.
-    fn wired(&self) -> impl Serialize;
+    /// That form, in the server's dialect.
+    fn wired(&self, dialect: Dialect) -> impl Serialize;
 }
 
 impl<T: Wired> Serialize for List<'_, T> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.0.iter().map(Wired::wired))
+        to.collect_seq(self.0.iter().map(|item| item.wired(self.1)))
     }
 }
 
@@ -84,6 +89,8 @@ pub(crate) struct Tool<'a, F> {
     pub(crate) id: Option<&'a str>,
     pub(crate) r#type: &'static str,
     pub(crate) function: F,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) extra_content: Option<Extra<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -149,6 +156,21 @@ pub(crate) struct CallPiece<'a> {
     pub(crate) id: Option<String>,
     #[serde(borrow)]
     pub(crate) function: Option<FunctionPiece<'a>>,
+    #[serde(borrow)]
+    pub(crate) extra_content: Option<Extra<'a>>,
+}
+
+/// What Google's endpoint of this wire wants to have back with a call.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Extra<'a> {
+    #[serde(borrow)]
+    pub(crate) google: Option<Signed<'a>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Signed<'a> {
+    #[serde(borrow)]
+    pub(crate) thought_signature: Option<Cow<'a, str>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -162,6 +184,20 @@ pub(crate) struct FunctionPiece<'a> {
 pub(crate) struct WireUsage {
     pub(crate) prompt_tokens: Option<u64>,
     pub(crate) completion_tokens: Option<u64>,
+    pub(crate) prompt_tokens_details: Option<PromptDetails>,
+    pub(crate) prompt_cache_hit_tokens: Option<u64>,
+    pub(crate) completion_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct PromptDetails {
+    pub(crate) cached_tokens: Option<u64>,
+    pub(crate) cache_write_tokens: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct CompletionDetails {
+    pub(crate) reasoning_tokens: Option<u64>,
 }
 
 /// A content as text, null, or parts; parts may be text or thinking, others are left out.

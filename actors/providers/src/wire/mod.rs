@@ -2,22 +2,20 @@
 //!
 //! A wire itself is small: its types, pure conversions to and from `mosaic_types`, a [`Reader`], and where to send what.
 
-mod assemble;
+pub(crate) mod assemble;
 mod parts;
 mod peer;
 mod server;
-mod sse;
+pub(crate) mod sse;
 mod stream;
 
 use mosaic_types::ChatRequest;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName};
 
-pub(crate) use assemble::Assembler;
 pub(crate) use parts::{CallPiece, Parts};
 pub(crate) use peer::Peer;
 pub(crate) use server::adapter;
-pub(crate) use sse::Decoder;
 
 use crate::{ModelInfo, ProviderError};
 

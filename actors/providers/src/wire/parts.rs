@@ -36,6 +36,7 @@ pub(crate) struct CallPiece {
     pub(crate) id: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) arguments: String,
+    pub(crate) signature: Option<String>,
 }
 
 /// A tool call under way.
@@ -97,7 +98,7 @@ impl Parts {
     /// # Errors
     /// More calls than [`CALLS`].
     pub(crate) fn call(&mut self, peer: &Peer, piece: CallPiece) -> Result<(), ProviderError> {
-        let CallPiece { index, id, name, arguments } = piece;
+        let CallPiece { index, id, name, arguments, signature } = piece;
         let (id, name) = (id.filter(|id| !id.is_empty()), name.filter(|name| !name.is_empty()));
         self.bytes += arguments.len();
         let at = self.slot(index, id.as_deref());
@@ -117,7 +118,7 @@ impl Parts {
             call.id.clone_from(&id);
         }
         let index = at as u32;
-        if id.is_none() && name.is_none() {
+        if id.is_none() && name.is_none() && signature.is_none() {
             match self.ready.back_mut() {
                 _ if arguments.is_empty() => return Ok(()),
                 Some(ChatEvent::ToolCall { index: last, arguments: so_far, .. }) if *last == index => {
@@ -127,7 +128,7 @@ impl Parts {
                 _ => {}
             }
         }
-        self.ready.push_back(ChatEvent::ToolCall { index, id, name, arguments });
+        self.ready.push_back(ChatEvent::ToolCall { index, id, name, arguments, signature });
         Ok(())
     }
 

@@ -39,7 +39,7 @@ pub(super) fn said(text: &str) -> FinishedTurn {
         provider: "p".parse().expect("a valid provider's name"),
         route_reason: "first".into(),
         stop_reason: "stop".into(),
-        usage: Usage { input_tokens: 3, output_tokens: 5 },
+        usage: Usage::new(3, 5),
         cost_usd: None,
     }
 }

@@ -125,12 +125,12 @@ pub async fn a_step_is_stored_with_its_place_and_its_price(store: Arc<dyn Store>
     let expected = ["1 user: question 1", "4 assistant: half", "3 user: question 2"];
     assert_eq!(dialogue(&hand).await, expected, "what it said stands before what it had not seen");
     let open = hand.store.snapshot(&hand.session, 0).await.expect("reads").expect("is there").open.remove(0);
-    let (usage, cost_usd) = (Usage { input_tokens: 3, output_tokens: 5 }, Some(0.5));
+    let (usage, cost_usd) = (Usage::new(3, 5), Some(0.5));
     assert_eq!((open.state, open.spent.usage, open.spent.cost_usd), (TurnState::Running, usage, cost_usd));
 
     hand.add(3, 1).await;
     let sum = |text: &str, calls: u64, cost_usd| {
-        let usage = Usage { input_tokens: 3 * calls, output_tokens: 5 * calls };
+        let usage = Usage::new(3 * calls, 5 * calls);
         FinishedTurn { usage, cost_usd: Some(cost_usd), ..said(text) }
     };
     hand.events_of(write(hand.step(1, 2, 3, sum("more", 2, 1.0)))).await;

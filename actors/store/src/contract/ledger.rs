@@ -122,7 +122,7 @@ pub async fn absurd_counts_do_not_spoil_the_sum(store: Arc<dyn Store>) {
     for number in 1..=3 {
         hand.ask(number, true).await;
         let TurnEnd::Finished(end) = finished("so it is") else { unreachable!("it is finished") };
-        let usage = Usage { input_tokens: u64::MAX, output_tokens: 1 };
+        let usage = Usage::new(u64::MAX, 1);
         hand.events_of(hand.end(number, TurnEnd::Finished(FinishedTurn { usage, ..end }), None)).await;
     }
     let day = &sums(&*hand.store, UsageQuery::default()).await[0];

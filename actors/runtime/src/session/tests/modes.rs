@@ -20,7 +20,7 @@ fn texts(begin: &Begin) -> Vec<&str> {
 }
 
 fn said(text: &str) -> FinishedTurn {
-    let usage = Usage { input_tokens: 3, output_tokens: 5 };
+    let usage = Usage::new(3, 5);
     FinishedTurn { text: text.into(), usage, cost_usd: Some(0.5), ..finished() }
 }
 
@@ -271,7 +271,7 @@ fn a_turn_that_was_not_made_after_all_takes_nobody_in_again() {
 fn a_new_life_goes_on_after_the_steps_that_were_finished() {
     let say = |seq, role, text: &str| Said { seq, role, text: text.into() };
     let said = vec![say(1, Role::User, "one"), say(4, Role::Assistant, "half"), say(3, Role::User, "two")];
-    let usage = Usage { input_tokens: 3, output_tokens: 5 };
+    let usage = Usage::new(3, 5);
     let spent = Spent { usage, cost_usd: Some(0.5) };
     let running = OpenTurn { said, spent, ..open(1, TurnState::Running, 0) };
     let waiting = OpenTurn { collects: true, ..open(2, TurnState::Queued, 0) };

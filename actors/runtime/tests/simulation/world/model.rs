@@ -119,7 +119,7 @@ fn spoken(dice: &mut Dice, text: &str) -> VecDeque<Piece> {
     for part in letters.chunks(size) {
         pieces.push_back((wait(dice), Part::Event(ChatEvent::Text(part.iter().collect()))));
     }
-    let usage = Some(Usage { input_tokens: 3, output_tokens: 5 });
+    let usage = Some(Usage::new(3, 5));
     let end = ChatEvent::Finished { stop_reason: StopReason::Stop, usage, model: None };
     pieces.push_back((wait(dice), Part::Event(end)));
     pieces
