@@ -40,10 +40,13 @@ impl Request {
         parsed.headers.iter().map(|header| (header.name.to_ascii_lowercase(), text(header.value))).collect()
     }
 
-    /// Whether the request carries this bearer key.
+    /// Whether the request carries this key, in any of the headers that providers have for it.
     pub(crate) fn bears(&self, key: &str) -> bool {
-        let wanted = format!("Bearer {key}");
-        self.headers().iter().any(|(name, value)| name == "authorization" && *value == wanted)
+        self.headers().iter().any(|(name, value)| match name.as_str() {
+            "authorization" => value.strip_prefix("Bearer ") == Some(key),
+            "x-api-key" | "x-goog-api-key" | "api-key" => value == key,
+            _ => false,
+        })
     }
 }
 

@@ -1,16 +1,18 @@
-//! A model provider that does what it is told: an OpenAI-compatible server on a loopback socket.
+//! A model provider that does what it is told: a server on a loopback socket that speaks the wires of OpenAI (chat
+//! completions and Responses), Anthropic, Gemini and Ollama, whichever it is asked on.
 //!
 //! [`StandIn`] has a thread and a runtime of its own, so that a test of any runtime, also one with a paused clock, can
 //! use it. Each chat call is answered by the first of: a rule that matches the last user's text, the next [`Step`] of
 //! the script, and what it does [always](Builder::always) (by default it says back what it heard).
 
-mod answer;
+mod asked;
 mod gate;
 mod play;
 mod record;
 
 mod seed;
 mod server;
+mod speech;
 mod step;
 mod wire;
 
@@ -206,7 +208,7 @@ impl Builder {
         self
     }
 
-    /// Demands this bearer key; other requests get 401.
+    /// Demands this key, as a bearer's or in the header of its wire; other requests are refused.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self

@@ -2,15 +2,23 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::answer::{Answer, Asked};
+use super::asked::Asked;
 use super::record::{End, Shared};
+use super::speech::{Voice, Wire};
 use super::step::Step;
 use super::wire;
 use crate::request::{Connection, Gone, Request};
 
 /// Answers a call by its step, and tells how it ended.
-pub(super) async fn call(to: &mut Connection, request: &Request, number: usize, shared: &Shared) -> Result<End, Gone> {
-    let Ok(asked) = serde_json::from_slice::<Asked<'_>>(&request.body) else {
+pub(super) async fn call(
+    to: &mut Connection,
+    wire: Wire,
+    request: &Request,
+    number: usize,
+    shared: &Shared,
+) -> Result<End, Gone> {
+    let path = request.path.split('?').next().unwrap_or_default();
+    let Ok(asked) = Asked::read(wire, path, &request.body) else {
         to.send(&wire::error(400, "invalid_json", "The stand-in could not read the body.")).await?;
         return Ok(End::Answered);
     };
@@ -20,14 +28,15 @@ pub(super) async fn call(to: &mut Connection, request: &Request, number: usize, 
         to.until(gate.pass()).await?;
         step = *then;
     }
-    let mut player = Player { to, asked: &asked, answer: Answer::new(&asked, number) };
+    let mut player = Player { to, wire, asked: &asked, answer: wire.voice(&asked, number) };
     player.play(step).await
 }
 
 struct Player<'a> {
     to: &'a mut Connection,
+    wire: Wire,
     asked: &'a Asked<'a>,
-    answer: Answer<'a>,
+    answer: Box<dyn Voice + 'a>,
 }
 
 impl Player<'_> {
@@ -52,28 +61,43 @@ impl Player<'_> {
             Step::Truncate { text } => self.truncate(&text).await,
             Step::DropAfter { text, after } => self.begin(&text, after).await.map(|_| End::Cut),
             Step::Drop => Ok(End::Cut),
-            Step::Garbage => self.spoil(b"data: {\"choices\":[{\"delta\":{\"content\":\"b\n\n").await,
-            Step::BadUtf8 => {
-                self.spoil(b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\xff\xfe\"}}]}\n\n").await
-            }
+            Step::Garbage => self.spoil(b"{\"choices\":[{\"delta\":{\"content\":\"b").await,
+            Step::BadUtf8 => self.spoil(b"{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\xff\xfe\"}}]}").await,
             Step::ErrorEvent { code, message } => {
-                let error = serde_json::json!({"error": {"message": message, "type": "error", "code": code}});
-                self.spoil(format!("data: {error}\n\n").as_bytes()).await
+                let error = self.wire.error_event(&code, &message);
+                self.spoil(error.as_bytes()).await
             }
             Step::WrongType => self.whole(200, "text/html; charset=utf-8", &[], b"<html>a captive portal</html>").await,
             Step::Compressed => {
                 let headers = [("content-encoding".to_owned(), "gzip".to_owned())];
-                let kind = if self.asked.stream { "text/event-stream" } else { "application/json" };
+                let kind = if self.asked.stream { self.wire.stream_type() } else { "application/json" };
                 self.whole(200, kind, &headers, b"\x1f\x8b\x08\x00\x00\x00").await
             }
             Step::Status { status, headers, body } => {
                 self.whole(status, "application/json", &headers, body.as_bytes()).await
+            }
+            Step::Refuse { status, code, message } => {
+                let (status, kind, body) = self.wire.refusal(status, &code, &message, self.asked.stream);
+                self.whole(status, kind, &[], body.as_bytes()).await
             }
             Step::RateLimit(wait) => self.rate_limit(wait).await,
             Step::Sse(text) => self.whole(200, "text/event-stream", &[], text.as_bytes()).await,
             Step::Json(text) => self.whole(200, "application/json", &[], text.as_bytes()).await,
             Step::Hold { .. } => unreachable!("gates are passed before the step is played"),
         }
+    }
+
+    /// The head of a streamed answer, and what comes before its first piece.
+    fn head(&mut self) -> Vec<u8> {
+        let mut out = wire::stream_head(self.wire.stream_type());
+        self.answer.begin(&mut out);
+        out
+    }
+
+    /// The finish of a streamed answer.
+    fn end(&mut self, out: &mut Vec<u8>, tools: bool) {
+        self.answer.finish(out, tools);
+        out.extend_from_slice(wire::STREAM_END);
     }
 
     async fn whole(
@@ -98,8 +122,8 @@ impl Player<'_> {
             let body = self.answer.whole(thinking, text, tools, words.len());
             return self.whole(200, "application/json", &[], &body).await;
         }
-        let mut out = Vec::with_capacity(512 + 256 * words.len());
-        out.extend_from_slice(wire::STREAM_HEAD);
+        let mut out = self.head();
+        out.reserve(256 * words.len());
         for word in wire::words(thinking) {
             self.answer.thinking(&mut out, word);
         }
@@ -109,7 +133,7 @@ impl Player<'_> {
         for (index, (name, arguments)) in tools.iter().enumerate() {
             self.answer.tool(&mut out, index, name, arguments);
         }
-        self.answer.finish(&mut out, if tools.is_empty() { "stop" } else { "tool_calls" });
+        self.end(&mut out, !tools.is_empty());
         self.to.send(&out).await?;
         Ok(End::Answered)
     }
@@ -118,9 +142,9 @@ impl Player<'_> {
         if !self.asked.stream {
             return self.json(text).await;
         }
-        let mut out = wire::STREAM_HEAD.to_vec();
+        let mut out = self.head();
         self.answer.text(&mut out, text);
-        self.answer.finish(&mut out, "stop");
+        self.end(&mut out, false);
         self.to.send(&out).await?;
         Ok(End::Answered)
     }
@@ -132,7 +156,8 @@ impl Player<'_> {
             self.pause(whole).await?;
             return self.json(text).await;
         }
-        self.to.send(wire::STREAM_HEAD).await?;
+        let head = self.head();
+        self.to.send(&head).await?;
         for part in parts {
             self.pause(delay).await?;
             let mut out = Vec::new();
@@ -146,7 +171,8 @@ impl Player<'_> {
         if !self.asked.stream {
             return self.json(&time()).await;
         }
-        self.to.send(wire::STREAM_HEAD).await?;
+        let head = self.head();
+        self.to.send(&head).await?;
         for _ in 0..pieces {
             self.pause(delay).await?;
             let mut out = Vec::new();
@@ -162,17 +188,17 @@ impl Player<'_> {
 
     async fn finish(&mut self) -> Result<End, Gone> {
         let mut out = Vec::new();
-        self.answer.finish(&mut out, "stop");
+        self.end(&mut out, false);
         self.to.send(&out).await?;
         Ok(End::Answered)
     }
 
     async fn slowly(&mut self, text: &str, delay: Duration) -> Result<End, Gone> {
-        let mut out = Vec::new();
+        let mut out;
         if self.asked.stream {
-            out.extend_from_slice(wire::STREAM_HEAD);
+            out = self.head();
             self.answer.text(&mut out, text);
-            self.answer.finish(&mut out, "stop");
+            self.end(&mut out, false);
         } else {
             let body = self.answer.whole("", text, &[], 1);
             out = wire::response(200, "application/json", &[], &body);
@@ -189,7 +215,8 @@ impl Player<'_> {
         if !self.asked.stream {
             return self.json(&"x".repeat(bytes)).await;
         }
-        self.to.send(wire::STREAM_HEAD).await?;
+        let head = self.head();
+        self.to.send(&head).await?;
         let piece = "x".repeat(PIECE);
         let mut left = bytes;
         while left > 0 {
@@ -206,9 +233,9 @@ impl Player<'_> {
 
     /// Sends the head and the first words; of a plain answer the first half.
     async fn begin(&mut self, text: &str, after: usize) -> Result<&mut Self, Gone> {
-        let mut out = Vec::new();
+        let mut out;
         if self.asked.stream {
-            out.extend_from_slice(wire::STREAM_HEAD);
+            out = self.head();
             for word in wire::words(text).into_iter().take(after) {
                 self.answer.text(&mut out, word);
             }
@@ -252,16 +279,15 @@ impl Player<'_> {
         Ok(End::Answered)
     }
 
-    /// Begins well, then sends `event` as it stands. A plain answer is its data alone.
-    async fn spoil(&mut self, event: &[u8]) -> Result<End, Gone> {
+    /// Begins well, then sends an event with this data as it stands. A plain answer is the data alone.
+    async fn spoil(&mut self, data: &[u8]) -> Result<End, Gone> {
         if !self.asked.stream {
-            let body = event.strip_prefix(b"data: ").unwrap_or(event);
-            return self.whole(200, "application/json", &[], body).await;
+            return self.whole(200, "application/json", &[], data).await;
         }
         self.begin("well ", 1).await?;
         let mut out = Vec::new();
-        wire::chunk(&mut out, event);
-        self.answer.finish(&mut out, "stop");
+        self.wire.event(&mut out, data);
+        self.end(&mut out, false);
         self.to.send(&out).await?;
         Ok(End::Answered)
     }
@@ -271,9 +297,8 @@ impl Player<'_> {
         if wait.subsec_millis() > 0 {
             headers.push(("retry-after-ms".to_owned(), wait.as_millis().to_string()));
         }
-        let body = serde_json::json!({"error": {"message": "Rate limit reached.", "type": "requests",
-            "code": "rate_limit_exceeded"}});
-        self.whole(429, "application/json", &headers, body.to_string().as_bytes()).await
+        let (status, kind, body) = self.wire.refusal(429, "rate_limit_exceeded", "Rate limit reached.", false);
+        self.whole(status, kind, &headers, body.as_bytes()).await
     }
 }
 

@@ -43,14 +43,19 @@ impl Call {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The messages sent; empty if there were none.
+    /// The messages sent, under whichever name the wire has for them; empty if there were none.
     pub fn messages(&self) -> &[Value] {
-        self.body["messages"].as_array().map_or(&[], Vec::as_slice)
+        let said = ["messages", "contents", "input"].into_iter().find_map(|name| self.body[name].as_array());
+        said.map_or(&[], Vec::as_slice)
     }
 
-    /// The text of the last user's message.
+    /// The text of the last user's message, where it is one.
     pub fn last_user(&self) -> Option<&str> {
-        self.messages().iter().rev().find(|message| message["role"] == "user")?["content"].as_str()
+        let last = self.messages().iter().rev().find(|message| message["role"] == "user")?;
+        last["content"]
+            .as_str()
+            .or_else(|| last["content"][0]["text"].as_str())
+            .or_else(|| last["parts"][0]["text"].as_str())
     }
 
     /// Whether the client left before its answer was complete.

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::play;
 use super::record::{End, Shared};
+use super::speech::Wire;
 use super::wire;
 use crate::request::{Connection, Gone, Request};
 
@@ -40,30 +41,32 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
 
 /// Answers one request; tells whether the connection may be used again.
 async fn route(connection: &mut Connection, request: &Request, shared: &Shared) -> Result<bool, Gone> {
-    let path = request.path.split('?').next().unwrap_or_default();
     let allowed = shared.key.as_deref().is_none_or(|key| request.bears(key));
-    if request.method == "POST" && path.ends_with("/chat/completions") {
+    let call = if request.method == "POST" { Wire::of_call(&request.path) } else { None };
+    if let Some(wire) = call {
         let number = shared.arrived(|| request.headers(), &request.body);
         let end = if allowed {
-            play::call(connection, request, number, shared).await
+            play::call(connection, wire, request, number, shared).await
         } else {
-            refuse(connection).await.map(|()| End::Answered)
+            refuse(connection, wire).await.map(|()| End::Answered)
         };
         let end = end.unwrap_or(End::HungUp);
         shared.ended(number, end);
         return Ok(end == End::Answered);
     }
+    let list = if request.method == "GET" { Wire::of_list(request) } else { None };
     if !allowed {
-        refuse(connection).await?;
-    } else if request.method == "GET" && path.ends_with("/models") {
+        refuse(connection, list.unwrap_or(Wire::OpenAi)).await?;
+    } else if let Some(list) = list {
         shared.progress.send_modify(|progress| progress.listed += 1);
-        connection.send(&wire::models(&shared.models)).await?;
+        connection.send(&list.models(&shared.models)).await?;
     } else {
         connection.send(&wire::error(404, "not_found", "The stand-in has no such route.")).await?;
     }
     Ok(true)
 }
 
-async fn refuse(connection: &mut Connection) -> Result<(), Gone> {
-    connection.send(&wire::error(401, "invalid_api_key", "Incorrect API key provided.")).await
+async fn refuse(connection: &mut Connection, on: Wire) -> Result<(), Gone> {
+    let (status, content_type, body) = on.refusal(401, "invalid_api_key", "Incorrect API key provided.", false);
+    connection.send(&wire::response(status, content_type, &[], body.as_bytes())).await
 }

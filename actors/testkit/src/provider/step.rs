@@ -41,6 +41,8 @@ pub enum Step {
     WrongType,
     /// Answers 200 in a content encoding nobody asked for.
     Compressed,
+    /// Refuses with this status, where the wire has it for this code; codes are OpenAI's.
+    Refuse { status: u16, code: String, message: String },
     /// Answers with this status, further headers and body.
     Status { status: u16, headers: Vec<(String, String)>, body: String },
     /// Answers 429 with `Retry-After` (and `retry-after-ms` below a second).
@@ -97,10 +99,9 @@ impl Step {
         Self::ErrorEvent { code: code.into(), message: message.into() }
     }
 
-    /// Answers with an HTTP error in OpenAI's shape.
+    /// Refuses with an HTTP error, told as the wire tells it.
     pub fn status(status: u16, code: &str, message: &str) -> Self {
-        let body = serde_json::json!({"error": {"message": message, "type": "error", "code": code}});
-        Self::Status { status, headers: Vec::new(), body: body.to_string() }
+        Self::Refuse { status, code: code.into(), message: message.into() }
     }
 
     /// Says the text when the gate opens.

@@ -1,12 +1,16 @@
-//! The OpenAI wire, written by hand: heads, events, completions.
+//! HTTP, written by hand: heads, chunks, and the cutting of texts.
 
 use std::io::Write;
 
 use serde_json::json;
 
 /// The head of a streamed answer.
-pub(super) const STREAM_HEAD: &[u8] =
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n";
+pub(super) fn stream_head(content_type: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512);
+    line(&mut out, format_args!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\n"));
+    out.extend_from_slice(b"cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n");
+    out
+}
 
 /// The last chunk of a streamed answer.
 pub(super) const STREAM_END: &[u8] = b"0\r\n\r\n";
@@ -34,13 +38,6 @@ pub(super) fn response(status: u16, content_type: &str, headers: &[(String, Stri
 pub(super) fn error(status: u16, code: &str, message: &str) -> Vec<u8> {
     let body = json!({"error": {"message": message, "type": "invalid_request_error", "code": code}}).to_string();
     response(status, "application/json", &[], body.as_bytes())
-}
-
-/// The list of models.
-pub(super) fn models(names: &[String]) -> Vec<u8> {
-    let model = |name| json!({"id": name, "object": "model", "created": 0, "owned_by": "stand-in"});
-    let data: Vec<_> = names.iter().map(model).collect();
-    response(200, "application/json", &[], json!({"object": "list", "data": data}).to_string().as_bytes())
 }
 
 /// Wraps `payload` as one chunk of a chunked body.

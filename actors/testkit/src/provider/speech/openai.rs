@@ -1,53 +1,11 @@
-//! What was asked, and the events of an answer to it.
+//! OpenAI's chat completions.
 
-use std::borrow::Cow;
+use serde_json::{Value, json};
 
-use serde::Deserialize;
-use serde_json::json;
-use serde_json::value::RawValue;
+use super::{Tool, Voice};
+use crate::provider::asked::Asked;
+use crate::provider::wire;
 
-use super::wire;
-
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked<'a> {
-    #[serde(borrow, default)]
-    pub(super) model: Cow<'a, str>,
-    #[serde(default)]
-    pub(super) stream: bool,
-    #[serde(default)]
-    stream_options: StreamOptions,
-    #[serde(borrow, default)]
-    messages: Vec<Said<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct StreamOptions {
-    #[serde(default)]
-    include_usage: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct Said<'a> {
-    #[serde(borrow)]
-    role: Cow<'a, str>,
-    #[serde(borrow, default)]
-    content: Option<&'a RawValue>,
-}
-
-impl Asked<'_> {
-    /// The text of the last user's message; content parts are joined.
-    pub(super) fn last_user(&self) -> String {
-        let last = self.messages.iter().rev().find(|said| said.role == "user");
-        let Some(content) = last.and_then(|said| said.content) else { return String::new() };
-        match serde_json::from_str(content.get()) {
-            Ok(serde_json::Value::String(text)) => text,
-            Ok(serde_json::Value::Array(parts)) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
-            _ => String::new(),
-        }
-    }
-}
-
-/// Writes the events of one answer. Usage is simple on purpose: 10 tokens in for each message, 1 out for each piece.
 #[derive(Debug)]
 pub(super) struct Answer<'a> {
     asked: &'a Asked<'a>,
@@ -91,23 +49,27 @@ impl<'a> Answer<'a> {
         self.event(out, fill, None);
     }
 
-    /// A piece of text.
-    pub(super) fn text(&mut self, out: &mut Vec<u8>, text: &str) {
-        self.piece(out, "content", text);
-    }
-
-    /// A piece of reasoning.
-    pub(super) fn thinking(&mut self, out: &mut Vec<u8>, text: &str) {
-        self.piece(out, "reasoning_content", text);
-    }
-
     /// The id of the tool call at `index`.
     fn call_id(&self, index: usize) -> String {
         format!("call_{}_{index}", self.number)
     }
 
-    /// A tool call, its arguments in three pieces.
-    pub(super) fn tool(&mut self, out: &mut Vec<u8>, index: usize, name: &str, arguments: &str) {
+    fn usage(&self) -> Value {
+        let (asked, told) = (self.asked.messages() * 10, self.pieces);
+        json!({"prompt_tokens": asked, "completion_tokens": told, "total_tokens": asked + told})
+    }
+}
+
+impl Voice for Answer<'_> {
+    fn text(&mut self, out: &mut Vec<u8>, text: &str) {
+        self.piece(out, "content", text);
+    }
+
+    fn thinking(&mut self, out: &mut Vec<u8>, text: &str) {
+        self.piece(out, "reasoning_content", text);
+    }
+
+    fn tool(&mut self, out: &mut Vec<u8>, index: usize, name: &str, arguments: &str) {
         let mut parts = wire::pieces(arguments, 3);
         parts.insert(0, String::new());
         for (at, part) in parts.iter().enumerate() {
@@ -121,31 +83,24 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// The finish, usage if it was asked for, and `[DONE]`.
-    pub(super) fn finish(&self, out: &mut Vec<u8>, reason: &str) {
+    fn finish(&mut self, out: &mut Vec<u8>, tools: bool) {
+        let reason = if tools { "tool_calls" } else { "stop" };
         self.event(out, |_| {}, Some(reason));
-        if self.asked.stream_options.include_usage {
+        if self.asked.include_usage {
             let mut event = Vec::with_capacity(256);
             self.open(&mut event);
             wire::line(&mut event, format_args!("\"choices\":[],\"usage\":{}}}\n\n", self.usage()));
             wire::chunk(out, &event);
         }
         wire::chunk(out, b"data: [DONE]\n\n");
-        out.extend_from_slice(wire::STREAM_END);
     }
 
-    fn usage(&self) -> serde_json::Value {
-        let (asked, told) = (self.asked.messages.len() * 10, self.pieces);
-        json!({"prompt_tokens": asked, "completion_tokens": told, "total_tokens": asked + told})
-    }
-
-    /// The same answer as one JSON text.
-    pub(super) fn whole(&self, thinking: &str, text: &str, tools: &[(String, String)], pieces: usize) -> Vec<u8> {
+    fn whole(&self, thinking: &str, text: &str, tools: &[Tool], pieces: usize) -> Vec<u8> {
         let mut message = json!({"role": "assistant", "content": text});
         if !thinking.is_empty() {
             message["reasoning_content"] = thinking.into();
         }
-        let call = |(index, (name, arguments)): (usize, &(String, String))| {
+        let call = |(index, (name, arguments)): (usize, &Tool)| {
             json!({"id": self.call_id(index), "type": "function",
                 "function": {"name": name, "arguments": arguments}})
         };
@@ -159,4 +114,14 @@ impl<'a> Answer<'a> {
             "choices": [{"index": 0, "message": message, "finish_reason": reason}]});
         answer.to_string().into_bytes()
     }
+}
+
+/// An error in its shape.
+pub(super) fn error(code: &str, message: &str) -> Value {
+    json!({"error": {"message": message, "type": "error", "code": code}})
+}
+
+pub(super) fn models(names: &[String]) -> Value {
+    let model = |name| json!({"id": name, "object": "model", "created": 0, "owned_by": "stand-in"});
+    json!({"object": "list", "data": names.iter().map(model).collect::<Vec<_>>()})
 }
