@@ -4,10 +4,11 @@ use std::io::IsTerminal;
 
 use clap::{Args, Subcommand};
 use mosaic_store::StoreError;
-use mosaic_types::journal::{MessageRow, Outcome, SessionRow, Write};
+use mosaic_types::journal::{ChangeSession, MessageRow, Outcome, SessionQuery, SessionRow, Write};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::{EventBody, Failure, Role, Seq, SessionEvent, SessionId, limits};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::output::{Out, ago, ask, for_terminal, moment, note, one_line, print};
 use super::reach::{Books, Held};
@@ -33,7 +34,18 @@ enum Command {
         /// Read on from here; the page before names it
         #[arg(long, value_name = "C")]
         cursor: Option<String>,
+        /// Only those with this text in their title or in their newest messages
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        /// Those that are put away
+        #[arg(long, conflicts_with = "all")]
+        archived: bool,
+        /// Those that are put away too
+        #[arg(long)]
+        all: bool,
     },
+    /// Put a session away: lists leave it out; a message to it brings it back
+    Archive { id: String },
     /// Print a session's transcript, with the turns that failed or were cancelled
     Show { id: String },
     /// Print all messages of a session, one JSON object a line
@@ -51,11 +63,24 @@ enum Command {
 pub(super) async fn run(common: Common, Sessions { command }: Sessions) -> Result<(), CliError> {
     let id = match &command {
         Command::List { .. } => None,
-        Command::Show { id } | Command::Export { id } | Command::Delete { id, .. } => Some(named(id)?),
+        Command::Show { id } | Command::Export { id } | Command::Archive { id } | Command::Delete { id, .. } => {
+            Some(named(id)?)
+        }
     };
     let books = Books::open(&common).await?;
     match (command, id) {
-        (Command::List { limit, cursor }, _) => list(&common, &books, limit, cursor).await,
+        (Command::List { limit, cursor, search, archived, all }, _) => {
+            let archived = if all { None } else { Some(archived) };
+            let text = search.filter(|text| !text.is_empty());
+            if text.as_ref().is_some_and(|text| text.chars().count() > limits::SEARCH_CHARS) {
+                return Err(CliError::Usage(format!("--search has at most {} characters.", limits::SEARCH_CHARS)));
+            }
+            list(&common, &books, &SessionQuery { user: None, archived, text }, limit, cursor).await
+        }
+        (Command::Archive { .. }, Some(id)) => {
+            books.archive(&id).await?;
+            print(&format!("Archived session {id}; a message to it brings it back.\n"))
+        }
         (Command::Show { .. }, Some(id)) => show(&common, &books, &id).await,
         (Command::Export { .. }, Some(id)) => export(&books, &id).await,
         (Command::Delete { yes, .. }, Some(id)) => delete(&books, &id, yes).await,
@@ -72,11 +97,19 @@ fn no_session() -> Failure {
     Failure::not_found("session")
 }
 
-async fn list(common: &Common, books: &Books, limit: u32, cursor: Option<String>) -> Result<(), CliError> {
-    let page = books.sessions(limit, cursor).await?;
+async fn list(
+    common: &Common,
+    books: &Books,
+    ask: &SessionQuery,
+    limit: u32,
+    cursor: Option<String>,
+) -> Result<(), CliError> {
+    let page = books.sessions(ask, limit, cursor).await?;
     let mut out = Out::new();
     if common.json {
         page.items.iter().try_for_each(|row| out.json(row))?;
+    } else if page.items.is_empty() && (ask.text.is_some() || ask.archived == Some(true)) {
+        note("There are no such sessions.");
     } else if page.items.is_empty() {
         note("There are no sessions yet. `mosaic chat \"hello\"` begins one.");
     } else {
@@ -211,6 +244,19 @@ async fn delete(books: &Books, id: &SessionId, yes: bool) -> Result<(), CliError
     print(&format!("Removed session {id}.\n"))
 }
 
+/// The part of a path that says which sessions are wanted.
+fn asking(ask: &SessionQuery) -> String {
+    let archived = ask.archived.map_or_else(|| "all".to_owned(), |archived| archived.to_string());
+    let mut text = String::new();
+    for byte in ask.text.iter().flat_map(|text| text.bytes()) {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => text.push(char::from(byte)),
+            other => text.push_str(&format!("%{other:02X}")),
+        }
+    }
+    format!("&archived={archived}&q={text}")
+}
+
 /// The part of a path that reads on from a cursor. One that cannot stand in a path is none of ours.
 fn reading(limit: u32, cursor: Option<&str>) -> Result<String, CliError> {
     let Some(cursor) = cursor else { return Ok(format!("?limit={limit}")) };
@@ -226,14 +272,41 @@ struct Events {
 }
 
 impl Books {
-    async fn sessions(&self, limit: u32, cursor: Option<String>) -> Result<Page<SessionRow>, CliError> {
+    async fn sessions(
+        &self,
+        ask: &SessionQuery,
+        limit: u32,
+        cursor: Option<String>,
+    ) -> Result<Page<SessionRow>, CliError> {
         match self {
             Self::Daemon(client) => {
-                client.get(&format!("/api/v1/sessions{}", reading(limit, cursor.as_deref())?)).await
+                let path = format!("/api/v1/sessions{}{}", reading(limit, cursor.as_deref())?, asking(ask));
+                client.get(&path).await
             }
             Self::Here(held) => {
                 let limit = Limit::new(Some(limit)).unwrap_or_default();
-                Ok(held.store.sessions(Some(held.owner), cursor, limit).await?)
+                let ask = SessionQuery { user: Some(held.owner), ..ask.clone() };
+                Ok(held.store.sessions(ask, cursor, limit).await?)
+            }
+        }
+    }
+
+    async fn archive(&self, id: &SessionId) -> Result<(), CliError> {
+        match self {
+            Self::Daemon(client) => {
+                let path = format!("/api/v1/sessions/{id}");
+                client.patch::<SessionRow>(&path, &json!({"archived": true})).await.map(drop)
+            }
+            Self::Here(held) => {
+                let row = held.visible(id).await?;
+                let (session, agent, title, model) = (row.id.clone(), row.agent, row.title, row.model);
+                // Nobody else holds it: this process holds the home.
+                let Outcome::Claimed(epoch) = held.commit(Write::Claim { session: row.id }).await? else {
+                    return Err(no_session().into());
+                };
+                let at = outside::system().now();
+                let change = ChangeSession { session, epoch, agent, title, archived: true, model, at };
+                held.commit(Write::Change(change)).await.map(drop)
             }
         }
     }

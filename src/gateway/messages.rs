@@ -10,17 +10,17 @@ use mosaic_messages::{Accepted, SubmitTurn};
 use mosaic_runtime::events::{Follow, Interest};
 use mosaic_types::journal::{MessageRow, TurnState};
 use mosaic_types::page::Page;
-use mosaic_types::{Code, Failure, QueueMode, Seq, SessionEvent, SessionId, TurnId};
+use mosaic_types::{Code, Failure, Seq, SessionEvent, SessionId, TurnId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Asker, Bearing};
 use super::error::{Answer, ApiError, ErrorBody};
 use super::events::{FinalAnswer, Following, answer_end};
+use super::input::Input;
 use super::server::Gate;
 use super::sessions::{Reading, limit, named, visible};
 use super::{body, refusals, sse};
-use crate::submission::{mode, submission};
 
 /// For so long `?wait=true` waits; then it answers as if it had not been asked to.
 const WAIT: Duration = Duration::from_secs(600);
@@ -118,23 +118,6 @@ async fn follow(gate: &Gate, session: SessionId, after: Seq) -> Result<Follow, A
     Ok(Follow::after(gate.doors.store.clone(), gate.doors.hub.clone(), session, after, None).await?)
 }
 
-/// What is said to a session.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewMessage, example = json!({"text": "what is for breakfast?"}))]
-struct Input {
-    #[schema(min_length = 1, max_length = 100_000)]
-    text: String,
-    /// What becomes of it while a turn runs; left out: what the agent does (`queue` unless it is configured).
-    #[serde(default)]
-    #[schema(value_type = Option<QueueMode>)]
-    mode: Option<String>,
-    /// This build takes text only, so this stays empty.
-    #[serde(default)]
-    #[schema(max_items = 0, value_type = Vec<Object>)]
-    attachments: Vec<serde_json::Value>,
-}
-
 /// Whether to wait for the answer.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -220,11 +203,7 @@ pub(super) async fn submit(
     let (session, who) = (named(&id)?, known.principal);
     let wait = waiting.wait()?;
     let input: Input = body::json(&request, payload, body::API_BYTES).await?;
-    if !input.attachments.is_empty() {
-        return Err(ApiError(Failure::new(Code::BadRequest, "attachments: this build takes text only.")));
-    }
-    let mut ask = submission(&gate.doors.outside, session.clone(), who, input.text, None, key_of(&request)?)?;
-    ask.mode = mode(input.mode.as_deref())?;
+    let ask = input.submission(&gate, session.clone(), who, key_of(&request)?)?;
     if sse::wanted(&request) {
         let events = match sse::last_event(&request)? {
             None => sse::of_turn(Following::begin(&gate, ask, Interest::All).await?),

@@ -16,6 +16,7 @@ mod error;
 mod events;
 mod health;
 mod info;
+mod input;
 mod messages;
 mod observe;
 mod openai;

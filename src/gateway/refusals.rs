@@ -84,11 +84,11 @@ refusals! {
     /// Of a new session.
     NewSession = BadRequest | AgentNotFound | Exists | TooLarge | TextTooLong | Busy | Storage | Unavailable;
     /// Of a change of a session.
-    ChangedSession = BadRequest | NotFound | AgentNotFound | TooLarge | TextTooLong | Busy | Internal | Storage | Unavailable;
+    ChangedSession = BadRequest | NotFound | ModelNotFound | AgentNotFound | TooLarge | TextTooLong | Busy | Internal | Storage | Unavailable;
     /// Of what is asked of a session without a body.
     AskedSession = NotFound | Busy | Internal | Storage | Unavailable;
     /// Of a message.
-    NewTurn = BadRequest | NotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong | IdempotencyConflict | Busy
+    NewTurn = BadRequest | NotFound | ModelNotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong | IdempotencyConflict | Busy
         | Internal | Draining | Storage | Unavailable;
     /// Of a new token.
     NewToken = BadRequest | TooLarge | Busy | Storage | Unavailable;

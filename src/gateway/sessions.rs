@@ -4,9 +4,10 @@ use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use mosaic_messages::Change;
 use mosaic_supervise::Control;
-use mosaic_types::journal::{API_CHANNEL, NewSession, Outcome, SessionPhase, SessionRow, Write};
+use mosaic_types::command::ModelWish;
+use mosaic_types::journal::{API_CHANNEL, NewSession, Outcome, SessionPhase, SessionQuery, SessionRow, Write};
 use mosaic_types::page::{Limit, Page};
-use mosaic_types::{AgentName, Code, Failure, Principal, SessionId};
+use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, limits};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -59,18 +60,57 @@ pub(super) async fn visible(gate: &Gate, id: &SessionId, who: Principal) -> Resu
     }
 }
 
+/// Which sessions a client wants to see.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Search {
+    /// Only those with this text in their title, or in one of their 20 newest messages where they are among the 1,000
+    /// that changed last. The case of letters does not matter.
+    #[serde(default)]
+    #[param(value_type = String, required = false, max_length = 200)]
+    q: Option<String>,
+    /// Those that are put away (`true`), those that are not (`false`), or both (`all`).
+    #[serde(default)]
+    #[param(value_type = String, required = false, pattern = "^(true|false|all)$", default = "false")]
+    archived: Option<String>,
+}
+
+impl Search {
+    /// The question to the store.
+    fn of(self, who: Principal) -> Result<SessionQuery, ApiError> {
+        let bad = |sentence: String| ApiError(Failure::new(Code::BadRequest, sentence));
+        let archived = match self.archived.as_deref() {
+            None | Some("false") => Some(false),
+            Some("true") => Some(true),
+            Some("all") => None,
+            Some(_) => return Err(bad("archived is true, false or all.".to_owned())),
+        };
+        let text = self.q.filter(|text| !text.is_empty());
+        if text.as_ref().is_some_and(|text| text.chars().count() > limits::SEARCH_CHARS) {
+            return Err(bad(format!("q has at most {} characters.", limits::SEARCH_CHARS)));
+        }
+        Ok(SessionQuery { user: Some(who.user), archived, text })
+    }
+}
+
 /// Lists your sessions, newest change first
 #[utoipa::path(
     get,
     path = "/api/v1/sessions",
     operation_id = "list_sessions",
     tag = "sessions",
-    params(Reading),
+    params(Search, Reading),
     responses((status = 200, description = "A page of sessions.", body = Page<SessionRow>), refusals::List)
 )]
-pub(super) async fn list(gate: Data<Gate>, Asker(who): Asker, reading: Query<Reading>) -> Answer {
+pub(super) async fn list(
+    gate: Data<Gate>,
+    Asker(who): Asker,
+    search: Query<Search>,
+    reading: Query<Reading>,
+) -> Answer {
     let limit = reading.limit()?;
-    let page = gate.doors.store.sessions(Some(who.user), reading.into_inner().cursor, limit).await?;
+    let ask = search.into_inner().of(who)?;
+    let page = gate.doors.store.sessions(ask, reading.into_inner().cursor, limit).await?;
     Ok(HttpResponse::Ok().json(page))
 }
 
@@ -102,6 +142,13 @@ struct Changes {
     #[serde(default)]
     #[schema(max_length = 200)]
     title: Option<String>,
+    /// Whether it is put away; the next message makes it active again.
+    #[serde(default)]
+    archived: Option<bool>,
+    /// As `provider/model`: answers in place of the agent's models, and no other does, until it is `auto` again.
+    #[serde(default)]
+    #[schema(max_length = 321)]
+    model: Option<String>,
 }
 
 /// A title within its bound.
@@ -111,6 +158,17 @@ fn titled(title: Option<String>) -> Result<Option<String>, ApiError> {
         return Err(ApiError(Failure::new(Code::TextTooLong, sentence)));
     }
     Ok(title)
+}
+
+/// The model that a client names, or `auto`.
+fn model_wish(gate: &Gate, name: &str) -> Result<ModelWish, ApiError> {
+    let wish: ModelWish = name.parse().map_err(|bad| {
+        ApiError(Failure::new(Code::BadRequest, format!("model: {bad}; auto leaves it to the agent.")))
+    })?;
+    if let ModelWish::Only(model) = &wish {
+        gate.doors.providers.check(model)?;
+    }
+    Ok(wish)
 }
 
 /// Makes a session
@@ -141,6 +199,8 @@ pub(super) async fn create(gate: Data<Gate>, Asker(who): Asker, request: HttpReq
         title: new.title.clone(),
         channel: API_CHANNEL.to_owned(),
         state: SessionPhase::Idle,
+        archived: false,
+        model: None,
         created_at: at,
         updated_at: at,
     };
@@ -170,7 +230,7 @@ pub(super) async fn show(gate: Data<Gate>, Asker(who): Asker, id: Path<String>) 
     Ok(HttpResponse::Ok().json(row))
 }
 
-/// Changes who answers in a session, or its title
+/// Changes who answers in a session, its title, or whether it is put away
 #[utoipa::path(
     patch,
     path = "/api/v1/sessions/{id}",
@@ -190,7 +250,8 @@ pub(super) async fn change(
     let wish: Changes = body::json(&request, payload, body::API_BYTES).await?;
     let title = titled(wish.title)?;
     let agent = wish.agent.map(|name| gate.doors.agents.choose(Some(name))).transpose()?;
-    let ask = Change { session: named(&id)?, from: who, agent, title };
+    let model = wish.model.map(|name| model_wish(&gate, &name)).transpose()?;
+    let ask = Change { session: named(&id)?, from: who, agent, title, archived: wish.archived, model };
     let row = gate.ask(ask).await?;
     Ok(HttpResponse::Ok().json(row))
 }

@@ -30,6 +30,7 @@ mod providers;
 mod remote;
 mod restart;
 mod secrets;
+mod sessions;
 mod sse;
 mod store;
 mod tls;

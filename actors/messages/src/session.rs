@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::Message;
+use mosaic_types::command::ModelWish;
 use mosaic_types::event::FinishedTurn;
 use mosaic_types::journal::{InboxKey, SessionRow, TurnState};
 use mosaic_types::{AgentName, Failure, ModelRef, Principal, QueueMode, SessionId, TurnId};
@@ -53,7 +54,8 @@ pub struct CancelTurn {
     pub from: Principal,
 }
 
-/// Gives the session another agent (from its next turn on) or title. Answers the session as it is then.
+/// Changes the session: who answers (from its next turn on), its title, whether it is put away. What is `None` stays.
+/// Answers the session as it is then.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<SessionRow, Failure>")]
 pub struct Change {
@@ -61,6 +63,15 @@ pub struct Change {
     pub from: Principal,
     pub agent: Option<AgentName>,
     pub title: Option<String>,
+    pub archived: Option<bool>,
+    pub model: Option<ModelWish>,
+}
+
+impl Change {
+    /// A change of nothing, to begin with.
+    pub fn nothing(session: SessionId, from: Principal) -> Self {
+        Self { session, from, agent: None, title: None, archived: None, model: None }
+    }
 }
 
 /// Tells a session how its run ended. Sent by the run.

@@ -26,7 +26,9 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use mosaic_types::journal::{InboxKey, MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
+use mosaic_types::journal::{
+    InboxKey, MessageRow, Outcome, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow, Write,
+};
 use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::signin::{Browser, LinkRow};
@@ -49,8 +51,8 @@ pub trait Store: Send + Sync {
     /// A session as lists show it.
     fn session(&self, id: &SessionId) -> Work<'_, Option<SessionRow>>;
 
-    /// Newest change first. `user`: only theirs; `None`: all.
-    fn sessions(&self, user: Option<UserId>, cursor: Option<String>, limit: Limit) -> Work<'_, Page<SessionRow>>;
+    /// Newest change first.
+    fn sessions(&self, ask: SessionQuery, cursor: Option<String>, limit: Limit) -> Work<'_, Page<SessionRow>>;
 
     /// Oldest first.
     fn messages(&self, id: &SessionId, cursor: Option<String>, limit: Limit) -> Work<'_, Page<MessageRow>>;

@@ -53,6 +53,8 @@ pub(crate) struct SessionRecord {
     agent: String,
     title: String,
     state: String,
+    archived: i64,
+    model: Option<String>,
     created_at: Ts,
     updated_at: Ts,
 }
@@ -67,6 +69,8 @@ impl TryFrom<SessionRecord> for SessionRow {
             state: SessionPhase::parse(&record.state).ok_or_else(|| corrupt("state of a session", &record.state))?,
             title: record.title,
             channel: record.channel,
+            archived: record.archived != 0,
+            model: record.model.as_deref().map(model).transpose()?,
             created_at: record.created_at.into(),
             updated_at: record.updated_at.into(),
         })

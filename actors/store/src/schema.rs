@@ -71,6 +71,8 @@ tables! {
         last_seq -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
+        archived -> BigInt,
+        model -> Nullable<Text>,
     }
     turns (id) {
         id -> Uid,
@@ -103,6 +105,8 @@ tables! {
         text -> Text,
         created_at -> Instant,
         saw_seq -> Nullable<BigInt>,
+        superseded_seq -> Nullable<BigInt>,
+        attached -> BigInt,
     }
     inbox (channel, account, conversation, event) {
         channel -> Text,

@@ -51,7 +51,8 @@ macro_rules! statement {
 }
 
 statement! {
-    /// Fences and numbers an accepted input: no row means that the writer no longer owns the session.
+    /// Fences and numbers an accepted input: no row means that the writer no longer owns the session. One that was put
+    /// away is active again.
     AcceptInSession {
         id: &'a str => Text,
         epoch: i64 => BigInt,
@@ -65,7 +66,7 @@ statement! {
     "UPDATE sessions SET last_seq = last_seq + " (events: BigInt)
     ", updated_at = " (at: Instant)
     ", state = CASE state WHEN 'running' THEN state ELSE " (state: Text)
-    " END, title = CASE title WHEN '' THEN " (title: Text)
+    " END, archived = 0, title = CASE title WHEN '' THEN " (title: Text)
     " ELSE title END WHERE id = " (id: Text)
     " AND epoch = " (epoch: BigInt)
     " RETURNING last_seq"
@@ -80,7 +81,7 @@ statement! {
         turn: Id => Uid,
         at: Ts => Instant,
     } -> BigInt;
-    "UPDATE sessions SET last_seq = last_seq + 1, updated_at = " (at: Instant)
+    "UPDATE sessions SET last_seq = last_seq + 1, archived = 0, updated_at = " (at: Instant)
     " WHERE id = " (id: Text)
     " AND epoch = " (epoch: BigInt)
     " AND EXISTS (SELECT 1 FROM turns WHERE id = " (turn: Uid)

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::failure::{Code, Failure};
-use crate::ids::AgentName;
+use crate::ids::{AgentName, BadId, ModelRef};
 use crate::principal::UserRole;
 use crate::settings::nearest;
 
@@ -17,6 +17,32 @@ pub const HISTORY: (u32, u32) = (10, 50);
 
 /// Characters of an unknown name that are looked at, and said again in the answer.
 const NAME_CHARS: usize = 32;
+
+/// Which model is to answer in a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelWish {
+    /// Those of its agent.
+    Auto,
+    /// This one and no other.
+    Only(ModelRef),
+}
+
+impl ModelWish {
+    /// The model, unless it is left to the agent.
+    pub fn model(self) -> Option<ModelRef> {
+        match self {
+            Self::Auto => None,
+            Self::Only(model) => Some(model),
+        }
+    }
+}
+
+impl FromStr for ModelWish {
+    type Err = BadId;
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        if text.eq_ignore_ascii_case(ModelRef::AUTO) { Ok(Self::Auto) } else { text.parse().map(Self::Only) }
+    }
+}
 
 /// A command as people see it.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -51,6 +77,8 @@ pub enum Request {
     /// Who answers, or that somebody else shall.
     Agent(Option<AgentName>),
     Agents,
+    /// Which model answers, or that another one shall.
+    Model(Option<ModelWish>),
     Stop,
     /// The last so many messages.
     History(u32),
@@ -96,6 +124,19 @@ pub const COMMANDS: &[Command] = &[
         help: "Lists the agents.",
         role: UserRole::Viewer,
         read: |command, rest| command.alone(rest, Request::Agents),
+    },
+    Command {
+        name: "model",
+        usage: "/model [PROVIDER/MODEL | auto]",
+        help: "Says which model answers here, or lets that one answer until /model auto.",
+        role: UserRole::Member,
+        read: |command, rest| match rest {
+            "" => Ok(Request::Model(None)),
+            name => {
+                let wish = name.parse().map_err(|bad| command.wrong(&format!("{bad}")))?;
+                Ok(Request::Model(Some(wish)))
+            }
+        },
     },
     Command {
         name: "stop",
@@ -216,6 +257,9 @@ mod tests {
             ("/new", Request::New(None)),
             ("  /AGENT \t poet  ", Request::Agent(Some(poet.clone()))),
             ("/new poet", Request::New(Some(poet))),
+            ("/model", Request::Model(None)),
+            ("/model AUTO", Request::Model(Some(ModelWish::Auto))),
+            ("/model lab/m/1", Request::Model(Some(ModelWish::Only("lab/m/1".parse().expect("valid"))))),
             ("/history", Request::History(10)),
             ("/history\n50", Request::History(50)),
         ] {
@@ -230,6 +274,7 @@ mod tests {
             ("/history 0", "This is typed as /history [N]: N is a whole number from 1 to 50."),
             ("/history 51", "1 to 50"),
             ("/history all", "1 to 50"),
+            ("/model m-1", "a model is written provider/model"),
             ("/agent two words", "This is typed as /agent [NAME]: "),
             ("/new ../etc", "This is typed as /new [AGENT]: "),
         ] {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::failure::Code;
-use crate::ids::{AgentName, ProviderName, Seq, SessionId, TurnId};
+use crate::ids::{AgentName, ModelRef, ProviderName, Seq, SessionId, TurnId};
 use crate::usage::Usage;
 
 /// The good end of a turn.
@@ -70,7 +70,16 @@ pub enum EventBody {
     TurnCancelled {},
     /// The session itself changed. Journaled.
     #[serde(rename = "session.changed")]
-    SessionChanged { agent: AgentName, title: String },
+    SessionChanged {
+        agent: AgentName,
+        title: String,
+        #[serde(default)]
+        archived: bool,
+        /// Answers in place of the agent's models; null: those.
+        #[serde(default)]
+        #[schema(required)]
+        model: Option<ModelRef>,
+    },
 }
 
 /// What kind of step ran.

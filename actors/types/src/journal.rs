@@ -98,13 +98,15 @@ pub struct NewSession {
     pub at: Timestamp,
 }
 
-/// The agent and title a session has from now on.
+/// What a session is like from now on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangeSession {
     pub session: SessionId,
     pub epoch: Epoch,
     pub agent: AgentName,
     pub title: String,
+    pub archived: bool,
+    pub model: Option<ModelRef>,
     pub at: Timestamp,
 }
 
@@ -204,12 +206,32 @@ pub struct SessionRow {
     /// Where it was made: `api`, or a channel's name.
     pub channel: String,
     pub state: SessionPhase,
+    /// Put away: lists leave it out unless they are asked for it. A message makes it active again.
+    #[serde(default)]
+    pub archived: bool,
+    /// Answers in place of its agent's models until it is taken back; null: those.
+    #[serde(default)]
+    #[schema(required)]
+    pub model: Option<ModelRef>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 
 fn nobody() -> UserId {
     UserId(uuid::Uuid::nil())
+}
+
+/// Which sessions are listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SessionQuery {
+    /// Only theirs; `None`: all.
+    pub user: Option<UserId>,
+    /// Only those that are put away, or only those that are not; `None`: both.
+    pub archived: Option<bool>,
+    /// Only those with this text, whatever the case of its letters from A to Z: in their title, or in one of their
+    /// newest [`SEARCHED_MESSAGES`](crate::limits::SEARCHED_MESSAGES) messages where they are among the
+    /// [`SEARCHED_SESSIONS`](crate::limits::SEARCHED_SESSIONS) that changed last.
+    pub text: Option<String>,
 }
 
 /// A message of a transcript.

@@ -19,5 +19,15 @@ pub const IDEMPOTENCY: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Rows of a page where none are asked for, and at the most.
 pub const PAGE: (u32, u32) = (50, 200);
 
+/// Messages of one session that a search looks into, the newest first.
+pub const SEARCHED_MESSAGES: i64 = 20;
+
+/// Sessions whose messages a search looks into, those that changed last. Titles are looked at in all of them. Both
+/// bounds keep a search that finds nothing below a tenth of a second, without an index that each message would pay for.
+pub const SEARCHED_SESSIONS: i64 = 1_000;
+
+/// Characters of a search, at the most.
+pub const SEARCH_CHARS: usize = 200;
+
 /// Characters of a session's title, taken from its first message.
 pub const TITLE_CHARS: usize = 60;

@@ -4,7 +4,7 @@ use futures_util::stream;
 use mosaic_messages::CancelTurn;
 use mosaic_runtime::doors::unreached;
 use mosaic_runtime::events::{Interest, Missed};
-use mosaic_types::journal::{API_CHANNEL, NewSession, Outcome, SessionRow, Write as Entry};
+use mosaic_types::journal::{API_CHANNEL, NewSession, Outcome, SessionQuery, SessionRow, Write as Entry};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::{AgentName, Failure, SessionEvent, SessionId};
 use serde::Deserialize;
@@ -49,8 +49,8 @@ impl Here {
             return id.parse().map_err(|_| Failure::not_found("session").into());
         }
         if chat.continue_last {
-            let page =
-                doors.store.sessions(Some(self.app.owner), None, Limit::new(Some(1)).unwrap_or_default()).await?;
+            let ask = SessionQuery { user: Some(self.app.owner), archived: Some(false), text: None };
+            let page = doors.store.sessions(ask, None, Limit::new(Some(1)).unwrap_or_default()).await?;
             return page.items.into_iter().next().map(|row| row.id).ok_or_else(none_to_continue);
         }
         let agent = match &chat.agent {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use actix_web::HttpResponse;
 use actix_web::web::Bytes;
 use futures_util::stream;
-use mosaic_runtime::agent::run::{Piece, RunInput, RunOrder, Sink, died};
+use mosaic_runtime::agent::run::{Chosen, Piece, RunInput, RunOrder, Sink, died};
 use mosaic_runtime::drain::Busy;
 use mosaic_types::{ChatEvent, ChatMessage, Failure, Role, Usage};
 use tokio::sync::mpsc;
@@ -111,7 +111,7 @@ pub(super) async fn answer(gate: &Gate, target: Target, mut wish: Completion) ->
             (agent, None)
         }
         // A model asked for by its own name runs under the default agent, without its system prompt.
-        Target::Model(model) => (gate.doors.agents.choose(None)?, Some(model)),
+        Target::Model(model) => (gate.doors.agents.choose(None)?, Some(Chosen::by_input(model))),
     };
     let (pieces, mut heard) = mpsc::channel(PIECES);
     let order = RunOrder {

@@ -181,9 +181,9 @@ impl SocketActor {
             }
             Effect::Follow { id, session, after } => self.follow(id, session, after),
             Effect::Unfollow(session) => drop(self.aborts.remove(&session).map(|abort| abort.abort())),
-            Effect::Submit { id, session, agent, text, mode, caller } => {
+            Effect::Submit { id, session, agent, input, caller } => {
                 let Some(who) = self.who else { return };
-                let work = submit(self.gate.clone(), who, id.clone(), session, agent, text, mode);
+                let work = submit(self.gate.clone(), who, id.clone(), session, agent, *input);
                 let work = work.instrument(input_span(caller.as_ref()));
                 let done = work.into_actor(self).map(move |result, actor, ctx| {
                     actor.run(ctx, |state, now, out| state.submitted(&id, result, now, out));

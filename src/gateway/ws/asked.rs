@@ -11,6 +11,7 @@ use super::close::Close;
 use super::effect::{Effect, Effects};
 use super::frames::{ClientFrame, PROTOCOL, ServerFrame};
 use super::state::{Phase, State};
+use crate::gateway::input::Input;
 use crate::telemetry::context::Caller;
 
 /// Sessions that one socket may follow.
@@ -91,10 +92,11 @@ impl State {
                 let sentence = "message.send needs an id: it is the key by which a repeat finds its turn.";
                 self.error(None, None, &Failure::new(Code::BadRequest, sentence), now, out);
             }
-            ClientFrame::MessageSend { id: Some(id), session, agent, text, mode, traceparent, tracestate } => {
+            ClientFrame::MessageSend { id: Some(id), session, agent, text, mode, model, traceparent, tracestate } => {
                 if self.may_ask(Some(&id), now, out) {
                     let caller = Caller::new(traceparent, tracestate).or_else(|| self.caller.clone());
-                    out.push(Effect::Submit { id, session, agent, text, mode, caller });
+                    let input = Input { text, mode, model, attachments: Vec::new() };
+                    out.push(Effect::Submit { id, session, agent, input: Box::new(input), caller });
                 }
             }
             ClientFrame::CommandExecute { id, session, line } => match line.parse::<Line>() {

@@ -6,6 +6,7 @@ use mosaic_types::{AgentName, Failure, Principal, Secret, Seq, SessionId};
 
 use super::close::Close;
 use super::outbox::Piece;
+use crate::gateway::input::Input;
 use crate::telemetry::context::Caller;
 
 /// What the shell is to do.
@@ -25,8 +26,7 @@ pub(super) enum Effect {
         id: String,
         session: Option<SessionId>,
         agent: Option<AgentName>,
-        text: String,
-        mode: Option<String>,
+        input: Box<Input>,
         /// The sender's span.
         caller: Option<Caller>,
     },

@@ -76,6 +76,7 @@ frames! {
         #[serde(default)] agent: Option<AgentName>,
         text: String,
         #[serde(default)] mode: Option<String>,
+        #[serde(default)] model: Option<String>,
         #[serde(default, deserialize_with = "context")] traceparent: Option<String>,
         #[serde(default, deserialize_with = "context")] tracestate: Option<String>,
     }

@@ -7,9 +7,9 @@ use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, TurnId};
 use sha2::{Digest, Sha256};
 use tracing::Span;
 
+use crate::gateway::input::Input;
 use crate::gateway::server::Gate;
 use crate::gateway::sessions::visible;
-use crate::submission::{mode as mode_of, submission};
 use crate::telemetry::context::{Caller, continue_trace};
 
 /// The session that an input makes for itself: the same for each repeat of it.
@@ -34,10 +34,8 @@ pub(super) async fn submit(
     id: String,
     session: Option<SessionId>,
     wished: Option<AgentName>,
-    text: String,
-    mode: Option<String>,
+    input: Input,
 ) -> Result<(SessionId, Accepted), Failure> {
-    let mode = mode_of(mode.as_deref())?;
     let create = match (&session, wished) {
         (Some(_), Some(_)) => {
             let sentence = "agent is for an input that makes its session; one that exists has an agent already.";
@@ -47,8 +45,8 @@ pub(super) async fn submit(
         (None, wished) => Some(gate.doors.agents.choose(wished)?),
     };
     let session = session.unwrap_or_else(|| own_session(who, &id));
-    let mut ask = submission(&gate.doors.outside, session.clone(), who, text, None, Some(&id))?;
-    (ask.create, ask.mode) = (create, mode);
+    let mut ask = input.submission(&gate, session.clone(), who, Some(&id))?;
+    ask.create = create;
     let accepted = gate.ask(ask).await.map_err(|error| error.0)?;
     let accepted = gate.settled(accepted).await.map_err(|error| error.0)?;
     Ok((session, accepted))

@@ -8,7 +8,7 @@ mod words;
 use std::time::Duration;
 
 use mosaic_messages::{CancelTurn, Change, CommandDone, ExecuteCommand};
-use mosaic_types::command::Request;
+use mosaic_types::command::{ModelWish, Request};
 use mosaic_types::journal::{SessionPhase, SessionRow};
 use mosaic_types::ledger::{UsageBy, UsageQuery, UsageSum};
 use mosaic_types::page::Limit;
@@ -33,6 +33,7 @@ pub(crate) async fn execute(way: Way, ask: ExecuteCommand) -> Result<CommandDone
         Request::Agent(None) => format!("{} answers here.", row.agent),
         Request::Agent(Some(name)) => agent(&way, row, from, name).await?,
         Request::Agents => words::agents(&way.doors.agents.profiles(), &row.agent),
+        Request::Model(wish) => model(&way, row, from, wish).await?,
         Request::Stop => stop(&way, row, from).await?,
         Request::History(count) => {
             let limit = Limit::new(Some(count)).unwrap_or_default();
@@ -63,9 +64,22 @@ fn status(way: &Way, mut row: SessionRow) -> String {
 
 async fn agent(way: &Way, row: SessionRow, from: Principal, name: AgentName) -> Result<String, Failure> {
     let agent = way.doors.agents.choose(Some(name))?;
-    let change = Change { session: row.id.clone(), from, agent: Some(agent), title: None };
+    let change = Change { agent: Some(agent), ..Change::nothing(row.id.clone(), from) };
     let changed = way.ask(&row.id, from, None, false, change).await?;
     Ok(format!("{} answers here from the next turn on.", changed.agent))
+}
+
+async fn model(way: &Way, row: SessionRow, from: Principal, wish: Option<ModelWish>) -> Result<String, Failure> {
+    let told = |row: &SessionRow| match &row.model {
+        Some(model) => format!("{model} answers here, and no other, until /model auto."),
+        None => format!("The models of {} answer here.", row.agent),
+    };
+    let Some(wish) = wish else { return Ok(told(&row)) };
+    if let ModelWish::Only(model) = &wish {
+        way.doors.providers.check(model)?;
+    }
+    let change = Change { model: Some(wish), ..Change::nothing(row.id.clone(), from) };
+    Ok(told(&way.ask(&row.id, from, None, false, change).await?))
 }
 
 async fn stop(way: &Way, row: SessionRow, from: Principal) -> Result<String, Failure> {

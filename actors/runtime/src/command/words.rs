@@ -37,6 +37,12 @@ pub(super) fn status(row: &SessionRow, agent: Option<&AgentProfile>, down: Optio
         Some(agent) => format!("Agent: {}", introduced(agent)),
         None => format!("Agent: {}, which is not configured any more; /agents lists those there are", row.agent),
     });
+    if let Some(model) = &row.model {
+        told.push(format!("Model: {model}, until /model auto"));
+    }
+    if row.archived {
+        told.push("Archived: yes; a message makes it active again".to_owned());
+    }
     if draining {
         told.push("Mosaic is stopping: what runs goes on to its end, new messages are refused.".to_owned());
     }
@@ -132,6 +138,8 @@ mod tests {
             agent: "poet".parse().expect("valid"),
             title: title.to_owned(),
             channel: "api".to_owned(),
+            archived: false,
+            model: None,
             state,
             created_at: Timestamp(0),
             updated_at: Timestamp(0),

@@ -162,6 +162,20 @@ impl Providers {
         self.by_name.get(name)
     }
 
+    /// Whether a model can be asked for by name, as far as is known without asking its provider.
+    ///
+    /// # Errors
+    /// `model_not_found`, with the providers there are.
+    pub fn check(&self, model: &ModelRef) -> Result<(), Failure> {
+        if self.get(&model.provider).is_some() {
+            return Ok(());
+        }
+        let known: Vec<_> = self.all().iter().map(|provider| provider.adapter.name().to_string()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let sentence = format!("There is no provider {} for {model}. Those there are: {known}.", model.provider);
+        Err(Failure::new(Code::ModelNotFound, sentence))
+    }
+
     /// All, in the order of their names.
     pub fn all(&self) -> Vec<&ProviderHandle> {
         let mut all: Vec<_> = self.by_name.values().collect();

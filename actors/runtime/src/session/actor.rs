@@ -215,7 +215,7 @@ impl SessionActor {
         if let Err(failure) = state.admit(ask.from) {
             return drop(reply.send(Err(failure)));
         }
-        let change = state.change(ask.agent, ask.title, self.doors.outside.now());
+        let change = state.change(ask, self.doors.outside.now());
         self.write(Write::Change(change.clone()), Then::Changed { change, reply }, Span::none(), ctx);
     }
 

@@ -6,6 +6,8 @@ use mosaic_messages::Accepted;
 use mosaic_types::journal::{AcceptTurn, EndTurn, OpenTurn, Said, Write};
 use mosaic_types::{AgentName, ChatMessage, ModelRef, QueueMode, Role, Seq, Spent, TurnId, limits};
 
+use crate::agent::run::Chosen;
+
 /// An input on its way to the store.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Incoming {
@@ -142,7 +144,7 @@ pub(super) struct Begin {
     pub(super) step: u32,
     pub(super) agent: AgentName,
     /// In place of the agent's own models.
-    pub(super) model: Option<ModelRef>,
+    pub(super) model: Option<Chosen>,
     /// Ends in the inputs to answer.
     pub(super) dialogue: Vec<ChatMessage>,
 }

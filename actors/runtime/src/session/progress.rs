@@ -6,6 +6,7 @@ use mosaic_types::{ChatMessage, Code, Failure, Role, Spent, Timestamp, TurnId};
 
 use super::parts::{Active, Begin, Cancel, Follow, Phase, Turn};
 use super::state::SessionState;
+use crate::agent::run::Chosen;
 
 /// Deaths of its own run, or of its session while handling it, after which a turn is given up.
 const DEATHS: u32 = 3;
@@ -139,7 +140,12 @@ impl SessionState {
             deaths: (active.attempt - 1).saturating_sub(active.charged),
             step: active.step,
             agent: active.agent.clone(),
-            model: active.turn.model.clone(),
+            model: active
+                .turn
+                .model
+                .clone()
+                .map(Chosen::by_input)
+                .or_else(|| self.row.model.clone().map(Chosen::by_session)),
             dialogue: self.history.iter().chain(&active.turn.said).cloned().collect(),
         })
     }

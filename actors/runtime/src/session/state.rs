@@ -6,9 +6,10 @@
 
 use std::collections::VecDeque;
 
-use mosaic_messages::{Accepted, SubmitTurn};
+use mosaic_messages::{Accepted, Change, SubmitTurn};
+use mosaic_types::command::ModelWish;
 use mosaic_types::journal::{AcceptTurn, ChangeSession, Entry, SessionPhase, SessionRow, Snapshot, TurnState};
-use mosaic_types::{AgentName, Code, Epoch, Failure, ModelRef, Principal, QueueMode, Seq, Timestamp, TurnId, limits};
+use mosaic_types::{Code, Epoch, Failure, ModelRef, Principal, QueueMode, Seq, Timestamp, TurnId, limits};
 
 use super::history::History;
 use super::parts::{Active, Follow, Incoming, Phase, Settle, Submission, Turn};
@@ -135,6 +136,7 @@ impl SessionState {
         if let Some(title) = title {
             self.row.title = title;
         }
+        self.row.archived = false;
         self.row.updated_at = at;
         let Some(Incoming { turn, mode, text, hash, .. }) = self.arrived(input) else {
             return (self.attached(input, false), Follow::default());
@@ -216,13 +218,16 @@ impl SessionState {
         self.queue.front().filter(|turn| turn.is_stored() && !held(turn))
     }
 
-    /// Another agent or title.
-    pub(super) fn change(&self, agent: Option<AgentName>, title: Option<String>, at: Timestamp) -> ChangeSession {
+    /// What the session is to be like.
+    pub(super) fn change(&self, ask: Change, at: Timestamp) -> ChangeSession {
+        let row = &self.row;
         ChangeSession {
-            session: self.row.id.clone(),
+            session: row.id.clone(),
             epoch: self.epoch,
-            agent: agent.unwrap_or_else(|| self.row.agent.clone()),
-            title: title.unwrap_or_else(|| self.row.title.clone()),
+            agent: ask.agent.unwrap_or_else(|| row.agent.clone()),
+            title: ask.title.unwrap_or_else(|| row.title.clone()),
+            archived: ask.archived.unwrap_or(row.archived),
+            model: ask.model.map_or_else(|| row.model.clone(), ModelWish::model),
             at,
         }
     }
@@ -231,6 +236,8 @@ impl SessionState {
     pub(super) fn changed(&mut self, change: &ChangeSession) -> SessionRow {
         self.row.agent = change.agent.clone();
         self.row.title.clone_from(&change.title);
+        self.row.archived = change.archived;
+        self.row.model.clone_from(&change.model);
         self.row.updated_at = change.at;
         let mut row = self.row.clone();
         row.state = match (&self.active, self.queue.is_empty()) {

@@ -39,6 +39,8 @@ fn snapshot(open: Vec<OpenTurn>) -> Snapshot {
         agent: "assistant".parse().expect("valid"),
         title: String::new(),
         channel: API_CHANNEL.to_owned(),
+        archived: false,
+        model: None,
         state: SessionPhase::Idle,
         created_at: AT,
         updated_at: AT,

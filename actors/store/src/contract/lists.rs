@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use mosaic_types::UserId;
-use mosaic_types::journal::Write;
+use mosaic_types::journal::{ChangeSession, SessionQuery, Write};
 use mosaic_types::page::Limit;
 use mosaic_types::{Role, Timestamp};
 use uuid::Uuid;
@@ -21,7 +21,11 @@ pub async fn sessions_come_newest_change_first(store: Arc<dyn Store>) {
     hand.make(&session("s3"), Timestamp(0)).await;
     hand.make(&session("s2"), Timestamp(0)).await;
     let order = async |user| {
-        let page = hand.store.sessions(user, None, Limit::default()).await.expect("reads");
+        let page = hand
+            .store
+            .sessions(SessionQuery { user, ..SessionQuery::default() }, None, Limit::default())
+            .await
+            .expect("reads");
         assert_eq!(page.next, None);
         page.items.iter().map(|row| row.id.to_string()).collect::<Vec<_>>()
     };
@@ -42,7 +46,11 @@ pub async fn pages_of_sessions_are_complete_while_others_are_made(store: Arc<dyn
     }
     let (mut seen, mut cursor, mut made) = (Vec::new(), None, 0);
     loop {
-        let page = hand.store.sessions(Some(hand.user), cursor, rows(3)).await.expect("reads");
+        let page = hand
+            .store
+            .sessions(SessionQuery { user: Some(hand.user), ..SessionQuery::default() }, cursor, rows(3))
+            .await
+            .expect("reads");
         assert!(page.items.len() == 3 || page.next.is_none(), "a page is full unless it is the last");
         seen.extend(page.items.iter().map(|row| row.id.to_string()));
         made += 1;
@@ -101,9 +109,10 @@ pub async fn the_newest_messages_are_read_from_behind(store: Arc<dyn Store>) {
 pub async fn a_foreign_cursor_is_refused(store: Arc<dyn Store>) {
     let hand = Hand::on(store).await;
     hand.make(&session("s2"), Timestamp(0)).await;
-    let of_sessions = hand.store.sessions(None, None, rows(1)).await.expect("reads").next.expect("there is more");
+    let of_sessions =
+        hand.store.sessions(SessionQuery::default(), None, rows(1)).await.expect("reads").next.expect("there is more");
     for foreign in ["", "12", "../..", "sffffffffffffffff"] {
-        let lists = hand.store.sessions(None, Some(foreign.into()), Limit::default()).await;
+        let lists = hand.store.sessions(SessionQuery::default(), Some(foreign.into()), Limit::default()).await;
         assert!(matches!(lists, Err(StoreError::BadCursor)), "{foreign:?}");
     }
     let messages = hand.store.messages(&hand.session, Some(of_sessions), Limit::default()).await;
@@ -115,7 +124,7 @@ pub async fn a_cursor_at_the_end_of_time_is_only_a_position(store: Arc<dyn Store
     for (moment, there) in [(i64::MAX, true), (i64::MIN, false), (0, false)] {
         // As a list would have given it out for a session of that moment.
         let cursor = format!("s{:016x}{}", moment.cast_unsigned(), "s");
-        let page = hand.store.sessions(None, Some(cursor), Limit::default()).await.expect("reads");
+        let page = hand.store.sessions(SessionQuery::default(), Some(cursor), Limit::default()).await.expect("reads");
         assert_eq!(!page.items.is_empty(), there, "{moment}");
     }
 }
@@ -145,4 +154,69 @@ pub async fn events_are_read_after_a_position(store: Arc<dyn Store>) {
     let gone = Write::Delete { session: hand.session.clone() };
     hand.events_of(gone).await;
     assert!(hand.store.events(&hand.session, 0, rows(2)).await.expect("reads").is_empty());
+}
+
+pub async fn sessions_that_are_put_away_are_listed_apart(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    for number in 0..9 {
+        let id = session(&format!("x{number}"));
+        hand.make(&id, Timestamp(number)).await;
+        let change = ChangeSession {
+            session: id,
+            epoch: number + 1,
+            agent: hand.agent.clone(),
+            title: String::new(),
+            archived: number % 2 == 1,
+            model: None,
+            at: Timestamp(100 + number),
+        };
+        hand.events_of(Write::Change(change)).await;
+    }
+    let list = async |archived| {
+        let ask = SessionQuery { user: Some(hand.user), archived, text: None };
+        let (mut ids, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = hand.store.sessions(ask.clone(), cursor, rows(2)).await.expect("reads");
+            ids.extend(page.items.iter().map(|row| row.id.to_string()));
+            cursor = page.next;
+            if cursor.is_none() {
+                return ids.join(" ");
+            }
+        }
+    };
+    assert_eq!(list(Some(false)).await, "x8 x6 x4 x2 x0 s1");
+    assert_eq!(list(Some(true)).await, "x7 x5 x3 x1");
+    assert_eq!(list(None).await, "x8 x7 x6 x5 x4 x3 x2 x1 x0 s1", "both, in one order");
+}
+
+pub async fn a_search_finds_titles_and_the_newest_messages(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    for (name, title) in [("s2", "100% Rye_bread"), ("s3", "100 Rye bread"), ("s4", "a\\b")] {
+        let Write::CreateSession(mut new) = hand.new_session(&session(name), Timestamp(5)) else {
+            panic!("it makes a session")
+        };
+        new.title = title.to_owned();
+        hand.events_of(Write::CreateSession(new)).await;
+    }
+    hand.ask(1, true).await;
+    hand.answer(1, None).await;
+    let found = async |text: &str| {
+        let ask = SessionQuery { user: Some(hand.user), archived: Some(false), text: Some(text.to_owned()) };
+        let page = hand.store.sessions(ask, None, Limit::default()).await.expect("reads");
+        page.items.iter().map(|row| row.id.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(found("rYE").await, "s3 s2", "whatever the case");
+    assert_eq!((found("0%").await.as_str(), found("e_b").await.as_str()), ("s2", "s2"), "what stands for itself");
+    assert_eq!(found("a\\b").await, "s4");
+    assert_eq!((found("QUESTION 1").await.as_str(), found("answer 1").await.as_str()), ("s1", "s1"), "what was said");
+    assert_eq!((found("nothing").await.as_str(), found("\0").await.as_str()), ("", ""));
+    for number in 2..=12 {
+        hand.ask(number, true).await;
+        hand.answer(number, None).await;
+    }
+    assert_eq!(found("question 12").await, "s1");
+    assert_eq!(found("question 2").await, "", "only the newest messages are looked into");
+    let theirs =
+        SessionQuery { user: Some(UserId(Uuid::from_bytes([8; 16]))), archived: None, text: Some("Rye".into()) };
+    assert!(hand.store.sessions(theirs, None, Limit::default()).await.expect("reads").items.is_empty());
 }

@@ -43,6 +43,8 @@ macro_rules! store_contract {
             a_bad_write_costs_only_itself
             a_dropped_commit_is_carried_out
             sessions_come_newest_change_first
+            sessions_that_are_put_away_are_listed_apart
+            a_search_finds_titles_and_the_newest_messages
             pages_of_sessions_are_complete_while_others_are_made
             pages_of_messages_are_complete_while_others_are_written
             the_newest_messages_are_read_from_behind

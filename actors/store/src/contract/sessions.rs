@@ -106,17 +106,29 @@ pub async fn a_session_is_made_changed_and_removed(store: Arc<dyn Store>) {
 
     let change = |epoch| {
         let (agent, title) = ("poet".parse().expect("valid"), "Verses".to_owned());
-        Write::Change(ChangeSession { session: id.clone(), epoch, agent, title, at: Timestamp(8) })
+        let model = Some("lab/m-1".parse().expect("valid"));
+        Write::Change(ChangeSession {
+            session: id.clone(),
+            epoch,
+            agent,
+            title,
+            archived: true,
+            model,
+            at: Timestamp(8),
+        })
     };
     assert_eq!(hand.write(change(0)).await, Outcome::Stale);
     let events = hand.events_of(change(1)).await;
     assert!(matches!(&events[..], [only] if only.seq == Some(3) && only.turn.is_none()), "{events:?}");
     assert!(matches!(&events[0].body, EventBody::SessionChanged { title, .. } if title == "Verses"));
+    let row = hand.store.session(&id).await.expect("reads").expect("is there");
+    assert!(row.archived && row.model.is_some_and(|model| model.to_string() == "lab/m-1"));
     let mut second = hand.accept(2, false);
     second.title = Some("another".into());
     hand.events_of(Write::Accept(Box::new(second))).await;
     let row = hand.store.session(&id).await.expect("reads").expect("is there");
     assert_eq!((row.title.as_str(), row.agent.as_str()), ("Verses", "poet"), "a title is given once");
+    assert!(!row.archived && row.model.is_some(), "what is talked in is not put away");
 
     hand.events_of(Write::Delete { session: id.clone() }).await;
     assert_eq!(hand.write(Write::Delete { session: id.clone() }).await, Outcome::Missing);

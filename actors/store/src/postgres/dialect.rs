@@ -7,5 +7,8 @@ pub(super) type Conn<'c> = &'c AsyncPgConnection;
 
 pub(super) use diesel_async::RunQueryDsl;
 
+/// Finds a text whatever the case of its letters.
+pub(super) const LIKE: &str = "ILIKE";
+
 /// The day of UTC that the moment `at` is in, as in `2026-11-23`.
 pub(super) const DAY: &str = "to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD')";

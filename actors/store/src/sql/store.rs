@@ -1,6 +1,8 @@
 //! The trait, in any database: which query answers what.
 
-use mosaic_types::journal::{InboxKey, MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
+use mosaic_types::journal::{
+    InboxKey, MessageRow, Outcome, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow, Write,
+};
 use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::signin::{Browser, LinkRow};
@@ -19,8 +21,8 @@ impl Store for Database {
         self.read(async move |conn: &mut Conn<'_>| read::session(conn, &id).await)
     }
 
-    fn sessions(&self, user: Option<UserId>, cursor: Option<String>, limit: Limit) -> Work<'_, Page<SessionRow>> {
-        self.read(async move |conn: &mut Conn<'_>| read::sessions(conn, user, cursor.as_deref(), limit).await)
+    fn sessions(&self, ask: SessionQuery, cursor: Option<String>, limit: Limit) -> Work<'_, Page<SessionRow>> {
+        self.read(async move |conn: &mut Conn<'_>| read::sessions(conn, &ask, cursor.as_deref(), limit).await)
     }
 
     fn messages(&self, id: &SessionId, cursor: Option<String>, limit: Limit) -> Work<'_, Page<MessageRow>> {

@@ -15,6 +15,9 @@ pub(super) type Conn<'c> = &'c mut SqliteConnection;
 /// The day of UTC that the moment `at` is in, as in `2026-11-23`.
 pub(super) const DAY: &str = "strftime('%Y-%m-%d', at / 1000000, 'unixepoch')";
 
+/// Finds a text whatever the case of its letters (of those from A to Z).
+pub(super) const LIKE: &str = "LIKE";
+
 /// As the trait of that name in diesel-async, without a wait.
 pub(super) trait RunQueryDsl: diesel::RunQueryDsl<SqliteConnection> {
     fn execute(self, conn: &mut Conn<'_>) -> Ready<QueryResult<usize>>

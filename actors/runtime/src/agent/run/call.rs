@@ -32,12 +32,32 @@ pub enum RunInput {
     Verbatim(Arc<[ChatMessage]>),
 }
 
+/// A model in place of an agent's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    pub model: ModelRef,
+    /// Whose choice it was, in words.
+    pub why: &'static str,
+}
+
+impl Chosen {
+    /// Named by the input itself.
+    pub fn by_input(model: ModelRef) -> Self {
+        Self { model, why: "asked for by name" }
+    }
+
+    /// Set for the session until it is taken back.
+    pub fn by_session(model: ModelRef) -> Self {
+        Self { model, why: "chosen for this session" }
+    }
+}
+
 /// What is wanted of a run.
 pub struct RunOrder {
     pub run: RunId,
     pub input: RunInput,
     /// Instead of the agent's own models.
-    pub model: Option<ModelRef>,
+    pub model: Option<Chosen>,
     pub tools: Arc<[ToolOffer]>,
     pub sampling: Sampling,
     pub stream: bool,
@@ -74,8 +94,10 @@ pub(super) async fn run(
     providers: &Providers,
     order: &mut RunOrder,
 ) -> Option<Result<FinishedTurn, Failure>> {
-    let models = order.model.clone().map_or_else(|| profile.models.clone(), |model| vec![model]);
-    let mut plan = Plan::new(models);
+    let mut plan = match order.model.clone() {
+        Some(Chosen { model, why }) => Plan::only(model, why),
+        None => Plan::new(profile.models.clone()),
+    };
     loop {
         let Some(model) = plan.model().cloned() else {
             return Some(Err(Failure::new(Code::NoProvider, NO_PROVIDER)));

@@ -9,5 +9,5 @@ mod sink;
 mod tests;
 
 pub use actor::{Keeper, RunActor, died};
-pub use call::{RunInput, RunOrder};
+pub use call::{Chosen, RunInput, RunOrder};
 pub use sink::{Piece, Sink};

@@ -28,12 +28,19 @@ pub(super) struct Plan {
     models: Vec<ModelRef>,
     at: usize,
     tries: u32,
+    /// Why the first is called.
+    first: &'static str,
     why: Vec<String>,
 }
 
 impl Plan {
     pub(super) fn new(models: Vec<ModelRef>) -> Self {
-        Self { models, at: 0, tries: 1, why: Vec::new() }
+        Self { models, at: 0, tries: 1, first: "first choice", why: Vec::new() }
+    }
+
+    /// This model and no other.
+    pub(super) fn only(model: ModelRef, why: &'static str) -> Self {
+        Self { first: why, ..Self::new(vec![model]) }
     }
 
     /// The model to call now; `None` where there was none to begin with.
@@ -44,7 +51,7 @@ impl Plan {
     /// Why this model is called, in words.
     pub(super) fn reason(&self) -> String {
         match (self.why.last(), self.at) {
-            (None, 0) => "first choice".to_owned(),
+            (None, 0) => self.first.to_owned(),
             (None, _) => "next choice".to_owned(),
             (Some(why), _) => why.clone(),
         }

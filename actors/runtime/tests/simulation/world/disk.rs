@@ -150,6 +150,8 @@ impl Disk {
             title: new.title.clone(),
             channel: new.channel.as_ref().to_owned(),
             state: SessionPhase::Idle,
+            archived: false,
+            model: None,
             created_at: new.at,
             updated_at: new.at,
         };
@@ -181,6 +183,7 @@ impl Disk {
         let said = (None, Said { seq: table.seq(), role: Role::User, text: accept.text.clone() });
         table.last_input = Some((accept.turn, accept.body_hash));
         table.row.updated_at = accept.at;
+        table.row.archived = false;
         let input = Input { turn: accept.turn, at: accept.at, hash: accept.body_hash };
         if let Some(index) = joined {
             table.turns[index].said.push(said);
@@ -290,7 +293,14 @@ impl Disk {
         table.row.agent = change.agent.clone();
         table.row.title.clone_from(&change.title);
         table.row.updated_at = change.at;
-        let body = EventBody::SessionChanged { agent: change.agent.clone(), title: change.title.clone() };
+        table.row.archived = change.archived;
+        table.row.model.clone_from(&change.model);
+        let body = EventBody::SessionChanged {
+            agent: change.agent.clone(),
+            title: change.title.clone(),
+            archived: change.archived,
+            model: change.model.clone(),
+        };
         Outcome::Written(vec![table.journal(None, body)])
     }
 

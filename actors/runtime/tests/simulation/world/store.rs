@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mosaic_store::{Store, StoreError, Work};
-use mosaic_types::journal::{InboxKey, MessageRow, Outcome, SessionRow, Snapshot, TokenRow, TurnRow, Write};
+use mosaic_types::journal::{
+    InboxKey, MessageRow, Outcome, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow, Write,
+};
 use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::signin::{Browser, LinkRow};
@@ -159,7 +161,7 @@ impl Store for MemoryStore {
         self.read(|_| Ok(()))
     }
 
-    fn sessions(&self, _: Option<UserId>, _: Option<String>, _: Limit) -> Work<'_, Page<SessionRow>> {
+    fn sessions(&self, _: SessionQuery, _: Option<String>, _: Limit) -> Work<'_, Page<SessionRow>> {
         nobody_asks()
     }
 

@@ -1,16 +1,18 @@
 //! Lists, page by page.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use mosaic_types::journal::{MessageRow, SessionRow};
+use diesel::sql_types::{Bool, Text};
+use mosaic_types::journal::{MessageRow, SessionQuery, SessionRow};
 use mosaic_types::page::{Limit, Page};
-use mosaic_types::{SessionId, UserId};
+use mosaic_types::{SessionId, limits};
 
-use super::{Conn, RunQueryDsl, all};
+use super::{Conn, LIKE, RunQueryDsl, all};
 use crate::StoreError;
 use crate::cursor::{MessageCursor, SessionCursor};
 use crate::rows::{MessageRecord, SessionRecord};
 use crate::schema::{messages, sessions};
-use crate::sql_types::{Id, Ts};
+use crate::sql_types::{Id, Instant, Ts};
 
 /// Asks for one row more than the page holds: whether it comes says whether there is a next page.
 pub(super) fn asked(limit: Limit) -> i64 {
@@ -28,26 +30,75 @@ pub(super) fn page<T>(mut items: Vec<T>, limit: Limit, position: impl Fn(&T) -> 
 /// Sessions by their newest change, ties by id.
 pub(in super::super) async fn sessions(
     conn: &mut Conn<'_>,
-    user: Option<UserId>,
+    ask: &SessionQuery,
     cursor: Option<&str>,
     limit: Limit,
 ) -> Result<Page<SessionRow>, StoreError> {
-    let mut query = sessions::table.select(SessionRecord::as_select()).into_boxed();
-    if let Some(user) = user {
-        query = query.filter(sessions::user_id.eq(Id::from(user)));
+    let after = cursor.map(SessionCursor::decode).transpose()?;
+    // The index has those that are put away apart, so that they cost a list without them nothing.
+    let mut rows = Vec::new();
+    for archived in [false, true].into_iter().filter(|archived| ask.archived.is_none_or(|wish| wish == *archived)) {
+        rows.extend(all::<_, SessionRow>(sessions_of(conn, ask, archived, after.as_ref(), asked(limit)).await?)?);
     }
-    if let Some(cursor) = cursor {
-        let SessionCursor { updated_at, id } = SessionCursor::decode(cursor)?;
-        let at = Ts::from(updated_at);
+    rows.sort_by(|one, other| (other.updated_at, &other.id).cmp(&(one.updated_at, &one.id)));
+    Ok(page(rows, limit, |row| SessionCursor { updated_at: row.updated_at, id: row.id.clone() }.encode()))
+}
+
+async fn sessions_of(
+    conn: &mut Conn<'_>,
+    ask: &SessionQuery,
+    archived: bool,
+    after: Option<&SessionCursor>,
+    most: i64,
+) -> Result<Vec<SessionRecord>, StoreError> {
+    let listed = || {
+        let query = sessions::table.filter(sessions::archived.eq(i64::from(archived))).into_boxed();
+        let query = query.order((sessions::updated_at.desc(), sessions::id.desc()));
+        match ask.user {
+            Some(user) => query.filter(sessions::user_id.eq(Id::from(user))),
+            None => query,
+        }
+    };
+    let mut query = listed();
+    if let Some(SessionCursor { updated_at, id }) = after {
+        let at = Ts::from(*updated_at);
         // The first half alone bounds the scan of the index; `a OR b` would not.
-        let tie = sessions::updated_at.lt(at).or(sessions::id.lt(String::from(id)));
+        let tie = sessions::updated_at.lt(at).or(sessions::id.lt(id.as_str()));
         query = query.filter(sessions::updated_at.le(at).and(tie));
     }
-    let records =
-        query.order((sessions::updated_at.desc(), sessions::id.desc())).limit(asked(limit)).load(conn).await?;
-    Ok(page(all::<_, SessionRow>(records)?, limit, |row| {
-        SessionCursor { updated_at: row.updated_at, id: row.id.clone() }.encode()
-    }))
+    if let Some(text) = &ask.text {
+        let horizon = listed().offset(limits::SEARCHED_SESSIONS - 1).select(sessions::updated_at);
+        let horizon = horizon.first::<Ts>(conn).await.optional()?.map_or(i64::MIN, |at| at.0);
+        let pattern = pattern(text);
+        query = query.filter(
+            sql::<Bool>(&format!("(title {LIKE} "))
+                .bind::<Text, _>(pattern.clone())
+                .sql(" ESCAPE '\\' OR (updated_at >= ")
+                .bind::<Instant, _>(Ts(horizon))
+                .sql(&format!(
+                    " AND EXISTS (SELECT 1 FROM (SELECT text FROM messages WHERE messages.session_id = sessions.id \
+                     AND superseded_seq IS NULL ORDER BY seq DESC LIMIT {}) AS newest WHERE newest.text {LIKE} ",
+                    limits::SEARCHED_MESSAGES
+                ))
+                .bind::<Text, _>(pattern)
+                .sql(" ESCAPE '\\')))"),
+        );
+    }
+    Ok(query.limit(most).select(SessionRecord::as_select()).load(conn).await?)
+}
+
+/// What is like any text that has `text` in it.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        // PostgreSQL knows no NUL.
+        pattern.push(if letter == '\0' { '\u{fffd}' } else { letter });
+    }
+    pattern.push('%');
+    pattern
 }
 
 /// Messages as they were written.
@@ -60,6 +111,7 @@ pub(in super::super) async fn messages(
     let after = cursor.map(|text| MessageCursor::decode(text, id)).transpose()?.map_or(0, |cursor| cursor.seq);
     let records = messages::table
         .filter(messages::session_id.eq(id.as_str()).and(messages::seq.gt(after)))
+        .filter(messages::superseded_seq.is_null())
         .order(messages::seq)
         .limit(asked(limit))
         .select(MessageRecord::as_select())
@@ -75,7 +127,7 @@ pub(in super::super) async fn latest(
     limit: Limit,
 ) -> Result<Vec<MessageRow>, StoreError> {
     let mut records = messages::table
-        .filter(messages::session_id.eq(id.as_str()))
+        .filter(messages::session_id.eq(id.as_str()).and(messages::superseded_seq.is_null()))
         .order(messages::seq.desc())
         .limit(limit.rows() as i64)
         .select(MessageRecord::as_select())

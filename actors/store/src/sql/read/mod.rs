@@ -10,7 +10,7 @@ use mosaic_types::journal::{InboxKey, SessionRow, TurnRow};
 use mosaic_types::page::Limit;
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId};
 
-use super::{Conn, DAY, RunQueryDsl};
+use super::{Conn, DAY, LIKE, RunQueryDsl};
 use crate::StoreError;
 use crate::rows::{self, EventRecord, SessionRecord, TurnRecord};
 use crate::schema::{events, inbox, sessions, turns};

@@ -50,13 +50,15 @@ pub(super) async fn owned(conn: &mut Conn<'_>, id: &SessionId, epoch: Epoch) -> 
     Ok(diesel::select(diesel::dsl::exists(held)).get_result(conn).await?)
 }
 
-/// Gives a session another agent and title.
+/// Makes a session what it is to be from now on.
 pub(super) async fn change(conn: &mut Conn<'_>, change: &ChangeSession) -> Result<Outcome, StoreError> {
     let owned = sessions::table.find(change.session.as_str()).filter(sessions::epoch.eq(change.epoch));
     let last = diesel::update(owned)
         .set((
             sessions::agent.eq(change.agent.as_str()),
             sessions::title.eq(&change.title),
+            sessions::archived.eq(i64::from(change.archived)),
+            sessions::model.eq(change.model.as_ref().map(ToString::to_string)),
             sessions::updated_at.eq(Ts::from(change.at)),
             sessions::last_seq.eq(sessions::last_seq + 1),
         ))
@@ -66,7 +68,12 @@ pub(super) async fn change(conn: &mut Conn<'_>, change: &ChangeSession) -> Resul
         .optional()?;
     let Some(last) = last else { return Ok(Outcome::Stale) };
     let mut journal = Journal::new(&change.session, change.at, last, 1);
-    let body = EventBody::SessionChanged { agent: change.agent.clone(), title: change.title.clone() };
+    let body = EventBody::SessionChanged {
+        agent: change.agent.clone(),
+        title: change.title.clone(),
+        archived: change.archived,
+        model: change.model.clone(),
+    };
     journal.add(conn, None, body).await?;
     Ok(journal.done())
 }

@@ -34,10 +34,16 @@ fn tables(conn: &mut SqliteConnection) -> Vec<String> {
 #[tokio::test]
 async fn every_table_of_the_design_is_there_after_a_migration_and_a_second_one_changes_nothing() {
     let home = tempdir().expect("a folder");
-    let migrations = ["2026-11-23-000001_journal", "2026-11-23-000002_access", "2026-11-23-000003_modes"];
+    let migrations = [
+        "2026-11-23-000001_journal",
+        "2026-11-23-000002_access",
+        "2026-11-23-000003_modes",
+        "2026-11-23-000005_sessions",
+    ];
     assert_eq!(crate::migrate(URL, home.path()).await.expect("migrates"), migrations);
     assert!(crate::migrate(URL, home.path()).await.expect("has nothing to do").is_empty());
     let expected = [
+        "attachments",
         "audit",
         "bindings",
         "browsers",
@@ -79,7 +85,7 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_with_what_it_hold
              INSERT INTO inbox VALUES ('api', 'ada', 's1', 'k-1', x'03030303030303030303030303030303', 0);"
         ))
         .expect("is written");
-    let missing = ["2026-11-23-000002_access", "2026-11-23-000003_modes"];
+    let missing = ["2026-11-23-000002_access", "2026-11-23-000003_modes", "2026-11-23-000005_sessions"];
     assert_eq!(crate::migrate(URL, home.path()).await.expect("migrates"), missing);
     let store = crate::open(URL, home.path()).await.expect("opens");
     let tokens = store.tokens().await.expect("reads");
@@ -108,7 +114,7 @@ fn two_that_open_an_empty_database_at_once_both_end_well() {
                 one.join().expect("no panic").expect("opens");
             }
         });
-        assert_eq!(tables(&mut connect(&home)).len(), 16);
+        assert_eq!(tables(&mut connect(&home)).len(), 17);
     }
 }
 
@@ -134,7 +140,7 @@ fn a_migration_that_fails_leaves_the_old_state() {
     assert!(matches!(&error, StoreError::Migration(why) if why.contains("inbox")), "{error:?}");
     assert_eq!(tables(&mut conn), ["inbox"]);
     conn.batch_execute("DROP TABLE inbox").expect("is written");
-    assert_eq!(migrate::run(&mut conn).expect("migrates").len(), 3);
+    assert_eq!(migrate::run(&mut conn).expect("migrates").len(), 4);
 }
 
 #[test]

@@ -1,0 +1,58 @@
+//! What a person says to a session, whichever way it comes.
+
+use mosaic_messages::SubmitTurn;
+use mosaic_types::{Code, Failure, ModelRef, Principal, SessionId};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::server::Gate;
+use crate::submission::{mode, submission};
+
+/// What is said to a session.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewMessage, example = json!({"text": "what is for breakfast?"}))]
+pub(super) struct Input {
+    #[schema(min_length = 1, max_length = 100_000)]
+    pub(super) text: String,
+    /// What becomes of it while a turn runs; left out: what the agent does (`queue` unless it is configured).
+    #[serde(default)]
+    #[schema(value_type = Option<mosaic_types::QueueMode>)]
+    pub(super) mode: Option<String>,
+    /// As `provider/model`: answers in place of the agent's models, for this turn.
+    #[serde(default)]
+    #[schema(max_length = 321)]
+    pub(super) model: Option<String>,
+    /// This build takes text only, so this stays empty.
+    #[serde(default)]
+    #[schema(max_items = 0, value_type = Vec<Object>)]
+    pub(super) attachments: Vec<serde_json::Value>,
+}
+
+impl Input {
+    /// The message to its session, checked as far as can be without asking it.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a sentence.
+    pub(super) fn submission(
+        self,
+        gate: &Gate,
+        session: SessionId,
+        who: Principal,
+        key: Option<&str>,
+    ) -> Result<SubmitTurn, Failure> {
+        if !self.attachments.is_empty() {
+            return Err(Failure::new(Code::BadRequest, "attachments: this build takes text only."));
+        }
+        let model = self.model.as_deref().map(|name| named_model(gate, name)).transpose()?;
+        let mode = mode(self.mode.as_deref())?;
+        Ok(SubmitTurn { mode, ..submission(&gate.doors.outside, session, who, self.text, model, key)? })
+    }
+}
+
+/// The model that an input names.
+pub(super) fn named_model(gate: &Gate, name: &str) -> Result<ModelRef, Failure> {
+    let model: ModelRef = name.parse().map_err(|bad| Failure::new(Code::BadRequest, format!("model: {bad}.")))?;
+    gate.doors.providers.check(&model)?;
+    Ok(model)
+}
