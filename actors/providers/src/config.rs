@@ -6,17 +6,7 @@ use std::time::Duration;
 use mosaic_types::settings::Section;
 use mosaic_types::{Price, Secret};
 
-/// A kind of provider that this build knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kind {
-    /// As `kind` says it.
-    pub name: &'static str,
-    /// Where it answers unless `base_url` says otherwise.
-    pub base_url: &'static str,
-}
-
-/// Every kind that this build knows; the first is the default.
-pub const KINDS: &[Kind] = &[Kind { name: "openai", base_url: "https://api.openai.com/v1" }];
+pub use crate::registry::{KINDS, Kind};
 
 /// Calls in flight at one provider. 64 keeps a household's sessions flowing and stays under the connection limits that
 /// servers set by default.
@@ -94,9 +84,9 @@ impl ProviderConfig {
 
 fn read_kind(section: &Section<'_>) -> Kind {
     let name = section.text("kind", KINDS[0].name);
-    KINDS.iter().find(|kind| kind.name == name).copied().unwrap_or_else(|| {
+    Kind::find(&name).unwrap_or_else(|| {
         let names: Vec<String> = KINDS.iter().map(|kind| format!("{:?}", kind.name)).collect();
-        section.wrong("kind", format!("this build knows {} (any OpenAI-compatible server)", names.join(", ")));
+        section.wrong("kind", format!("this build knows {} (openai: any server that is compatible)", names.join(", ")));
         KINDS[0]
     })
 }
@@ -213,12 +203,12 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_provider_is_told_in_whole() {
-        let text = "kind = \"anthropic\"\nbase_url = \"ftp://x\"\napi_key_env = \"A\"\napi_key_file = \"b\"\n\
+        let text = "kind = \"parrot\"\nbase_url = \"ftp://x\"\napi_key_env = \"A\"\napi_key_file = \"b\"\n\
                     max_in_flight = 0\nidle_timeout = 60\napi_key = \"sk-1\"\n[models.m]\ninput_usd_per_mtok = 1\n";
         assert_eq!(
             read(text).expect_err("much is wrong"),
-            "config.toml:1: kind: found \"anthropic\"; this build knows \"openai\" \
-             (any OpenAI-compatible server)\n\
+            "config.toml:1: kind: found \"parrot\"; this build knows \"openai\", \"anthropic\" \
+             (openai: any server that is compatible)\n\
              config.toml:2: base_url: found \"ftp://x\"; an http or https address without user, password or query is wanted, \
              as in \"https://api.openai.com/v1\"\n\
              config.toml:4: api_key_file: found a text; set this or \"api_key_env\", not both\n\

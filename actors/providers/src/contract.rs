@@ -13,6 +13,9 @@ use mosaic_testkit::{StandIn, Step};
 use mosaic_types::chat::Sampling;
 use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, Secret};
 
+use crate::wire::assemble::Assembler;
+use crate::wire::sse::Decoder;
+use crate::wire::{Peer, Reader};
 use crate::{ChatStream, Provider, ProviderError, ProviderSpec};
 pub(crate) use answers::*;
 pub(crate) use misfortunes::*;
@@ -73,6 +76,36 @@ impl Bed {
 pub(crate) fn adapter(build: Build, base_url: String) -> Arc<dyn Provider> {
     let name = "double".parse().expect("a valid name");
     build(ProviderSpec { name, base_url, api_key: Some(Secret::new(KEY)) }).expect("the spec is in order")
+}
+
+/// Whom the readers under test read from.
+pub(crate) fn peer() -> Peer {
+    Peer {
+        provider: "p".parse().expect("a name"),
+        key: Some(Arc::new(Secret::new("sk-12345678"))),
+        model: Some("m".into()),
+    }
+}
+
+/// The answer in a stream.
+pub(crate) fn read_stream<R: Reader>(
+    events: Decoder,
+    reader: R,
+    stream: &str,
+) -> Result<Vec<ChatEvent>, ProviderError> {
+    let mut assembler = Assembler::new(peer(), events, reader);
+    assembler.push(stream.as_bytes())?;
+    if !assembler.is_done() {
+        assembler.end(None)?;
+    }
+    Ok(std::iter::from_fn(|| assembler.pop()).collect())
+}
+
+/// The answer in one JSON text.
+pub(crate) fn read_whole<R: Reader>(reader: R, text: &str) -> Result<Vec<ChatEvent>, ProviderError> {
+    let mut assembler = Assembler::new(peer(), Decoder::default(), reader);
+    assembler.whole(text.as_bytes())?;
+    Ok(std::iter::from_fn(|| assembler.pop()).collect())
 }
 
 pub(crate) fn request(text: &str, stream: bool) -> ChatRequest {

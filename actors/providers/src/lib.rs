@@ -3,6 +3,7 @@
 //! One trait, one folder per wire, one line per folder in [`registry`]. Adapters translate and report; they never
 //! retry, never choose another model and keep no count of calls: that is the runtime's work.
 
+pub mod anthropic;
 pub mod client;
 pub mod config;
 #[cfg(test)]

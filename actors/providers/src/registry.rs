@@ -1,29 +1,46 @@
 //! Every kind of provider that is built in: one line each.
 
+use std::fmt;
 use std::sync::Arc;
 
-use crate::Provider;
-use crate::openai;
 use crate::spec::ProviderSpec;
+use crate::{Provider, anthropic, openai};
 
 /// A kind of provider.
-#[derive(Debug, Clone, Copy)]
-pub struct Entry {
+#[derive(Clone, Copy)]
+pub struct Kind {
     /// What `kind` says in the config.
-    pub kind: &'static str,
+    pub name: &'static str,
+    /// Where it answers unless `base_url` says otherwise.
+    pub base_url: &'static str,
+    /// The variable that people keep its key in; `None` where it asks for none.
+    pub key_env: Option<&'static str>,
     /// Makes the adapter; costs no call. The error is a sentence for the person who wrote the config.
     pub build: fn(ProviderSpec) -> Result<Arc<dyn Provider>, String>,
 }
 
-/// All kinds.
-pub const ENTRIES: &[Entry] = &[openai::ENTRY];
+/// All kinds; the first is the default.
+pub const KINDS: &[Kind] = &[openai::KIND, anthropic::KIND];
+
+impl Kind {
+    /// The kind of that name.
+    pub fn find(name: &str) -> Option<Self> {
+        KINDS.iter().find(|kind| kind.name == name).copied()
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
 
 /// Makes the adapter for a `kind`.
 pub fn build(kind: &str, spec: ProviderSpec) -> Result<Arc<dyn Provider>, String> {
-    match ENTRIES.iter().find(|entry| entry.kind == kind) {
-        Some(entry) => (entry.build)(spec),
+    match Kind::find(kind) {
+        Some(kind) => (kind.build)(spec),
         None => {
-            let kinds: Vec<_> = ENTRIES.iter().map(|entry| entry.kind).collect();
+            let kinds: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
             Err(format!("Provider {} is of kind {kind:?}; this build knows {}.", spec.name, kinds.join(", ")))
         }
     }

@@ -12,7 +12,7 @@ use mosaic_types::ChatRequest;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderName};
 
-use crate::registry::Entry;
+use crate::registry::Kind;
 use crate::spec::ProviderSpec;
 use crate::wire::{Wire, adapter};
 use crate::{ModelInfo, Provider};
@@ -20,7 +20,8 @@ use convert::Dialect;
 use read::Reader;
 
 /// This kind of provider.
-pub const ENTRY: Entry = Entry { kind: "openai", build };
+pub const KIND: Kind =
+    Kind { name: "openai", base_url: "https://api.openai.com/v1", key_env: Some("OPENAI_API_KEY"), build };
 
 /// One configured server.
 #[derive(Debug)]

@@ -15,8 +15,7 @@ impl wire::Reader for Reader {
             if parts.stop.is_none() {
                 return Err(peer.truncated("the stream said it was done before the answer was"));
             }
-            parts.complete();
-            return Ok(());
+            return parts.complete(peer);
         }
         if kind == "error" {
             return Err(peer.broken_off(data));

@@ -53,8 +53,7 @@ impl<R: Reader> Assembler<R> {
             return Ok(());
         }
         if self.parts.stop.is_some() {
-            self.parts.complete();
-            return Ok(());
+            return self.parts.complete(&self.peer);
         }
         match rest {
             // Half an event is a sign of a cut, not of a server that cannot write.
@@ -73,7 +72,7 @@ impl<R: Reader> Assembler<R> {
         if !self.parts.is_done() {
             // Some servers give no reason where nothing was streamed; the answer is whole all the same.
             self.parts.stop.get_or_insert(StopReason::Other);
-            self.parts.complete();
+            return self.parts.complete(&self.peer);
         }
         Ok(())
     }

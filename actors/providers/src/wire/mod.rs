@@ -3,6 +3,7 @@
 //! A wire itself is small: its types, pure conversions to and from `mosaic_types`, a [`Reader`], and where to send what.
 
 pub(crate) mod assemble;
+pub(crate) mod dialogue;
 mod parts;
 mod peer;
 mod server;

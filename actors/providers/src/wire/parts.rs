@@ -25,6 +25,8 @@ pub(crate) struct Parts {
     ready: VecDeque<ChatEvent>,
     calls: Vec<Call>,
     bytes: usize,
+    /// Text was passed on.
+    said: bool,
     done: bool,
 }
 
@@ -68,6 +70,11 @@ impl Parts {
         self.bytes == 0
     }
 
+    /// Counts bytes that a reader keeps to itself.
+    pub(crate) fn keeps(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
     /// Refuses an answer that has grown past its bound.
     pub(crate) fn bound(&self, peer: &Peer) -> Result<(), ProviderError> {
         if self.bytes > ANSWER_BYTES { Err(peer.too_large("an answer", ANSWER_BYTES)) } else { Ok(()) }
@@ -76,6 +83,7 @@ impl Parts {
     /// Passes on text; what one read brought in many events becomes one.
     pub(crate) fn text(&mut self, text: String) {
         self.bytes += text.len();
+        self.said |= !text.is_empty();
         match self.ready.back_mut() {
             _ if text.is_empty() => {}
             Some(ChatEvent::Text(last)) => last.push_str(&text),
@@ -148,7 +156,13 @@ impl Parts {
     }
 
     /// Ends the answer.
-    pub(crate) fn complete(&mut self) {
+    ///
+    /// # Errors
+    /// A filter held all of it back: that is no answer, however politely it was said.
+    pub(crate) fn complete(&mut self, peer: &Peer) -> Result<(), ProviderError> {
+        if self.stop == Some(StopReason::ContentFilter) && !self.said && self.calls.is_empty() {
+            return Err(peer.filtered("nothing of the answer was let through"));
+        }
         let stop_reason = match self.stop.take() {
             // A tool that was forced is called with the reason "stop".
             Some(StopReason::Stop) | None if !self.calls.is_empty() => StopReason::ToolCalls,
@@ -157,5 +171,6 @@ impl Parts {
         let (usage, model) = (self.usage.take(), self.model.take());
         self.ready.push_back(ChatEvent::Finished { stop_reason, usage, model });
         self.done = true;
+        Ok(())
     }
 }

@@ -77,6 +77,11 @@ impl Peer {
         ProviderError::Undecodable { provider: self.provider.clone(), detail: self.show(detail) }
     }
 
+    /// A filter held the answer back.
+    pub(crate) fn filtered(&self, detail: &str) -> ProviderError {
+        ProviderError::ContentFiltered { provider: self.provider.clone(), detail: self.show(detail) }
+    }
+
     /// An event that is not what the wire says.
     pub(crate) fn unreadable(&self, error: &serde_json::Error) -> ProviderError {
         self.undecodable(&error.to_string())
@@ -120,11 +125,12 @@ impl Peer {
             return ProviderError::RateLimited { provider, retry_after, detail };
         }
         if code(&["content_filter", "content_policy", "responsibleaipolicy"])
+            || wording(FILTERED)
             || (status == Some(403) && wording(&["moderation", "flagged"]))
         {
             return ProviderError::ContentFiltered { provider, detail };
         }
-        if matches!(status, Some(401 | 403)) || code(&["invalid_api_key", "authentication_error"]) {
+        if matches!(status, Some(401 | 403)) || code(REFUSED_KEY) {
             return ProviderError::Auth { provider, detail };
         }
         if let Some(model) = self.model.clone() {
@@ -142,14 +148,30 @@ impl Peer {
             Some(408 | 409 | 425 | 500..) => ProviderError::Overloaded { provider, retry_after, detail },
             Some(300..400) => ProviderError::Redirected { provider, detail },
             Some(_) => ProviderError::Rejected { provider, detail },
-            None if code(&["overloaded", "unavailable"]) => ProviderError::Overloaded { provider, retry_after, detail },
+            None if code(&["overloaded", "unavailable", "api_error"]) => {
+                ProviderError::Overloaded { provider, retry_after, detail }
+            }
             None => ProviderError::ErrorEvent { provider, detail },
         }
     }
 }
 
-/// OpenAI's code and llama.cpp's.
-const TOO_LONG_CODES: &[&str] = &["context_length_exceeded", "exceed_context_size", "context_window_exceeded"];
+/// OpenAI's codes, Anthropic's, Google's.
+const REFUSED_KEY: &[&str] = &[
+    "invalid_api_key",
+    "authentication_error",
+    "permission_error",
+    "api_key_invalid",
+    "unauthenticated",
+    "permission_denied",
+];
+
+/// How Anthropic words it.
+const FILTERED: &[&str] = &["content filtering policy"];
+
+/// OpenAI's code, llama.cpp's, and Anthropic's for a body beyond any window.
+const TOO_LONG_CODES: &[&str] =
+    &["context_length_exceeded", "exceed_context_size", "context_window_exceeded", "request_too_large"];
 
 /// How servers without a code word it (OpenAI and vLLM, llama.cpp, Anthropic's compatible route, Gemini's).
 const TOO_LONG: &[&str] = &[
