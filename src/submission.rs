@@ -39,6 +39,7 @@ pub fn submission(
             conversation: session.as_str().into(),
             event,
         },
+        reply_to: None,
         session,
         from,
         turn,

@@ -3,13 +3,15 @@
 //! They are made of `types` alone and say nothing of who sends or handles them.
 
 pub mod agent;
+pub mod channel;
 pub mod provider;
 pub mod router;
 pub mod session;
 pub mod writer;
 
 pub use agent::{RunBegan, RunId};
+pub use channel::{Deliver, Reconcile};
 pub use provider::{AcquirePermit, CallEnded, CallResult, Permit};
-pub use router::{CommandDone, ExecuteCommand};
+pub use router::{CommandDone, ExecuteCommand, FindPreview, KeepPreview, Kept, Receive, Received, SetSession};
 pub use session::{Accepted, CancelTurn, Change, RunEnded, SubmitTurn};
 pub use writer::Commit;

@@ -1,8 +1,14 @@
 //! To the router.
 
+use std::sync::Arc;
+
 use actix::Message;
 use mosaic_types::command::Line;
-use mosaic_types::{Failure, Principal, SessionId};
+use mosaic_types::outbox::Conversation;
+use mosaic_types::{AgentName, Failure, ModelRef, Principal, QueueMode, SessionId, TurnId};
+use tracing::Span;
+
+use crate::session::Accepted;
 
 /// Carries out a slash command for whoever typed it in a conversation of `session`. Sent by channels and the gateway.
 ///
@@ -30,4 +36,74 @@ pub struct CommandDone {
     pub session: SessionId,
     /// What to show: plain text, in lines. It holds what people and models wrote, and so obeys nothing.
     pub text: String,
+}
+
+/// What somebody said in a conversation of a platform. Sent by channels, which know who may speak there; its session is
+/// found, or made at the first message.
+///
+/// May be sent again as it is, like [`SubmitTurn`](crate::SubmitTurn). What comes of it goes out through the outbox.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Received, Failure>")]
+pub struct Receive {
+    pub conversation: Conversation,
+    /// Who said it; whose the session is, where it is made.
+    pub from: Principal,
+    /// The id that a turn of its own gets.
+    pub turn: TurnId,
+    /// What the platform calls this message: its repeat is the same input.
+    pub event: Arc<str>,
+    /// The platform's id of the message, where an answer may refer to it.
+    pub reply_to: Option<Arc<str>>,
+    /// SHA-256 of what was said.
+    pub body_hash: [u8; 32],
+    pub text: Arc<str>,
+    pub model: Option<ModelRef>,
+    pub mode: Option<QueueMode>,
+    /// Who answers in a session that is made; `None`: the default agent.
+    pub agent: Option<AgentName>,
+    pub span: Span,
+}
+
+/// An input that was taken in, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    pub session: SessionId,
+    pub accepted: Accepted,
+}
+
+/// From now on what is said in a conversation goes to another session, as after `/new`.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), Failure>")]
+pub struct SetSession {
+    pub conversation: Conversation,
+    pub session: SessionId,
+}
+
+/// Keeps the platform's id of the message that a turn is streamed into. To be sent as soon as the platform told it: the
+/// turn's end becomes an edit of that message.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Kept, Failure>")]
+pub struct KeepPreview {
+    pub turn: TurnId,
+    pub conversation: Conversation,
+    pub platform_id: Arc<str>,
+}
+
+/// What became of a preview.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// The turn's end will be an edit of it.
+    Kept,
+    /// This one is kept since before: remove the new one.
+    Other(Arc<str>),
+    /// The turn's end goes out without it, or the turn is not there: remove it.
+    Unwanted,
+}
+
+/// Asks for the message that a turn is streamed into, to go on in it after a crash.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Option<Arc<str>>, Failure>")]
+pub struct FindPreview {
+    pub turn: TurnId,
+    pub conversation: Conversation,
 }

@@ -22,6 +22,8 @@ pub struct SubmitTurn {
     /// The id that a turn of its own gets.
     pub turn: TurnId,
     pub inbox: InboxKey,
+    /// The platform's id of the message, where an answer may refer to it.
+    pub reply_to: Option<Arc<str>>,
     /// SHA-256 of what was asked; a repeat of the key with another hash is refused.
     pub body_hash: [u8; 32],
     pub text: Arc<str>,

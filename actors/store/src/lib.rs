@@ -30,6 +30,7 @@ use mosaic_types::journal::{
     InboxKey, MessageRow, Outcome, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow, Write,
 };
 use mosaic_types::ledger::{UsageQuery, UsageSum};
+use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
@@ -91,6 +92,18 @@ pub trait Store: Send + Sync {
 
     /// The first owner, if there is one.
     fn owner(&self) -> Work<'_, Option<UserId>>;
+
+    /// The items that somebody has taken up and not settled, in the order of their numbers.
+    fn held_items(&self) -> Work<'_, Vec<Item>>;
+
+    /// How many items there are that did not go out, by channel and state.
+    fn item_counts(&self) -> Work<'_, Vec<ItemCount>>;
+
+    /// The platform's id of the message that an open turn is streamed into.
+    fn preview(&self, turn: TurnId, conversation: &Conversation) -> Work<'_, Option<String>>;
+
+    /// The session of a conversation, and whose it is.
+    fn binding(&self, conversation: &Conversation) -> Work<'_, Option<(SessionId, UserId)>>;
 
     /// A write and its undoing went through: the disk takes writes. Callers at the same time share one probe.
     fn writable(&self) -> Work<'_, ()>;

@@ -4,11 +4,12 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use mosaic_types::journal::{MessageRow, OpenTurn, Said, SessionPhase, SessionRow, TokenRow, TurnState};
+use mosaic_types::outbox::{Content, Conversation, Item, ItemState};
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{AgentName, EventBody, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Usage, UserRole};
 
 use crate::StoreError;
-use crate::schema::{browsers, events, inbox, links, messages, sessions, tokens, turns, usage};
+use crate::schema::{browsers, events, inbox, links, messages, outbox, sessions, tokens, turns, usage};
 use crate::sql_types::{Digest, Id, Json, Ts};
 
 /// A name in the database that its own type does not allow.
@@ -38,6 +39,10 @@ fn speaker(name: &str) -> Result<Role, StoreError> {
 
 fn turn_state(name: &str) -> Result<TurnState, StoreError> {
     TurnState::parse(name).ok_or_else(|| corrupt("state of a turn", name))
+}
+
+pub(crate) fn item_state(name: &str) -> Result<ItemState, StoreError> {
+    ItemState::parse(name).ok_or_else(|| corrupt("state of an item", name))
 }
 
 fn count(number: i64) -> Result<u32, StoreError> {
@@ -183,7 +188,13 @@ pub(crate) struct OpenTurnRecord {
 }
 
 impl OpenTurnRecord {
-    pub(crate) fn with(self, said: Vec<SaidRecord>, spent: Option<SpentRecord>) -> Result<OpenTurn, StoreError> {
+    /// `delivers`: some of its inputs came from platforms.
+    pub(crate) fn with(
+        self,
+        said: Vec<SaidRecord>,
+        spent: Option<SpentRecord>,
+        delivers: bool,
+    ) -> Result<OpenTurn, StoreError> {
         Ok(OpenTurn {
             id: self.id.into(),
             state: turn_state(&self.state)?,
@@ -192,8 +203,53 @@ impl OpenTurnRecord {
             agent: agent(&self.agent)?,
             model: self.model.as_deref().map(model).transpose()?,
             collects: self.collects != 0,
+            delivers,
             said: dialogue(said)?,
             spent: spent.map_or_else(Spent::default, Spent::from),
+        })
+    }
+}
+
+/// An item, as it is read and as the statements that change one answer it: in this order.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = outbox, check_for_backend(Pg, Sqlite))]
+pub(crate) struct ItemRecord {
+    id: i64,
+    session_id: String,
+    turn_id: Id,
+    channel: String,
+    account: String,
+    conversation: String,
+    reply_to: Option<String>,
+    body: Json,
+    preview: Option<String>,
+    part: i64,
+    shown: i64,
+    attempt: i64,
+    holder: Option<Id>,
+    created_at: Ts,
+}
+
+impl TryFrom<ItemRecord> for Item {
+    type Error = StoreError;
+    fn try_from(record: ItemRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: record.id,
+            session: session_id(&record.session_id)?,
+            turn: record.turn_id.into(),
+            to: Conversation {
+                channel: record.channel.into(),
+                account: record.account.into(),
+                name: record.conversation.into(),
+            },
+            reply_to: record.reply_to.map(Into::into),
+            content: serde_json::from_str::<Content>(&record.body.0)?,
+            preview: record.preview.map(Into::into),
+            part: count(record.part)?,
+            shown: usize::try_from(record.shown).map_err(|_| corrupt("count", &record.shown.to_string()))?,
+            attempt: count(record.attempt)?,
+            holder: record.holder.map(|holder| holder.0),
+            created_at: record.created_at.into(),
         })
     }
 }
@@ -345,6 +401,7 @@ pub(crate) struct NewInbox<'a> {
     pub at: Ts,
     pub seq: i64,
     pub body_hash: Digest,
+    pub reply_to: Option<&'a str>,
 }
 
 #[derive(Debug, Insertable, AsChangeset)]

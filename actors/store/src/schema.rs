@@ -117,6 +117,44 @@ tables! {
         at -> Instant,
         seq -> BigInt,
         body_hash -> Binary,
+        reply_to -> Nullable<Text>,
+    }
+    outbox (id) {
+        id -> BigInt,
+        session_id -> Text,
+        turn_id -> Uid,
+        channel -> Text,
+        account -> Text,
+        conversation -> Text,
+        reply_to -> Nullable<Text>,
+        body -> Doc,
+        preview -> Nullable<Text>,
+        platform_id -> Nullable<Text>,
+        part -> BigInt,
+        shown -> BigInt,
+        state -> Text,
+        attempt -> BigInt,
+        holder -> Nullable<Uid>,
+        due_at -> Nullable<Instant>,
+        why -> Nullable<Text>,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+    previews (turn_id, channel, account, conversation) {
+        turn_id -> Uid,
+        channel -> Text,
+        account -> Text,
+        conversation -> Text,
+        platform_id -> Text,
+        at -> Instant,
+    }
+    bindings (channel, account, conversation) {
+        channel -> Text,
+        account -> Text,
+        conversation -> Text,
+        session_id -> Text,
+        mirror -> BigInt,
+        created_at -> Instant,
     }
     usage (turn_id) {
         turn_id -> Uid,
@@ -135,3 +173,4 @@ tables! {
 allow_tables_to_appear_in_same_query!(users, tokens);
 allow_tables_to_appear_in_same_query!(turns, messages);
 allow_tables_to_appear_in_same_query!(messages, inbox);
+allow_tables_to_appear_in_same_query!(bindings, sessions);

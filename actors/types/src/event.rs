@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::failure::Code;
 use crate::ids::{AgentName, ModelRef, ProviderName, Seq, SessionId, TurnId};
+use crate::outbox::ItemState;
 use crate::usage::Usage;
 
 /// The good end of a turn.
@@ -79,6 +80,15 @@ pub enum EventBody {
         #[serde(default)]
         #[schema(required)]
         model: Option<ModelRef>,
+    },
+    /// What the turn said did not reach a platform, or may not have. Not journaled: the outbox keeps it.
+    #[serde(rename = "delivery.failed")]
+    DeliveryFailed {
+        /// The channel's name.
+        channel: String,
+        /// `dead`: it was not delivered and never will be; `unknown`: nobody can say whether it was.
+        state: ItemState,
+        message: String,
     },
 }
 

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use crate::chat::{ChatMessage, Role};
 use crate::event::SessionEvent;
 use crate::ids::{AgentName, Epoch, ModelRef, Seq, SessionId, TokenId, TurnId, UserId};
+use crate::outbox::{Conversation, Item, SettleItem, TakeItems};
 use crate::outside::Timestamp;
 use crate::principal::UserRole;
 use crate::signin::{Browser, NewLink};
@@ -170,6 +171,22 @@ pub enum Write {
     SeeBrowser { browser: [u8; 32], at: Timestamp },
     /// `Written`, or `Missing`.
     SignOut { browser: [u8; 32] },
+    /// `Taken`.
+    TakeItems(TakeItems),
+    /// `Settled`, or `Stale` where nobody holds the item under that name any more.
+    SettleItem(Box<SettleItem>),
+    /// Keeps the platform's id of the message that a turn is streamed into, so that its end becomes an edit of it.
+    /// `Written`; `Exists` where another one is kept already; `Closed` where the turn's end went out, or goes out,
+    /// without it; `Missing`.
+    KeepPreview { turn: TurnId, conversation: Conversation, platform_id: Arc<str>, at: Timestamp },
+    /// Removes what is not needed any more: items sent before one moment, items lost before another, so many at most.
+    /// `Removed`.
+    PruneItems { sent_before: Timestamp, lost_before: Timestamp, limit: u32 },
+    /// Finds the session of a conversation, or makes `new` and binds the conversation to it. `Bound`, or `Exists` where
+    /// the id of `new` is taken.
+    Bind { conversation: Conversation, new: NewSession },
+    /// Binds a conversation to a session that is there, in place of the one before. `Bound`, or `Missing`.
+    Rebind { conversation: Conversation, session: SessionId, at: Timestamp },
 }
 
 /// What became of a [`Write`].
@@ -191,6 +208,22 @@ pub enum Outcome {
     Stale,
     Missing,
     Exists,
+    /// Items that are held now; and when the next of those that stay behind is due, where none is due before.
+    Taken {
+        items: Vec<Item>,
+        next: Option<Timestamp>,
+    },
+    /// Done. `more`: an item of that channel became due by it.
+    Settled {
+        more: bool,
+    },
+    /// So many.
+    Removed(usize),
+    /// The session that a conversation is bound to, and whose it is.
+    Bound {
+        session: SessionId,
+        user: UserId,
+    },
 }
 
 /// A session as lists show it.
@@ -270,6 +303,8 @@ pub struct OpenTurn {
     pub model: Option<ModelRef>,
     /// Later inputs may join it while it waits.
     pub collects: bool,
+    /// Some of its inputs came from platforms.
+    pub delivers: bool,
     /// Its inputs and finished steps, in the order in which the model sees them.
     pub said: Vec<Said>,
     /// By its finished steps.

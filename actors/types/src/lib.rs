@@ -12,6 +12,7 @@ pub mod journal;
 pub mod ledger;
 pub mod limits;
 pub mod metric;
+pub mod outbox;
 pub mod outside;
 pub mod page;
 pub mod point;

@@ -62,6 +62,12 @@ points! {
     MigrateBetween = "migrate.between",
     /// The sessions to go on with are known; none is woken.
     RecoverBefore = "recover.before",
+    /// An item is taken up; its channel is not asked.
+    DeliverBeforeCall = "deliver.before_call",
+    /// A platform is being called: it may have heard, and has not answered. Passed by channels.
+    DeliverInCall = "deliver.in_call",
+    /// A platform has answered; that is not stored.
+    DeliverAfterCall = "deliver.after_call",
     /// New work is refused; what runs has its grace.
     DrainBegun = "drain.begun",
     /// What ran has ended or its grace is over; every actor lives.

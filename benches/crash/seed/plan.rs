@@ -30,7 +30,8 @@ impl Fate {
         match dice.u8(..100) {
             0..30 => Self::Killed { after },
             30..85 => {
-                let points: Vec<Point> = Point::ALL.iter().copied().filter(|point| !in_drain(*point)).collect();
+                let usual = |point: &Point| !in_drain(*point) && !in_delivery(*point);
+                let points: Vec<Point> = Point::ALL.iter().copied().filter(usual).collect();
                 Self::Dies { at: points[dice.usize(..points.len())], passing: dice.u64(1..7) }
             }
             85..90 => Self::Drained { after },
@@ -50,6 +51,11 @@ impl Fate {
             _ => None,
         }
     }
+}
+
+/// No seed has a platform yet.
+fn in_delivery(point: Point) -> bool {
+    point.name().starts_with("deliver.")
 }
 
 fn in_drain(point: Point) -> bool {

@@ -113,6 +113,7 @@ impl House {
             model: None,
             entry: Entry::Starts,
             title: None,
+            reply_to: None,
             at: AT,
         };
         assert!(matches!(self.write(Write::Accept(Box::new(accept))).await, Outcome::Written(_)));
@@ -142,6 +143,7 @@ impl House {
             step: 1,
             saw: Seq::MAX,
             steps: Vec::new(),
+            delivers: false,
             next: None,
             at: AT,
         };

@@ -18,6 +18,8 @@ pub(super) struct Incoming {
     pub(super) mode: QueueMode,
     pub(super) text: Arc<str>,
     pub(super) hash: [u8; 32],
+    /// It came from a platform.
+    pub(super) delivers: bool,
 }
 
 /// A turn that waits or runs.
@@ -38,12 +40,15 @@ pub(super) struct Turn {
     pub(super) newest: Seq,
     /// Inputs of it on their way to the store.
     pub(super) writing: usize,
+    /// Some of its stored inputs came from platforms: its end goes out there.
+    pub(super) delivers: bool,
 }
 
 impl Turn {
     /// A turn whose first input is on its way to the store.
     pub(super) fn new(id: TurnId, model: Option<ModelRef>, collects: bool) -> Self {
-        Self { id, model, collects, settled: false, said: Vec::new(), inputs: 0, newest: 0, writing: 1 }
+        let (said, settled, delivers) = (Vec::new(), false, false);
+        Self { id, model, collects, settled, said, inputs: 0, newest: 0, writing: 1, delivers }
     }
 
     /// A turn as it was stored.
@@ -54,6 +59,7 @@ impl Turn {
             newest: inputs().map(|said| said.seq).max().unwrap_or_default(),
             said: open.said.iter().map(|Said { role, text, .. }| ChatMessage::new(*role, text.clone())).collect(),
             writing: 0,
+            delivers: open.delivers,
             ..Self::new(open.id, open.model, open.collects)
         }
     }

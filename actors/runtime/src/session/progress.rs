@@ -207,6 +207,7 @@ impl SessionState {
             step: active.step,
             saw: active.saw,
             steps,
+            delivers: active.turn.delivers,
             next,
             at,
         }))

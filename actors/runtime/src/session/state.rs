@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use mosaic_messages::{Accepted, Change, SubmitTurn};
 use mosaic_types::command::ModelWish;
 use mosaic_types::journal::{AcceptTurn, ChangeSession, Entry, SessionPhase, SessionRow, Snapshot, TurnState};
+use mosaic_types::outbox::Conversation;
 use mosaic_types::{Code, Epoch, Failure, ModelRef, Principal, QueueMode, Seq, Timestamp, TurnId, limits};
 
 use super::history::History;
@@ -79,7 +80,8 @@ impl SessionState {
         let (turn, entry) = self.place(ask, mode);
         let title = self.row.title.is_empty().then(|| title::of(&ask.text));
         let (text, hash) = (ask.text.clone(), ask.body_hash);
-        self.incoming.push(Incoming { input: ask.turn, turn, mode, text, hash });
+        let delivers = Conversation::of(&ask.inbox).is_some();
+        self.incoming.push(Incoming { input: ask.turn, turn, mode, text, hash, delivers });
         Ok(Submission::Write(Box::new(AcceptTurn {
             session: self.row.id.clone(),
             epoch: self.epoch,
@@ -91,6 +93,7 @@ impl SessionState {
             model: ask.model.clone(),
             entry,
             title,
+            reply_to: ask.reply_to.clone(),
             at,
         })))
     }
@@ -138,7 +141,7 @@ impl SessionState {
         }
         self.row.archived = false;
         self.row.updated_at = at;
-        let Some(Incoming { turn, mode, text, hash, .. }) = self.arrived(input) else {
+        let Some(Incoming { turn, mode, text, hash, delivers, .. }) = self.arrived(input) else {
             return (self.attached(input, false), Follow::default());
         };
         self.last_input = Some((turn, hash));
@@ -148,6 +151,7 @@ impl SessionState {
             active.turn.writing -= 1;
             active.turn.inputs += 1;
             active.turn.newest = seq;
+            active.turn.delivers |= delivers;
             if first {
                 active.turn.hear(text);
                 follow = self.go(at);
@@ -161,6 +165,7 @@ impl SessionState {
             waiting.writing -= 1;
             waiting.inputs += 1;
             waiting.newest = seq;
+            waiting.delivers |= delivers;
             waiting.settled = false;
             waiting.hear(text);
             follow = Follow { write: self.start_next(at), settle: self.settling(turn), begin: None };

@@ -52,7 +52,8 @@ fn open(n: u128, state: TurnState, charged: u32) -> OpenTurn {
     let agent = "assistant".parse().expect("valid");
     let said = vec![Said { seq: 1, role: Role::User, text: "hi".into() }];
     let spent = Spent::default();
-    OpenTurn { id: turn(n), state, attempt: 1, charged, agent, model: None, collects: false, said, spent }
+    let (collects, delivers) = (false, false);
+    OpenTurn { id: turn(n), state, attempt: 1, charged, agent, model: None, collects, delivers, said, spent }
 }
 
 fn ask(n: u128) -> SubmitTurn {
@@ -66,6 +67,7 @@ fn ask(n: u128) -> SubmitTurn {
             conversation: "s".into(),
             event: n.to_string().into(),
         },
+        reply_to: None,
         body_hash: [u8::try_from(n % 251).expect("small"); 32],
         text: format!("message {n}").into(),
         model: None,

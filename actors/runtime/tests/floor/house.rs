@@ -154,6 +154,7 @@ impl House {
                 conversation: session.as_str().into(),
                 event: turn.to_string().into(),
             },
+            reply_to: None,
             body_hash: [0; 32],
             text: text.into(),
             model: None,

@@ -45,6 +45,18 @@ mosaic_store::store_contract!(@tests in_memory, memory(),
     context_is_cut_at_whole_turns
     sessions_with_open_turns_are_found
     a_session_is_made_changed_and_removed
+    an_end_leaves_an_item_for_each_conversation_that_its_inputs_came_from
+    an_open_turn_knows_that_it_delivers
+    items_of_a_conversation_go_out_one_after_the_other
+    an_item_is_settled_once_and_by_its_holder_only
+    what_was_put_back_is_due_at_its_moment_whatever_the_clock_does
+    a_long_text_goes_out_in_parts
+    who_waited_longest_is_taken_first
+    a_channel_is_taken_from_by_itself
+    what_waits_behind_a_removed_session_goes_on
+    a_preview_is_kept_and_becomes_the_end
+    what_ended_long_ago_is_removed_and_counted_while_it_is_there
+    a_conversation_finds_its_session_or_makes_one
     a_store_says_that_it_can_be_written
 );
 

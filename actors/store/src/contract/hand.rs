@@ -124,6 +124,7 @@ impl Hand {
             model: number.is_multiple_of(2).then(|| "openai/gpt-5-mini".parse().expect("a valid model")),
             entry: if start { Entry::Starts } else { Entry::Waits { collects: false } },
             title: None,
+            reply_to: None,
             at: Timestamp(i64::from(number)),
         }
     }
@@ -165,6 +166,7 @@ impl Hand {
             step: 1,
             saw: Seq::MAX,
             steps: vec![said("").step()],
+            delivers: false,
             next: next.map(|number| StartTurn { turn: turn(number), agent: self.agent.clone() }),
             at: Timestamp(i64::from(number)),
         }))

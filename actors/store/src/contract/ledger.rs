@@ -29,6 +29,7 @@ async fn spend(hand: &Hand, number: u8, at: Timestamp, agent: &str, model: &str,
         step: 1,
         saw: Seq::MAX,
         steps: Vec::new(),
+        delivers: false,
         next: None,
         at,
     })))

@@ -6,6 +6,7 @@ mod hand;
 mod inputs;
 mod ledger;
 mod lists;
+mod outbox;
 mod sessions;
 mod signin;
 mod turns;
@@ -14,6 +15,7 @@ pub use hand::Hand;
 pub use inputs::*;
 pub use ledger::*;
 pub use lists::*;
+pub use outbox::*;
 pub use sessions::*;
 pub use signin::*;
 pub use turns::*;
@@ -65,6 +67,18 @@ macro_rules! store_contract {
             a_link_signs_one_browser_in_once
             a_newer_link_voids_the_older_one
             a_browser_ends_with_its_token_and_by_itself
+            an_end_leaves_an_item_for_each_conversation_that_its_inputs_came_from
+            an_open_turn_knows_that_it_delivers
+            items_of_a_conversation_go_out_one_after_the_other
+            an_item_is_settled_once_and_by_its_holder_only
+            what_was_put_back_is_due_at_its_moment_whatever_the_clock_does
+            a_long_text_goes_out_in_parts
+            who_waited_longest_is_taken_first
+            a_channel_is_taken_from_by_itself
+            what_waits_behind_a_removed_session_goes_on
+            a_preview_is_kept_and_becomes_the_end
+            what_ended_long_ago_is_removed_and_counted_while_it_is_there
+            a_conversation_finds_its_session_or_makes_one
             a_store_says_that_it_can_be_written
         );
     };

@@ -22,9 +22,11 @@ fn session(write: &Write) -> Option<&SessionId> {
         Write::CreateSession(new) => Some(&new.id),
         Write::Claim { session } | Write::Start { session, .. } | Write::Delete { session } => Some(session),
         Write::Accept(accept) => Some(&accept.session),
+        Write::Step(step) => Some(&step.session),
         Write::End(end) => Some(&end.session),
         Write::Restart(restart) => Some(&restart.session),
         Write::Change(change) => Some(&change.session),
+        Write::SettleItem(settle) => Some(&settle.session),
         _ => None,
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use mosaic_types::EventBody;
 use mosaic_types::journal::{InboxKey, TurnEnd, Write};
+use mosaic_types::outbox::{Conversation, Settled};
 
 /// In place of NUL.
 const REPLACEMENT: &str = "\u{fffd}";
@@ -28,6 +29,11 @@ pub(super) fn key(key: &mut InboxKey) {
     [&mut key.channel, &mut key.account, &mut key.conversation, &mut key.event].into_iter().for_each(shared);
 }
 
+/// The conversation as it is stored.
+pub(super) fn place(of: &mut Conversation) {
+    [&mut of.channel, &mut of.account, &mut of.name].into_iter().for_each(shared);
+}
+
 /// Replaces it wherever people or models have a say.
 pub(super) fn without_nul(write: &mut Write) {
     match write {
@@ -35,6 +41,7 @@ pub(super) fn without_nul(write: &mut Write) {
             key(&mut accept.inbox);
             shared(&mut accept.text);
             accept.title.as_mut().map(text);
+            accept.reply_to.as_mut().map(shared);
         }
         Write::End(end) => {
             match &mut end.end {
@@ -53,6 +60,20 @@ pub(super) fn without_nul(write: &mut Write) {
             }
         }
         Write::CreateSession(new) => text(&mut new.title),
+        Write::Bind { conversation, new } => {
+            place(conversation);
+            text(&mut new.title);
+        }
+        Write::Rebind { conversation, .. } => place(conversation),
+        Write::KeepPreview { conversation, platform_id, .. } => {
+            place(conversation);
+            shared(platform_id);
+        }
+        Write::SettleItem(settle) => match &mut settle.settled {
+            Settled::Shown(shown) => drop(shown.platform_id.as_mut().map(text)),
+            Settled::Unknown { why } | Settled::Dead { why } => text(why),
+            Settled::Later { .. } => {}
+        },
         Write::Change(change) => text(&mut change.title),
         Write::CreateUser(new) => text(&mut new.name),
         Write::CreateToken(new) => text(&mut new.name),

@@ -4,6 +4,7 @@ use mosaic_types::journal::{
     InboxKey, MessageRow, Outcome, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow, Write,
 };
 use mosaic_types::ledger::{UsageQuery, UsageSum};
+use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
@@ -76,6 +77,24 @@ impl Store for Database {
 
     fn owner(&self) -> Work<'_, Option<UserId>> {
         self.read(async move |conn: &mut Conn<'_>| read::owner(conn).await)
+    }
+
+    fn held_items(&self) -> Work<'_, Vec<Item>> {
+        self.read(async move |conn: &mut Conn<'_>| read::held(conn).await)
+    }
+
+    fn item_counts(&self) -> Work<'_, Vec<ItemCount>> {
+        self.read_at_once(async move |conn: &mut Conn<'_>| read::counts(conn).await)
+    }
+
+    fn preview(&self, turn: TurnId, conversation: &Conversation) -> Work<'_, Option<String>> {
+        let to = conversation.clone();
+        self.read(async move |conn: &mut Conn<'_>| read::preview(conn, turn, &to).await)
+    }
+
+    fn binding(&self, conversation: &Conversation) -> Work<'_, Option<(SessionId, UserId)>> {
+        let of = conversation.clone();
+        self.read(async move |conn: &mut Conn<'_>| read::binding(conn, &of).await)
     }
 
     fn writable(&self) -> Work<'_, ()> {

@@ -47,6 +47,8 @@ pub struct AcceptTurn {
     pub entry: Entry,
     /// Written where the session has no title yet.
     pub title: Option<String>,
+    /// The platform's id of the message, where an answer may refer to it.
+    pub reply_to: Option<Arc<str>>,
     pub at: Timestamp,
 }
 
@@ -92,6 +94,8 @@ pub struct EndTurn {
     pub saw: Seq,
     /// Journaled before the end.
     pub steps: Vec<EventBody>,
+    /// Some of its inputs came from platforms: an item is written for each conversation that they came from.
+    pub delivers: bool,
     pub next: Option<StartTurn>,
     pub at: Timestamp,
 }

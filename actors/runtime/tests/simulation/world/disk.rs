@@ -9,10 +9,13 @@ use mosaic_types::journal::{
     AcceptTurn, ChangeSession, EndTurn, Entry, InboxKey, NewSession, OpenTurn, Outcome, RestartTurn, Said,
     SessionPhase, SessionRow, Snapshot, StartTurn, StepTurn, TurnEnd, TurnState, Write,
 };
+use mosaic_types::outbox::Conversation;
 use mosaic_types::{
     AgentName, ChatMessage, Epoch, EventBody, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Timestamp, TurnId,
     limits,
 };
+
+use super::post::Post;
 
 /// A turn as it is stored.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub(crate) struct Turn {
     /// Its messages, each with the newest input that was seen where a model said it.
     said: Vec<(Option<Seq>, Said)>,
     collects: bool,
+    /// Some of its inputs came from platforms.
+    delivers: bool,
     spent: Spent,
     agent: AgentName,
     model: Option<ModelRef>,
@@ -60,9 +65,11 @@ pub(crate) struct Table {
 }
 
 /// An input, by its key.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Input {
     pub(crate) turn: TurnId,
+    pub(super) seq: Seq,
+    pub(super) reply_to: Option<Arc<str>>,
     at: Timestamp,
     hash: [u8; 32],
 }
@@ -72,6 +79,7 @@ pub(crate) struct Input {
 pub(crate) struct Disk {
     pub(crate) sessions: BTreeMap<SessionId, Table>,
     pub(crate) inbox: HashMap<InboxKey, Input>,
+    pub(crate) post: Post,
     places: HashMap<TurnId, (SessionId, usize)>,
 }
 
@@ -131,6 +139,17 @@ impl Disk {
             Write::Delete { session } => Ok(self.delete(session)),
             // Whose a session is, is not looked at here.
             Write::CreateUser(_) => Ok(Outcome::Written(Vec::new())),
+            Write::TakeItems(take) => Ok(self.post.take(take)),
+            Write::SettleItem(settle) => Ok(self.post.settle(settle)),
+            Write::KeepPreview { turn, conversation, platform_id, .. } => {
+                let open = self.turn(*turn).map(|(_, turn)| turn.end.is_none());
+                Ok(self.post.keep(*turn, conversation, platform_id, open))
+            }
+            Write::PruneItems { sent_before, lost_before, limit } => {
+                Ok(self.post.prune(*sent_before, *lost_before, *limit))
+            }
+            Write::Bind { conversation, new } => Ok(self.bind(conversation, new)),
+            Write::Rebind { conversation, session, .. } => Ok(self.rebind(conversation, session)),
             _ => Err(broken("nobody signs in to a simulated house")),
         }
     }
@@ -139,7 +158,7 @@ impl Disk {
         self.sessions.get_mut(session).filter(|table| table.epoch == epoch)
     }
 
-    fn create(&mut self, new: &NewSession) -> Outcome {
+    pub(super) fn create(&mut self, new: &NewSession) -> Outcome {
         if self.sessions.contains_key(&new.id) {
             return Outcome::Exists;
         }
@@ -161,7 +180,7 @@ impl Disk {
     }
 
     fn accept(&mut self, accept: &AcceptTurn) -> Result<Outcome, StoreError> {
-        if let Some(Input { turn, at, hash }) = self.inbox.get(&accept.inbox).copied() {
+        if let Some(Input { turn, at, hash, .. }) = self.inbox.get(&accept.inbox).cloned() {
             if at.plus(limits::IDEMPOTENCY) >= accept.at {
                 return Ok(Outcome::Duplicate { turn, same_body: hash == accept.body_hash });
             }
@@ -184,9 +203,11 @@ impl Disk {
         table.last_input = Some((accept.turn, accept.body_hash));
         table.row.updated_at = accept.at;
         table.row.archived = false;
-        let input = Input { turn: accept.turn, at: accept.at, hash: accept.body_hash };
+        let (turn, seq, reply_to) = (accept.turn, table.seq(), accept.reply_to.clone());
+        let input = Input { turn, seq, reply_to, at: accept.at, hash: accept.body_hash };
         if let Some(index) = joined {
             table.turns[index].said.push(said);
+            table.turns[index].delivers |= Conversation::of(&accept.inbox).is_some();
             self.inbox.insert(accept.inbox.clone(), input);
             return Ok(Outcome::Written(events));
         }
@@ -198,6 +219,7 @@ impl Disk {
             text: accept.text.clone(),
             said: vec![said],
             collects: accept.entry == Entry::Waits { collects: true },
+            delivers: Conversation::of(&accept.inbox).is_some(),
             spent: Spent::default(),
             agent: accept.agent.clone(),
             model: accept.model.clone(),
@@ -261,6 +283,10 @@ impl Disk {
             (None, true) => SessionPhase::Idle,
         };
         table.row.updated_at = end.at;
+        if end.delivers {
+            let to = self.asked_from(end.turn);
+            self.post.offer(end, to);
+        }
         Ok(Outcome::Written(events))
     }
 
@@ -310,6 +336,7 @@ impl Disk {
         }
         self.places.retain(|_, (of, _)| of != session);
         self.inbox.retain(|_, input| self.places.contains_key(&input.turn));
+        self.post.forget(session, |turn| self.places.contains_key(&turn));
         Outcome::Written(Vec::new())
     }
 
@@ -349,6 +376,7 @@ impl Disk {
                 agent: turn.agent.clone(),
                 model: turn.model.clone(),
                 collects: turn.collects,
+                delivers: turn.delivers,
                 said: turn.dialogue(),
                 spent: turn.spent,
             }

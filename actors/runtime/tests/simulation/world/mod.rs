@@ -12,6 +12,7 @@ mod house;
 mod model;
 mod person;
 pub(crate) mod plan;
+mod post;
 mod reader;
 pub(crate) mod run;
 pub(crate) mod store;

@@ -259,6 +259,7 @@ impl View<'_> {
             from: self.house.who,
             turn: self.house.doors.outside.turn_id(),
             inbox: self.person.key(text),
+            reply_to: None,
             body_hash,
             text: text.clone(),
             model: None,

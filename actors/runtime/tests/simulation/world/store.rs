@@ -9,6 +9,7 @@ use mosaic_types::journal::{
     InboxKey, MessageRow, Outcome, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow, Write,
 };
 use mosaic_types::ledger::{UsageQuery, UsageSum};
+use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
@@ -155,6 +156,24 @@ impl Store for MemoryStore {
 
     fn unfinished(&self) -> Work<'_, Vec<SessionId>> {
         self.read(|disk| Ok(disk.unfinished()))
+    }
+
+    fn held_items(&self) -> Work<'_, Vec<Item>> {
+        self.read(|disk| Ok(disk.post.held()))
+    }
+
+    fn item_counts(&self) -> Work<'_, Vec<ItemCount>> {
+        self.read(|disk| Ok(disk.post.counts()))
+    }
+
+    fn preview(&self, turn: TurnId, conversation: &Conversation) -> Work<'_, Option<String>> {
+        let to = conversation.clone();
+        self.read(move |disk| Ok(disk.post.preview(turn, &to)))
+    }
+
+    fn binding(&self, conversation: &Conversation) -> Work<'_, Option<(SessionId, UserId)>> {
+        let of = conversation.clone();
+        self.read(move |disk| Ok(disk.binding(&of)))
     }
 
     fn writable(&self) -> Work<'_, ()> {

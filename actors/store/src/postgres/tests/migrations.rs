@@ -23,8 +23,8 @@ fn tables_of_sqlite(home: &Path) -> Vec<String> {
         name: String,
     }
     let mut conn = SqliteConnection::establish(home.join("mosaic.db").to_str().expect("UTF-8")).expect("opens");
-    let query =
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY 1";
+    let query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_\\_%' ESCAPE '\\' AND name NOT LIKE \
+                 'sqlite%' ORDER BY 1";
     let named = diesel::sql_query(query).load::<Named>(&mut conn).expect("reads");
     named.into_iter().map(|table| table.name).collect()
 }

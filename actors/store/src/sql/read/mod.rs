@@ -2,6 +2,7 @@
 
 mod access;
 mod lists;
+mod outbox;
 mod snapshot;
 mod usage;
 
@@ -18,6 +19,7 @@ use crate::sql_types::{Digest, Id};
 
 pub(super) use access::{browsers, links, owner, tokens};
 pub(super) use lists::{latest, messages, sessions};
+pub(super) use outbox::{binding, counts, held, preview};
 pub(super) use snapshot::snapshot;
 pub(super) use usage::usage;
 

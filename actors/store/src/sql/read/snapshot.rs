@@ -1,7 +1,8 @@
 //! What a session actor needs to live again.
 
+use diesel::dsl::exists;
 use diesel::prelude::*;
-use mosaic_types::journal::{OpenTurn, Snapshot, TurnState};
+use mosaic_types::journal::{API_CHANNEL, OpenTurn, Snapshot, TurnState};
 use mosaic_types::{ChatMessage, Role, SessionId, TurnId};
 
 use super::{Conn, RunQueryDsl, session};
@@ -42,7 +43,9 @@ async fn open_turns(conn: &mut Conn<'_>, id: &SessionId) -> Result<Vec<OpenTurn>
             .load(conn)
             .await?;
         let spent = usage::table.find(turn.id).select(SpentRecord::as_select()).get_result(conn).await.optional()?;
-        open.push(turn.with(said, spent)?);
+        let platform = inbox::turn_id.eq(turn.id).and(inbox::channel.ne(API_CHANNEL));
+        let delivers = diesel::select(exists(inbox::table.filter(platform))).get_result(conn).await?;
+        open.push(turn.with(said, spent, delivers)?);
     }
     Ok(open)
 }

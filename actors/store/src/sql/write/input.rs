@@ -68,6 +68,7 @@ pub(super) async fn accept(conn: &mut Conn<'_>, accept: &AcceptTurn) -> Result<O
         at: accept.at.into(),
         seq,
         body_hash: Digest(accept.body_hash),
+        reply_to: accept.reply_to.as_deref(),
     };
     diesel::insert_into(inbox::table).values(row).execute(conn).await?;
     Point::AcceptBeforeCommit.pass();

@@ -1,8 +1,10 @@
 //! What each write does to the tables, in any database.
 
 mod access;
+mod binding;
 mod input;
 mod journal;
+mod outbox;
 mod session;
 mod signin;
 mod turn;
@@ -33,5 +35,15 @@ pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome,
         Write::SignIn { browser, link } => signin::sign_in(conn, browser, link.as_ref()).await,
         Write::SeeBrowser { browser, at } => signin::see(conn, *browser, *at).await,
         Write::SignOut { browser } => signin::sign_out(conn, *browser).await,
+        Write::TakeItems(take) => outbox::take(conn, take).await,
+        Write::SettleItem(settle) => outbox::settle(conn, settle).await,
+        Write::KeepPreview { turn, conversation, platform_id, at } => {
+            outbox::keep_preview(conn, *turn, conversation, platform_id, *at).await
+        }
+        Write::PruneItems { sent_before, lost_before, limit } => {
+            outbox::prune(conn, *sent_before, *lost_before, *limit).await
+        }
+        Write::Bind { conversation, new } => binding::bind(conn, conversation, new).await,
+        Write::Rebind { conversation, session, at } => binding::rebind(conn, conversation, session, *at).await,
     }
 }

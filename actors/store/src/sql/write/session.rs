@@ -2,9 +2,10 @@
 
 use diesel::prelude::*;
 use mosaic_types::journal::{ChangeSession, NewSession, Outcome, SessionPhase};
-use mosaic_types::{Epoch, EventBody, Seq, SessionId};
+use mosaic_types::{Epoch, EventBody, Seq, SessionId, Timestamp};
 
 use super::journal::Journal;
+use super::outbox;
 use super::{Conn, RunQueryDsl};
 use crate::StoreError;
 use crate::schema::sessions;
@@ -80,6 +81,9 @@ pub(super) async fn change(conn: &mut Conn<'_>, change: &ChangeSession) -> Resul
 
 /// Removes a session; its turns, events, messages and inbox rows go with it by their foreign keys.
 pub(super) async fn delete(conn: &mut Conn<'_>, id: &SessionId) -> Result<Outcome, StoreError> {
+    let places = outbox::places_of(conn, id.as_str()).await?;
     let gone = diesel::delete(sessions::table.find(id.as_str())).execute(conn).await?;
+    // A moment in the past: whatever the clock says, what waited is due.
+    outbox::advance_all(conn, &places, Timestamp(0)).await?;
     Ok(if gone == 1 { Outcome::Written(Vec::new()) } else { Outcome::Missing })
 }

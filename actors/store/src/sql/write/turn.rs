@@ -5,6 +5,7 @@ use mosaic_types::journal::{EndTurn, Outcome, RestartTurn, SessionPhase, StartTu
 use mosaic_types::{AgentName, Epoch, EventBody, FinishedTurn, Point, Role, Seq, SessionId, Timestamp, TurnId};
 
 use super::journal::Journal;
+use super::outbox;
 use super::session::owned;
 use super::{Conn, RunQueryDsl};
 use crate::StoreError;
@@ -41,6 +42,9 @@ pub(super) async fn end(conn: &mut Conn<'_>, end: &EndTurn) -> Result<Outcome, S
         let (session, agent) = (&end.session, &end.agent);
         let answer = Answer { session, turn: end.turn, agent, step: end.step, saw: None, said: finished, at: end.at };
         answer.store(conn, seq, user).await?;
+    }
+    if end.delivers {
+        outbox::offer(conn, end).await?;
     }
     if let Some(next) = &end.next {
         begin(conn, &mut journal, next, end.at).await?;

@@ -26,8 +26,8 @@ struct Named {
 }
 
 fn tables(conn: &mut SqliteConnection) -> Vec<String> {
-    let query =
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY name";
+    let query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_\\_%' ESCAPE '\\' AND name NOT LIKE \
+                 'sqlite%' ORDER BY name";
     sql_query(query).load::<Named>(conn).expect("reads").into_iter().map(|table| table.name).collect()
 }
 
@@ -38,6 +38,7 @@ async fn every_table_of_the_design_is_there_after_a_migration_and_a_second_one_c
         "2026-11-23-000001_journal",
         "2026-11-23-000002_access",
         "2026-11-23-000003_modes",
+        "2026-11-23-000004_outbox",
         "2026-11-23-000005_sessions",
     ];
     assert_eq!(crate::migrate(URL, home.path()).await.expect("migrates"), migrations);
@@ -54,6 +55,7 @@ async fn every_table_of_the_design_is_there_after_a_migration_and_a_second_one_c
         "messages",
         "outbox",
         "pairings",
+        "previews",
         "sessions",
         "tokens",
         "tool_calls",
@@ -85,7 +87,12 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_with_what_it_hold
              INSERT INTO inbox VALUES ('api', 'ada', 's1', 'k-1', x'03030303030303030303030303030303', 0);"
         ))
         .expect("is written");
-    let missing = ["2026-11-23-000002_access", "2026-11-23-000003_modes", "2026-11-23-000005_sessions"];
+    let missing = [
+        "2026-11-23-000002_access",
+        "2026-11-23-000003_modes",
+        "2026-11-23-000004_outbox",
+        "2026-11-23-000005_sessions",
+    ];
     assert_eq!(crate::migrate(URL, home.path()).await.expect("migrates"), missing);
     let store = crate::open(URL, home.path()).await.expect("opens");
     let tokens = store.tokens().await.expect("reads");
@@ -140,7 +147,7 @@ fn a_migration_that_fails_leaves_the_old_state() {
     assert!(matches!(&error, StoreError::Migration(why) if why.contains("inbox")), "{error:?}");
     assert_eq!(tables(&mut conn), ["inbox"]);
     conn.batch_execute("DROP TABLE inbox").expect("is written");
-    assert_eq!(migrate::run(&mut conn).expect("migrates").len(), 4);
+    assert_eq!(migrate::run(&mut conn).expect("migrates").len(), 5);
 }
 
 #[test]
