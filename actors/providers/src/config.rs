@@ -207,7 +207,7 @@ mod tests {
                     max_in_flight = 0\nidle_timeout = 60\napi_key = \"sk-1\"\n[models.m]\ninput_usd_per_mtok = 1\n";
         assert_eq!(
             read(text).expect_err("much is wrong"),
-            "config.toml:1: kind: found \"parrot\"; this build knows \"openai\", \"anthropic\" \
+            "config.toml:1: kind: found \"parrot\"; this build knows \"openai\", \"anthropic\", \"gemini\" \
              (openai: any server that is compatible)\n\
              config.toml:2: base_url: found \"ftp://x\"; an http or https address without user, password or query is wanted, \
              as in \"https://api.openai.com/v1\"\n\

@@ -9,6 +9,7 @@ pub mod config;
 #[cfg(test)]
 mod contract;
 pub mod error;
+pub mod gemini;
 pub mod openai;
 pub mod registry;
 mod retry_after;

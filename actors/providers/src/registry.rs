@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::spec::ProviderSpec;
-use crate::{Provider, anthropic, openai};
+use crate::{Provider, anthropic, gemini, openai};
 
 /// A kind of provider.
 #[derive(Clone, Copy)]
@@ -20,7 +20,7 @@ pub struct Kind {
 }
 
 /// All kinds; the first is the default.
-pub const KINDS: &[Kind] = &[openai::KIND, anthropic::KIND];
+pub const KINDS: &[Kind] = &[openai::KIND, anthropic::KIND, gemini::KIND];
 
 impl Kind {
     /// The kind of that name.

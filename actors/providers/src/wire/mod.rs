@@ -3,6 +3,7 @@
 //! A wire itself is small: its types, pure conversions to and from `mosaic_types`, a [`Reader`], and where to send what.
 
 pub(crate) mod assemble;
+pub(crate) mod call_id;
 pub(crate) mod dialogue;
 mod parts;
 mod peer;
@@ -16,7 +17,7 @@ use reqwest::header::{HeaderMap, HeaderName};
 
 pub(crate) use parts::{CallPiece, Parts};
 pub(crate) use peer::Peer;
-pub(crate) use server::adapter;
+pub(crate) use server::{Base, adapter};
 
 use crate::{ModelInfo, ProviderError};
 

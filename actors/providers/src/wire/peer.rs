@@ -26,6 +26,8 @@ pub(crate) struct Said {
     codes: String,
     /// An HTTP status told in the body.
     number: Option<u16>,
+    /// A pause asked for in the body.
+    pause: Option<Duration>,
 }
 
 impl Said {
@@ -55,9 +57,17 @@ impl Said {
             Value::Number(code) => code.to_string(),
             _ => String::new(),
         };
-        let kind = inner["type"].as_str().unwrap_or_default();
+        let mut codes = format!("{code} {}", inner["type"].as_str().unwrap_or_default());
+        let mut pause = None;
+        // Google's: a word for the status, and details of many kinds.
+        codes = format!("{codes} {}", inner["status"].as_str().unwrap_or_default());
+        for detail in inner["details"].as_array().into_iter().flatten() {
+            codes = format!("{codes} {}", detail["reason"].as_str().unwrap_or_default());
+            let seconds = detail["retryDelay"].as_str().and_then(|delay| delay.strip_suffix('s')?.parse().ok());
+            pause = pause.or(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()));
+        }
         let number = code.parse().ok().filter(|number| (400..600).contains(number));
-        Self { message, codes: format!("{code} {kind}").to_ascii_lowercase(), number }
+        Self { message, codes: codes.to_ascii_lowercase(), number, pause }
     }
 }
 
@@ -114,6 +124,7 @@ impl Peer {
 
     fn judge(&self, status: Option<u16>, said: &Said, detail: String, retry_after: Option<Duration>) -> ProviderError {
         let provider = self.provider.clone();
+        let retry_after = retry_after.or(said.pause);
         let message = said.message.to_ascii_lowercase();
         let code = |names: &[&str]| names.iter().any(|name| said.codes.contains(name));
         let wording = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
@@ -185,4 +196,5 @@ const TOO_LONG: &[&str] = &[
 ];
 
 /// How servers word an empty account beside the status 402.
-const OUT_OF_CREDIT: &[&str] = &["insufficient credits", "insufficient balance", "credit balance is too low"];
+const OUT_OF_CREDIT: &[&str] =
+    &["insufficient credits", "insufficient balance", "credit balance is too low", "prepayment credits"];

@@ -44,6 +44,11 @@ impl Base {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn of(text: &str) -> Self {
+        Self(Url::parse(text).expect("an address"))
+    }
+
     /// The address of a path below it.
     pub(crate) fn below(&self, path: &str) -> Url {
         let mut url = self.0.clone();
