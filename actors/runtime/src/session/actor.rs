@@ -56,6 +56,8 @@ pub struct SessionActor {
     /// What is to be written after what is being written.
     pub(super) unwritten: VecDeque<(Write, Then, Span)>,
     pub(super) writing: bool,
+    /// When the store is asked again for what it has refused.
+    pub(super) refused: Option<SpawnHandle>,
     pub(super) running: Option<Running>,
     /// Who waits for the end of the turn that was cancelled.
     pub(super) cancelling: Vec<Reply<Option<TurnId>>>,
@@ -84,6 +86,7 @@ impl SessionActor {
             held: Vec::new(),
             unwritten: VecDeque::new(),
             writing: false,
+            refused: None,
             running: None,
             cancelling: Vec::new(),
             busy: None,
@@ -98,6 +101,9 @@ impl SessionActor {
     pub(super) fn reload(&mut self, ctx: &mut Context<Self>) {
         self.state = None;
         self.forget_unwritten();
+        if let Some(refused) = self.refused.take() {
+            ctx.cancel_future(refused);
+        }
         self.running = None;
         self.busy = None;
         self.cancelling.clear();

@@ -64,12 +64,36 @@ impl SessionActor {
         let Some((write, then, span)) = self.unwritten.pop_front() else { return };
         self.writing = true;
         let doors = self.doors.clone();
-        let work = async move { doors.commit(write).await }.instrument(span);
+        let kept = then.is_settled().then(|| write.clone());
+        let work = async move { doors.commit(write).await }.instrument(span.clone());
         ctx.spawn(work.into_actor(self).map(move |outcome, actor, ctx| {
             actor.writing = false;
-            actor.written(outcome, then, ctx);
+            match (outcome, kept) {
+                (Err(failure), Some(write)) if failure.code == Code::Storage && actor.state.is_some() => {
+                    actor.write_later(write, then, failure, span, ctx);
+                }
+                (outcome, _) => {
+                    actor.written(outcome, then, ctx);
+                }
+            }
             actor.write_next(ctx);
         }));
+    }
+
+    /// The store refused, and nothing was changed: what a turn has come to stays so, and is written when the store can
+    /// again. Read anew, the turn would begin again, and what its model has said would be asked and paid for twice.
+    fn write_later(&mut self, write: Write, mut then: Then, failure: Failure, span: Span, ctx: &mut Context<Self>) {
+        if self.refused.is_none() {
+            tracing::warn!(session.id = %self.id, %failure, "what became of a turn could not be stored; it is tried again");
+        }
+        // Who wants it cancelled need not wait for that; it is cancelled all the same.
+        let ending = match &mut then {
+            Then::Ended { cancelled, .. } => std::mem::take(cancelled),
+            _ => Vec::new(),
+        };
+        let cancelling = self.cancelling.drain(..).chain(ending);
+        cancelling.for_each(|reply| drop(reply.send(Err(failure.clone()))));
+        self.refused = Some(ctx.run_later(LOAD_AGAIN, |actor, ctx| actor.write(write, then, span, ctx)));
     }
 
     /// What was not sent is not written any more: it was decided on what is no longer so.
@@ -82,6 +106,9 @@ impl SessionActor {
 
     fn written(&mut self, outcome: Result<Outcome, Failure>, then: Then, ctx: &mut Context<Self>) {
         let at = self.doors.outside.now();
+        if then.is_settled() {
+            self.refused = None;
+        }
         // A write that was sent before a reload is answered after it: its outcome is in what was loaded.
         let Some(state) = &mut self.state else { return then.refuse(&outcome) };
         match (outcome, then) {
@@ -329,6 +356,11 @@ fn tell(end: &TurnEnd, since: Option<Instant>) {
 }
 
 impl Then {
+    /// Whether the write says what has become of a turn, and waits for nobody: the session itself has it carried out.
+    fn is_settled(&self) -> bool {
+        matches!(self, Self::Started { .. } | Self::Ended { .. })
+    }
+
     /// Tells whoever waits that it is not known, or not so.
     fn refuse(self, outcome: &Result<Outcome, Failure>) {
         let failure = match outcome {
