@@ -24,7 +24,7 @@ pub enum StoreError {
     /// The server is there and does not let us in.
     #[error("the database server refuses the login: {0}")]
     Login(String),
-    /// The connection was lost in a commit, and what became of it could not be asked.
+    /// The connection was lost in a commit, or the disk failed in it, and what became of it could not be learnt.
     #[error("it is not known whether this was stored")]
     Unknown,
     /// A cursor that this list did not give out.
@@ -144,8 +144,9 @@ impl From<StoreError> for Failure {
             }
             StoreError::Unknown => {
                 // Not `storage`, which promises that nothing was stored.
-                let sentence = "The connection to the database was lost while this was stored, so it is not known \
-                                whether it was. Send the same request again; with the same key nothing is done twice.";
+                let sentence = "The database failed while this was stored, so it is not known whether it was. See \
+                                whether its disk or its server is well, and send the same request again; with the same \
+                                key nothing is done twice.";
                 return Self::new(Code::Unavailable, sentence).after(AFTER_BUSY);
             }
             StoreError::Login(why) => format!(
@@ -160,7 +161,8 @@ impl From<StoreError> for Failure {
                 "The database may not be written to. Give Mosaic write access to its home and send this again.".into()
             }
             StoreError::Io(_) => {
-                "The database cannot be read or written. Check the disk it is on and send this again.".into()
+                "The database cannot be read or written. See whether the disk it is on is well and has room, and try again."
+                    .into()
             }
             StoreError::NewerSchema { found, .. } => format!(
                 "This database was made by a newer Mosaic (migration {found}). Run that version or a later one, or \

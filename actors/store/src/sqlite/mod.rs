@@ -59,16 +59,17 @@ impl Database {
             Place::Memory => None,
             Place::File(_) => Some(Readers::new(place.clone(), patience)?),
         };
+        let opened = place.clone();
         let job = tokio::task::spawn_blocking(move || {
-            let mut conn = place.writer(patience)?;
+            let mut conn = opened.writer(patience)?;
             let applied = migrate::run(&mut conn)?;
             if !applied.is_empty() {
                 tracing::debug!(store.migrations = ?applied, "database migrated");
             }
-            place.write_ahead(&mut conn)?;
+            opened.write_ahead(&mut conn)?;
             Ok::<_, StoreError>(conn)
         });
-        Ok(Self { writer: Arc::new(Writer::new(job.await??, patience)), readers, probe: Probe::default() })
+        Ok(Self { writer: Arc::new(Writer::new(job.await??, place, patience)), readers, probe: Probe::default() })
     }
 
     /// Runs `query` where it disturbs nobody.
@@ -104,7 +105,7 @@ impl Database {
         let writer = self.writer.clone();
         Box::pin(self.writer.run(move |conn| {
             let outcomes = writer::commit(conn, &batch);
-            writer.met(conn, outcomes.iter().any(|outcome| matches!(outcome, Err(StoreError::Busy))));
+            writer.met(conn, outcomes.iter().filter_map(|outcome| outcome.as_ref().err()));
             Ok(outcomes)
         }))
     }
@@ -116,7 +117,7 @@ impl Database {
             let noted = writer.clone();
             drop(writer.run(move |conn| {
                 let writable = writer::probe(conn);
-                noted.met(conn, matches!(writable, Err(StoreError::Busy)));
+                noted.met(conn, writable.as_ref().err());
                 answer.give(writable);
                 Ok(())
             }));

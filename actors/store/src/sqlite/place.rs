@@ -66,6 +66,17 @@ impl Place {
         if let Self::File(path) = self {
             create_private(path)?;
         }
+        self.writer_again(patience)
+    }
+
+    /// Opens the connection that writes to a database which is there already.
+    pub(super) fn writer_again(&self, patience: Duration) -> Result<SqliteConnection, StoreError> {
+        if let Self::File(path) = self
+            && !path.exists()
+        {
+            // SQLite would make another, without a single table.
+            return Err(StoreError::Io(format!("{} is gone", path.display())));
+        }
         let mut conn = self.connect(patience)?;
         conn.batch_execute(&format!(
             "PRAGMA synchronous = FULL; PRAGMA cache_size = -{}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; \

@@ -9,16 +9,21 @@ use diesel::connection::SimpleConnection;
 use mosaic_types::journal::{Outcome, Write};
 
 use super::dialect::now;
+use super::place::Place;
 use super::write;
 use crate::StoreError;
 
 /// Owns the connection that writes. Its jobs run one after the other.
 pub(super) struct Writer {
     conn: Mutex<SqliteConnection>,
+    /// What the connection is opened from again; `None` in memory, where it is all there is.
+    place: Option<Place>,
     /// For so long a write waits for the lock.
     patience: Duration,
     /// The last write waited for the lock in vain.
     locked: AtomicBool,
+    /// The disk failed under the connection: nobody knows what it believes, so the next job has another one.
+    spoilt: AtomicBool,
 }
 
 /// For so long a write waits for a lock that was waited for in vain just before. All writes go through one connection:
@@ -26,12 +31,22 @@ pub(super) struct Writer {
 const BRIEFLY: Duration = Duration::from_millis(50);
 
 impl Writer {
-    pub(super) fn new(conn: SqliteConnection, patience: Duration) -> Self {
-        Self { conn: Mutex::new(conn), patience, locked: AtomicBool::new(false) }
+    pub(super) fn new(conn: SqliteConnection, place: Place, patience: Duration) -> Self {
+        let place = (place != Place::Memory).then_some(place);
+        let (locked, spoilt) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { conn: Mutex::new(conn), place, patience, locked, spoilt }
     }
 
-    /// Notes whether a write met a lock, and how long the next one waits. The first that gets it ends the haste.
-    pub(super) fn met(&self, conn: &mut SqliteConnection, locked: bool) {
+    /// Notes what a write met. After a lock the next one hardly waits, and the first that gets it ends the haste; after
+    /// a disk that failed the next one has a connection of its own.
+    pub(super) fn met<'a>(&self, conn: &mut SqliteConnection, errors: impl IntoIterator<Item = &'a StoreError>) {
+        let (mut locked, mut failed) = (false, false);
+        for error in errors {
+            locked |= matches!(error, StoreError::Busy);
+            // What is opened while a disk may only be read stays so.
+            failed |= matches!(error, StoreError::Io(_) | StoreError::Unknown | StoreError::ReadOnly);
+        }
+        self.spoilt.fetch_or(failed, Ordering::Relaxed);
         if self.locked.swap(locked, Ordering::Relaxed) != locked {
             let wait = if locked { BRIEFLY.min(self.patience) } else { self.patience };
             if let Err(error) = conn.batch_execute(&format!("PRAGMA busy_timeout = {}", wait.as_millis())) {
@@ -54,9 +69,19 @@ impl Writer {
                 undo(&mut conn);
                 conn
             });
+            writer.renew(&mut conn)?;
             job(&mut conn)
         });
         async move { job.await? }
+    }
+
+    /// Opens the connection anew, where the disk has failed under it.
+    fn renew(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+        let Some(place) = self.place.as_ref().filter(|_| self.spoilt.load(Ordering::Relaxed)) else { return Ok(()) };
+        *conn = place.writer_again(self.patience)?;
+        self.spoilt.store(false, Ordering::Relaxed);
+        self.locked.store(false, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -67,7 +92,11 @@ pub(super) fn commit(conn: &mut SqliteConnection, batch: &[Write]) -> Vec<Result
     });
     match together {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-        Err(error) if batch.len() > 1 && !matches!(error, StoreError::Busy) => {
+        // What fails for all of them: the lock, the disk. A full one may still have room for some.
+        Err(error @ (StoreError::Busy | StoreError::ReadOnly | StoreError::Io(_) | StoreError::Unknown)) => {
+            vec![Err(error); batch.len()]
+        }
+        Err(error) if batch.len() > 1 => {
             tracing::warn!(store.batch = batch.len(), %error, "batch failed, its writes are tried one by one");
             one_by_one(conn, batch)
         }
@@ -91,11 +120,16 @@ fn one_by_one(conn: &mut SqliteConnection, batch: &[Write]) -> Vec<Result<Outcom
 
 /// Writes a row and takes it away again, in one commit that goes through to the disk.
 pub(super) fn probe(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    transaction(conn, "BEGIN IMMEDIATE", |conn| {
+    let done = transaction(conn, "BEGIN IMMEDIATE", |conn| {
         Ok(conn.batch_execute(
             "INSERT INTO cursors (channel, scope, value, updated_at) VALUES ('', 'writable', '', 0);
              DELETE FROM cursors WHERE channel = '' AND scope = 'writable';",
         )?)
+    });
+    // Nothing was to be kept, so there is nothing that is not known.
+    done.map_err(|error| match error {
+        StoreError::Unknown => StoreError::Io("it failed in a commit".into()),
+        other => other,
     })
 }
 
@@ -109,9 +143,12 @@ pub(super) fn transaction<T>(
     work: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     conn.batch_execute(begin)?;
-    let done = work(conn).and_then(|value| {
-        conn.batch_execute("COMMIT")?;
-        Ok(value)
+    let done = work(conn).and_then(|value| match conn.batch_execute("COMMIT").map_err(StoreError::from) {
+        Ok(()) => Ok(value),
+        // All of it may be in the log, and only the sync have failed. Here it counts as undone, and the next commit
+        // overwrites it; but a crash before that would find it whole and take it for done.
+        Err(StoreError::Io(_)) => Err(StoreError::Unknown),
+        Err(error) => Err(error),
     });
     if done.is_err() {
         undo(conn);
