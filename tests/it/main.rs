@@ -14,6 +14,8 @@ mod chaos;
 mod chat;
 #[cfg(feature = "chaos")]
 mod crash;
+#[cfg(target_os = "linux")]
+mod disk;
 #[cfg(feature = "chaos")]
 mod faults;
 mod house;
@@ -21,6 +23,7 @@ mod house;
 mod logs;
 mod messages;
 mod metrics;
+mod migrate;
 mod modes;
 mod openai;
 mod openapi;

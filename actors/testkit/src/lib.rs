@@ -4,6 +4,8 @@
 //! the same bytes that a stranger would send.
 
 pub mod collector;
+#[cfg(target_os = "linux")]
+pub mod disk;
 pub mod http;
 pub mod postgres;
 pub mod provider;
