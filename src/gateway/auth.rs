@@ -42,16 +42,32 @@ pub(super) fn credential(request: &HttpRequest) -> Result<Credential, ApiError> 
         border.failed(request, Class::Cookie, Failure::new(Code::Unauthorized, sentence))
     })?;
     cookie::same_page(request, &text)?;
-    if let (true, Some(browser)) = (due, credential.browser) {
-        let (gate, at) = (gate.clone(), gate.doors.outside.now());
-        actix::spawn(async move {
-            if let Err(error) = gate.doors.commit(Write::SeeBrowser { browser, at }).await {
-                // The next one is noted in an hour; until then it is only known here.
-                tracing::debug!(%error, "that a browser is in use could not be stored");
-            }
-        });
+    if due {
+        note_use(gate, &credential);
     }
     Ok(credential)
+}
+
+/// Whether the browser's cookie is good. One that is not is no failed try: the page is for everyone.
+pub(super) fn signed_in(request: &HttpRequest) -> bool {
+    let gate = request.app_data::<Data<Gate>>().expect("the gate is set where the server is made");
+    let known = cookie::sent(request).and_then(|text| gate.principals.browser(&text).ok());
+    if let Some((credential, true)) = &known {
+        note_use(gate, credential);
+    }
+    known.is_some()
+}
+
+/// Has it stored that a browser is in use.
+fn note_use(gate: &Data<Gate>, credential: &Credential) {
+    let Some(browser) = credential.browser else { return };
+    let (gate, at) = (gate.clone(), gate.doors.outside.now());
+    actix::spawn(async move {
+        if let Err(error) = gate.doors.commit(Write::SeeBrowser { browser, at }).await {
+            // The next one is noted in an hour; until then it is only known here.
+            tracing::debug!(%error, "that a browser is in use could not be stored");
+        }
+    });
 }
 
 /// Lets a request on to its handler only where `access` allows it.

@@ -25,20 +25,52 @@ use super::{body, refusals, sse};
 /// For so long `?wait=true` waits; then it answers as if it had not been asked to.
 const WAIT: Duration = Duration::from_secs(600);
 
+/// Where a client reads in a transcript from behind.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Behind {
+    /// In place of `cursor`: the newest messages before the one with this `seq`, or with `end` the newest of all. The
+    /// page is oldest first all the same; its `next` is what to hand as `before` for the page above it.
+    #[serde(default)]
+    #[param(value_type = String, required = false, example = "end")]
+    before: Option<String>,
+}
+
+impl Behind {
+    fn seq(&self) -> Result<Option<Seq>, ApiError> {
+        let seq = self.before.as_deref().map(|text| if text == "end" { Ok(Seq::MAX) } else { text.parse::<Seq>() });
+        seq.transpose()
+            .map_err(|_| ApiError(Failure::new(Code::BadCursor, "before is the seq of a message, or `end`.")))
+    }
+}
+
 /// Reads a session's transcript, oldest first
 ///
-/// What people wrote and what was answered; the system prompt is not part of it.
+/// What people wrote and what was answered; the system prompt is not part of it. With `before` it is read from behind,
+/// page by page.
 #[utoipa::path(
     get,
     path = "/api/v1/sessions/{id}/messages",
     operation_id = "list_messages",
     tag = "sessions",
-    params(("id" = SessionId, Path), Reading),
+    params(("id" = SessionId, Path), Reading, Behind),
     responses((status = 200, description = "A page of messages.", body = Page<MessageRow>), refusals::ListOfSession)
 )]
-pub(super) async fn list(gate: Data<Gate>, Asker(who): Asker, id: Path<String>, reading: Query<Reading>) -> Answer {
-    let limit = reading.limit()?;
+pub(super) async fn list(
+    gate: Data<Gate>,
+    Asker(who): Asker,
+    id: Path<String>,
+    reading: Query<Reading>,
+    behind: Query<Behind>,
+) -> Answer {
+    let (limit, before) = (reading.limit()?, behind.seq()?);
     let row = visible(&gate, &named(&id)?, who).await?;
+    if let Some(before) = before {
+        let items = gate.doors.store.latest(&row.id, before, limit).await?;
+        // The first of all has seq 1.
+        let first = items.first().map(|first| first.seq).filter(|first| items.len() == limit.rows() && *first > 1);
+        return Ok(HttpResponse::Ok().json(Page { items, next: first.map(|first| first.to_string()) }));
+    }
     let page = gate.doors.store.messages(&row.id, reading.into_inner().cursor, limit).await?;
     Ok(HttpResponse::Ok().json(page))
 }

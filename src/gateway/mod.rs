@@ -32,6 +32,7 @@ mod tokens;
 mod trial;
 mod unread;
 mod usage;
+mod web;
 mod ws;
 
 pub use access::Access;

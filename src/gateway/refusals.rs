@@ -102,6 +102,10 @@ refusals! {
     RevokedToken = NotFound | Busy | Storage | Unavailable;
     /// Of an upgrade; `too_slow` is told in a frame.
     Upgrade = BadRequest | TooSlow | Unavailable;
+    /// Of a file of the dashboard.
+    OneAsset = NotFound;
+    /// Of texts that are rendered.
+    Rendering = BadRequest | TooLarge | Unavailable;
     /// Of a model that is looked up.
     OneModel = ModelNotFound;
     /// Of a provider that is tried.

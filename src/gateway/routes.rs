@@ -16,7 +16,9 @@ use mosaic_types::{Code, Failure, UserRole};
 
 use super::access::Access;
 use super::error::{Answer, ApiError};
-use super::{auth, document, health, info, messages, openai, sessions, signin, tokens, trial, usage, ws};
+use super::{
+    auth, document, health, info, messages, openai, sessions, signin, tokens, trial, usage, web as dashboard, ws,
+};
 
 const OPEN: Access = Access::Open;
 const VIEWER: Access = Access::Least(UserRole::Viewer);
@@ -106,7 +108,12 @@ fn entries() -> Vec<Entry> {
         // Faults are planted in builds for it only.
         #[cfg(feature = "chaos")]
         post("/api/v1/chaos", OWNER, super::chaos::plant),
+        // Of texts that the asker has; nothing is read or changed.
+        post("/api/v1/render", VIEWER, dashboard::render),
         get("/openapi.json", VIEWER, document::openapi),
+        // They hold nobody's data.
+        get("/", OPEN, dashboard::page),
+        get("/assets/{build}/{name}", OPEN, dashboard::asset),
         get("/claim", OPEN, signin::page),
         post("/claim", OPEN, signin::claim),
         get("/claim.js", OPEN, signin::script),

@@ -40,4 +40,5 @@ mod tls;
 mod tokens;
 mod traces;
 mod usage;
+mod web;
 mod ws;

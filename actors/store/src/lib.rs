@@ -58,8 +58,8 @@ pub trait Store: Send + Sync {
     /// Oldest first.
     fn messages(&self, id: &SessionId, cursor: Option<String>, limit: Limit) -> Work<'_, Page<MessageRow>>;
 
-    /// The newest messages, oldest first, `limit` at the most.
-    fn latest(&self, id: &SessionId, limit: Limit) -> Work<'_, Vec<MessageRow>>;
+    /// The newest messages with a seq below `before`, oldest first, `limit` at the most.
+    fn latest(&self, id: &SessionId, before: Seq, limit: Limit) -> Work<'_, Vec<MessageRow>>;
 
     /// Journaled events with a seq above `after`, oldest first, `limit` at the most.
     fn events(&self, id: &SessionId, after: Seq, limit: Limit) -> Work<'_, Vec<SessionEvent>>;

@@ -3,6 +3,7 @@
 //! For tests and benches only. It knows no room of ours, so that what a test proves is proven over the same socket and
 //! the same bytes that a stranger would send.
 
+pub mod browser;
 pub mod collector;
 #[cfg(target_os = "linux")]
 pub mod disk;
@@ -13,6 +14,7 @@ pub mod proxy;
 mod request;
 pub mod ws;
 
+pub use browser::{Browser, Key, Page};
 pub use collector::Collector;
 pub use provider::{Gate, StandIn, Step};
 pub use proxy::Proxy;

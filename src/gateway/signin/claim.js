@@ -17,10 +17,13 @@ async function claim() {
       body: JSON.stringify({ code }),
     });
     const told = await answer.json();
-    say(answer.ok ? `This browser is signed in, with the role ${told.role}.` : told.error.message);
+    if (answer.ok) return location.replace("/");
+    say(told.error.message);
   } catch {
     say("Mosaic cannot be reached. See that it runs, then open the link again.");
   }
+  // It may be that this browser is signed in already.
+  document.getElementById("on").hidden = false;
 }
 
 claim();

@@ -17,7 +17,7 @@ use super::border::{Border, Class};
 use super::error::{Answer, ApiError};
 use super::principals::{Principals, hash_of};
 use super::server::Gate;
-use super::{body, refusals};
+use super::{body, refusals, web};
 use crate::link::Link;
 use crate::token::draw;
 
@@ -27,9 +27,10 @@ const STRANGER_BYTES: usize = 4 << 10;
 /// For so long a stranger may take to send it.
 const STRANGER_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Nothing but the page's own script, and nobody may frame it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-                      frame-ancestors 'none'";
+/// Nothing but the page's own script and the dashboard's looks, and nobody may frame it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+                      require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// Shows the page that a sign-in link opens
 ///
@@ -42,7 +43,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self';
     responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
 )]
 pub(super) async fn page() -> HttpResponse {
-    let page = include_str!("claim.html");
+    let page = include_str!("claim.html").replace("{assets}", web::folder());
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header(("content-security-policy", POLICY))

@@ -12,7 +12,7 @@ use mosaic_types::command::{ModelWish, Request};
 use mosaic_types::journal::{SessionPhase, SessionRow};
 use mosaic_types::ledger::{UsageBy, UsageQuery, UsageSum};
 use mosaic_types::page::Limit;
-use mosaic_types::{AgentName, Failure, Principal, Timestamp};
+use mosaic_types::{AgentName, Failure, Principal, Seq, Timestamp};
 
 use crate::router::Way;
 
@@ -37,7 +37,7 @@ pub(crate) async fn execute(way: Way, ask: ExecuteCommand) -> Result<CommandDone
         Request::Stop => stop(&way, row, from).await?,
         Request::History(count) => {
             let limit = Limit::new(Some(count)).unwrap_or_default();
-            words::history(&way.doors.store.latest(&row.id, limit).await?)
+            words::history(&way.doors.store.latest(&row.id, Seq::MAX, limit).await?)
         }
         Request::Cost => cost(&way, from).await?,
     };

@@ -94,7 +94,7 @@ pub async fn pages_of_messages_are_complete_while_others_are_written(store: Arc<
 
 pub async fn the_newest_messages_are_read_from_behind(store: Arc<dyn Store>) {
     let hand = Hand::on(store).await;
-    let latest = async |session, count| hand.store.latest(session, rows(count)).await.expect("reads");
+    let latest = async |session, count| hand.store.latest(session, i64::MAX, rows(count)).await.expect("reads");
     assert_eq!(latest(&hand.session, 5).await, []);
     hand.ask(1, true).await;
     hand.ask(2, false).await;
@@ -104,6 +104,10 @@ pub async fn the_newest_messages_are_read_from_behind(store: Arc<dyn Store>) {
     assert_eq!(latest(&hand.session, 200).await, all);
     assert_eq!(latest(&hand.session, 2).await, all[1..]);
     assert_eq!(latest(&session("other"), 2).await, []);
+    let before = async |seq, count| hand.store.latest(&hand.session, seq, rows(count)).await.expect("reads");
+    assert_eq!(before(all[2].seq, 1).await, all[1..2]);
+    assert_eq!(before(all[2].seq, 5).await, all[..2]);
+    assert_eq!(before(all[0].seq, 5).await, []);
 }
 
 pub async fn a_foreign_cursor_is_refused(store: Arc<dyn Store>) {

@@ -31,9 +31,9 @@ impl Store for Database {
         self.read(async move |conn: &mut Conn<'_>| read::messages(conn, &id, cursor.as_deref(), limit).await)
     }
 
-    fn latest(&self, id: &SessionId, limit: Limit) -> Work<'_, Vec<MessageRow>> {
+    fn latest(&self, id: &SessionId, before: Seq, limit: Limit) -> Work<'_, Vec<MessageRow>> {
         let id = id.clone();
-        self.read(async move |conn: &mut Conn<'_>| read::latest(conn, &id, limit).await)
+        self.read(async move |conn: &mut Conn<'_>| read::latest(conn, &id, before, limit).await)
     }
 
     fn events(&self, id: &SessionId, after: Seq, limit: Limit) -> Work<'_, Vec<SessionEvent>> {

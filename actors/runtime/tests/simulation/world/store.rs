@@ -188,7 +188,7 @@ impl Store for MemoryStore {
         nobody_asks()
     }
 
-    fn latest(&self, _: &SessionId, _: Limit) -> Work<'_, Vec<MessageRow>> {
+    fn latest(&self, _: &SessionId, _: Seq, _: Limit) -> Work<'_, Vec<MessageRow>> {
         nobody_asks()
     }
 

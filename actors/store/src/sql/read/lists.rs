@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use mosaic_types::journal::{MessageRow, SessionQuery, SessionRow};
 use mosaic_types::page::{Limit, Page};
-use mosaic_types::{SessionId, limits};
+use mosaic_types::{Seq, SessionId, limits};
 
 use super::{Conn, LIKE, RunQueryDsl, all};
 use crate::StoreError;
@@ -120,14 +120,16 @@ pub(in super::super) async fn messages(
     Ok(page(all::<_, MessageRow>(records)?, limit, |row| MessageCursor { session: id.clone(), seq: row.seq }.encode()))
 }
 
-/// The end of a transcript, read from behind.
+/// The end of a transcript, or of what stands before a message, read from behind.
 pub(in super::super) async fn latest(
     conn: &mut Conn<'_>,
     id: &SessionId,
+    before: Seq,
     limit: Limit,
 ) -> Result<Vec<MessageRow>, StoreError> {
     let mut records = messages::table
-        .filter(messages::session_id.eq(id.as_str()).and(messages::superseded_seq.is_null()))
+        .filter(messages::session_id.eq(id.as_str()).and(messages::seq.lt(before)))
+        .filter(messages::superseded_seq.is_null())
         .order(messages::seq.desc())
         .limit(limit.rows() as i64)
         .select(MessageRecord::as_select())

@@ -1,0 +1,9 @@
+//! The dashboard, in a real browser.
+
+mod chat;
+mod door;
+mod hostile;
+mod house;
+mod reach;
+mod sessions;
+mod visitor;
