@@ -33,7 +33,7 @@ async fn an_answer_is_shown_while_it_comes_and_formatted_and_says_who_gave_it_an
     assert!(meta.as_str().is_some_and(|meta| meta.contains("lab/m-1") && meta.contains("tokens")), "{meta}");
     ada.page.until("document.querySelector('#announce').textContent.includes('answered: Here is')").await;
     ada.page.until("document.querySelector('#sessions [aria-current] .name')?.innerText === 'what is new?'").await;
-    ada.page.eval("location.reload()").await;
+    ada.page.reload().await;
     ada.page.until("document.querySelector('.md pre code.language-rust')").await;
     ada.page.until("document.querySelector('.meta .why')?.innerText === 'first choice'").await;
     ada.is_content();
@@ -139,7 +139,7 @@ async fn a_kill_loses_no_text_doubles_none_and_leaves_the_draft() {
         "nothing stale"
     );
     assert_eq!(ada.draft().await, "and the next draft");
-    ada.page.eval("location.reload()").await;
+    ada.page.reload().await;
     ada.page.until("document.querySelector('#text')?.value === 'and the next draft'").await;
     ada.page.until("document.querySelectorAll('.turns .said').length === 4").await;
     ada.minds_only_the_absence();

@@ -15,7 +15,7 @@ async fn a_link_signs_a_browser_in_and_leads_to_the_dashboard() {
     ada.page.sees("What shall we do?").await;
     ada.page.click("[data-do=logout]").await;
     ada.page.sees("This browser is not signed in.").await;
-    ada.page.eval("location.reload()").await;
+    ada.page.reload().await;
     ada.page.until("document.body.dataset.signedIn === 'no' && document.querySelector('#token')").await;
     ada.is_content();
 }

@@ -68,7 +68,7 @@ async fn hostile_text_is_shown_and_harms_nothing() {
         let fetched =
             "performance.getEntriesByType('resource').filter((one) => !one.name.startsWith(location.origin)).length";
         assert_eq!(ada.page.eval(fetched).await, 0, "nothing was asked of anyone else");
-        ada.page.eval("location.reload()").await;
+        ada.page.reload().await;
         ada.page.until(&count).await;
     }
     ada.is_content();

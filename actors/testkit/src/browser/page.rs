@@ -83,6 +83,13 @@ impl Page {
         self.until("document.readyState === 'complete' && location.href !== 'about:blank'").await;
     }
 
+    /// Loads the page anew, and waits until the new document is there.
+    pub async fn reload(&self) {
+        self.eval("window.before = true").await;
+        self.ask("Page.reload", json!({})).await;
+        self.until("!window.before && document.readyState === 'complete'").await;
+    }
+
     /// The value of an expression; a promise is awaited. Panics where it throws.
     pub async fn eval(&self, expression: &str) -> Value {
         self.try_eval(expression).await.unwrap_or_else(|error| panic!("{expression}: {error}"))
