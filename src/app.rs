@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Arbiter;
-use mosaic_providers::{ProviderSpec, registry};
+use mosaic_providers::registry;
 use mosaic_runtime::provider::{ModelFacts, ProviderSettings};
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
@@ -179,7 +179,7 @@ pub(crate) async fn providers(config: &Config, env: &Env) -> Result<(Built, Vec<
     }
     let mut built = Vec::new();
     for (name, provider) in configured {
-        let spec = ProviderSpec { name: name.clone(), base_url: provider.base_url, api_key: provider.api_key };
+        let spec = provider.spec(name.clone());
         let adapter =
             registry::build(provider.kind, spec).map_err(|why| StartError::Provider { name: name.to_string(), why })?;
         let facts = |model: mosaic_providers::config::ModelConfig| ModelFacts {

@@ -7,7 +7,8 @@ mod probe;
 #[cfg(test)]
 mod tests;
 
-use mosaic_providers::config::{KINDS, ProviderConfig};
+use mosaic_providers::config::{Kind, ProviderConfig};
+use mosaic_providers::{anthropic, gemini, ollama, openai};
 use mosaic_types::{ModelRef, ProviderName, Secret};
 
 use crate::config::{Env, clean_key};
@@ -18,7 +19,8 @@ pub use mosaic_types::failure::NO_PROVIDER;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detected {
     pub name: ProviderName,
-    /// Speaks the OpenAI wire.
+    /// The name of its kind.
+    pub kind: &'static str,
     pub base_url: String,
     pub api_key: Option<Secret>,
     /// The model to begin with.
@@ -30,7 +32,8 @@ pub struct Detected {
 impl Detected {
     /// The provider as if it were configured.
     pub fn provider(&self) -> ProviderConfig {
-        ProviderConfig::new(KINDS[0], &self.base_url, self.api_key.clone())
+        let kind = Kind::find(self.kind).expect("candidates are of kinds that there are");
+        ProviderConfig::new(kind, &self.base_url, self.api_key.clone())
     }
 
     /// Its model, for agents that name none.
@@ -39,68 +42,33 @@ impl Detected {
     }
 }
 
-/// A variable that people keep a provider's key in.
-#[derive(Debug, Clone, Copy)]
-pub struct KeyCandidate<'a> {
-    pub variable: &'a str,
-    pub name: &'a str,
-    /// Its OpenAI-compatible endpoint.
-    pub base_url: &'a str,
-    /// Small and cheap, since nobody chose it.
-    pub model: &'a str,
-}
-
 /// A model server that may run on this machine.
 #[derive(Debug, Clone, Copy)]
 pub struct LocalCandidate<'a> {
     /// As people call it.
     pub product: &'a str,
     pub name: &'a str,
+    /// What it is configured as.
+    pub kind: &'static str,
     /// On 127.0.0.1, where it listens unless told otherwise.
     pub port: u16,
 }
 
-/// The variables that are looked at, in this order. The endpoints are those of the makers' pages on OpenAI
-/// compatibility.
-pub const KEYS: &[KeyCandidate<'_>] = &[
-    KeyCandidate {
-        variable: "OPENAI_API_KEY",
-        name: "openai",
-        base_url: "https://api.openai.com/v1",
-        model: "gpt-5-mini",
-    },
-    KeyCandidate {
-        variable: "ANTHROPIC_API_KEY",
-        name: "anthropic",
-        base_url: "https://api.anthropic.com/v1",
-        model: "claude-haiku-4-5",
-    },
-    KeyCandidate {
-        variable: "GEMINI_API_KEY",
-        name: "gemini",
-        base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
-        model: "gemini-2.5-flash",
-    },
-    KeyCandidate {
-        variable: "OPENROUTER_API_KEY",
-        name: "openrouter",
-        base_url: "https://openrouter.ai/api/v1",
-        model: "openrouter/auto",
-    },
-];
+/// The kinds whose variables are looked at, in this order; each has a model to begin with.
+pub const KEYS: &[Kind] = &[openai::KIND, anthropic::KIND, gemini::KIND, openai::OPENROUTER];
 
 /// The local servers that are looked for, in this order.
 pub const LOCALS: &[LocalCandidate<'_>] = &[
-    LocalCandidate { product: "Ollama", name: "ollama", port: 11434 },
-    LocalCandidate { product: "llama.cpp", name: "llamacpp", port: 8080 },
-    LocalCandidate { product: "LM Studio", name: "lmstudio", port: 1234 },
-    LocalCandidate { product: "vLLM", name: "vllm", port: 8000 },
+    LocalCandidate { product: "Ollama", name: "ollama", kind: "ollama", port: 11434 },
+    LocalCandidate { product: "llama.cpp", name: "llamacpp", kind: "llamacpp", port: 8080 },
+    LocalCandidate { product: "LM Studio", name: "lmstudio", kind: "lmstudio", port: 1234 },
+    LocalCandidate { product: "vLLM", name: "vllm", kind: "vllm", port: 8000 },
 ];
 
 /// Every provider with a key in the environment, in order of preference; where there is none, the first local server
 /// that answers. Nothing at all: say [`NO_PROVIDER`]. Takes 300 ms at the most.
-pub async fn detect(env: &Env, keys: &[KeyCandidate<'_>], locals: &[LocalCandidate<'_>]) -> Vec<Detected> {
-    let by_key: Vec<Detected> = keys.iter().filter_map(|candidate| look_for_key(env, candidate)).collect();
+pub async fn detect(env: &Env, keys: &[Kind], locals: &[LocalCandidate<'_>]) -> Vec<Detected> {
+    let by_key: Vec<Detected> = keys.iter().filter_map(|kind| look_for_key(env, *kind)).collect();
     if by_key.is_empty() { look_for_server(locals).await.into_iter().collect() } else { by_key }
 }
 
@@ -109,13 +77,15 @@ pub(crate) fn can_chat(model: &str) -> bool {
     !model.to_lowercase().contains("embed")
 }
 
-fn look_for_key(env: &Env, candidate: &KeyCandidate<'_>) -> Option<Detected> {
-    let KeyCandidate { variable, name, base_url, model } = *candidate;
+fn look_for_key(env: &Env, kind: Kind) -> Option<Detected> {
+    let Kind { name, base_url, .. } = kind;
+    let (variable, model) = (kind.key_env?, kind.first_model?);
     let key = clean_key(env.get(variable)?, variable)
         .inspect_err(|error| tracing::warn!(provider.name = name, error, "passing over a key in the environment"))
         .ok()?;
     Some(Detected {
         name: name.parse().expect("candidates have valid names"),
+        kind: name,
         base_url: base_url.to_owned(),
         api_key: Some(key),
         model: model.to_owned(),
@@ -130,10 +100,13 @@ async fn look_for_server(locals: &[LocalCandidate<'_>]) -> Option<Detected> {
     let asked = locals.iter().map(|candidate| probe::first_model(&client, candidate.port));
     let models = futures_util::future::join_all(asked).await;
     let (candidate, model) = locals.iter().zip(models).find_map(|(candidate, model)| Some((candidate, model?)))?;
-    let LocalCandidate { product, name, port } = *candidate;
+    let LocalCandidate { product, name, kind, port } = *candidate;
+    // All of them serve the route that is asked here; Ollama has one of its own beside it, which is better.
+    let path = if kind == ollama::KIND.name { "" } else { "/v1" };
     Some(Detected {
         name: name.parse().expect("candidates have valid names"),
-        base_url: format!("http://127.0.0.1:{port}/v1"),
+        kind,
+        base_url: format!("http://127.0.0.1:{port}{path}"),
         api_key: None,
         found_by: format!("Using {name}/{model}, since {product} answers on port {port} of this machine."),
         model,

@@ -43,7 +43,7 @@ async fn closed() -> u16 {
 }
 
 fn local(name: &str, port: u16) -> LocalCandidate<'_> {
-    LocalCandidate { product: "Fake", name, port }
+    LocalCandidate { product: "Fake", name, kind: "vllm", port }
 }
 
 #[actix::test]
@@ -63,7 +63,9 @@ async fn every_key_in_the_environment_is_found_in_order_and_no_server_is_asked()
     assert_eq!(found[1].api_key, Some(Secret::new("g-key")));
     assert!(!format!("{found:?}").contains("o-key"));
     assert_eq!(found[1].model_ref().to_string(), "gemini/gemini-2.5-flash");
-    assert_eq!(found[1].provider().api_key, found[1].api_key);
+    let provider = found[1].provider();
+    assert_eq!((provider.kind, &provider.api_key), ("gemini", &found[1].api_key));
+    assert_eq!(provider.base_url, "https://generativelanguage.googleapis.com/v1beta");
 }
 
 #[actix::test]
@@ -82,12 +84,21 @@ async fn the_first_local_server_in_order_wins_over_what_does_not_answer_well() {
     let port = locals[6].port;
     let near = Detected {
         name: "near".parse().expect("a name"),
+        kind: "vllm",
         base_url: format!("http://127.0.0.1:{port}/v1"),
         api_key: None,
         model: "llama3.2:3b".into(),
         found_by: format!("Using near/llama3.2:3b, since Fake answers on port {port} of this machine."),
     };
     assert_eq!(found, [near]);
+}
+
+#[actix::test]
+async fn ollama_is_used_on_its_own_wire() {
+    let ollama = LocalCandidate { kind: "ollama", ..local("ollama", server(Does::Answer(200, MODELS)).await) };
+    let found = detect(&Env::default(), KEYS, &[ollama]).await;
+    let provider = found[0].provider();
+    assert_eq!((provider.kind, provider.base_url), ("ollama", format!("http://127.0.0.1:{}", ollama.port)));
 }
 
 #[actix::test]
@@ -99,10 +110,14 @@ async fn nothing_is_found_where_there_is_nothing() {
 
 #[test]
 fn the_candidates_are_well_formed() {
-    for candidate in KEYS {
-        assert!(format!("{}/{}", candidate.name, candidate.model).parse::<mosaic_types::ModelRef>().is_ok());
+    for kind in KEYS {
+        let model = kind.first_model.expect("a model to begin with");
+        assert!(format!("{}/{model}", kind.name).parse::<mosaic_types::ModelRef>().is_ok());
+        assert!(kind.key_env.is_some(), "{kind:?}");
     }
     for candidate in LOCALS {
         assert!(candidate.name.parse::<ProviderName>().is_ok());
+        let kind = Kind::find(candidate.kind).expect("a kind that there is");
+        assert!(kind.base_url.starts_with(&format!("http://127.0.0.1:{}", candidate.port)), "{kind:?}");
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mosaic_types::settings::Section;
-use mosaic_types::{Price, Secret};
+use mosaic_types::{Price, ProviderName, Secret};
 
+use crate::ProviderSpec;
+use crate::openai::AZURE;
 pub use crate::registry::{KINDS, Kind};
 
 /// Calls in flight at one provider. 64 keeps a household's sessions flowing and stays under the connection limits that
@@ -41,6 +43,8 @@ pub struct ProviderConfig {
     /// An `http` or `https` address without a slash at its end.
     pub base_url: String,
     pub api_key: Option<Secret>,
+    /// Azure's version of its API, where one is named.
+    pub api_version: Option<String>,
     /// Calls at once, at the most.
     pub max_in_flight: usize,
     /// A call fails when nothing came between two stream events for so long.
@@ -56,9 +60,20 @@ impl ProviderConfig {
             kind: kind.name,
             base_url: base_url.trim_end_matches('/').to_owned(),
             api_key,
+            api_version: None,
             max_in_flight: usize::try_from(MAX_IN_FLIGHT).expect("64 fits"),
             idle_timeout: IDLE_TIMEOUT,
             models: BTreeMap::new(),
+        }
+    }
+
+    /// What an adapter of that name is built from.
+    pub fn spec(&self, name: ProviderName) -> ProviderSpec {
+        let window = |(model, config): (&String, &ModelConfig)| Some((model.clone(), config.context_tokens?));
+        ProviderSpec {
+            windows: self.models.iter().filter_map(window).collect(),
+            api_version: self.api_version.clone(),
+            ..ProviderSpec::new(name, self.base_url.clone(), self.api_key.clone())
         }
     }
 
@@ -70,6 +85,7 @@ impl ProviderConfig {
             kind: kind.name,
             base_url: read_base_url(section, kind),
             api_key: read_key(section, fetch),
+            api_version: read_api_version(section, kind),
             max_in_flight: usize::try_from(section.whole("max_in_flight", MAX_IN_FLIGHT, 1..=10_000))
                 .expect("the range fits"),
             idle_timeout: section.span(
@@ -108,6 +124,14 @@ fn read_base_url(section: &Section<'_>, kind: Kind) -> String {
         return kind.base_url.to_owned();
     }
     text.trim_end_matches('/').to_owned()
+}
+
+fn read_api_version(section: &Section<'_>, kind: Kind) -> Option<String> {
+    let version = section.opt_text("api_version")?;
+    if kind.name != AZURE.name {
+        section.wrong("api_version", format!("only the kind {:?} has versions", AZURE.name));
+    }
+    Some(version)
 }
 
 fn read_key(section: &Section<'_>, fetch: &dyn Fn(&KeySource) -> Result<Secret, String>) -> Option<Secret> {
@@ -207,8 +231,9 @@ mod tests {
                     max_in_flight = 0\nidle_timeout = 60\napi_key = \"sk-1\"\n[models.m]\ninput_usd_per_mtok = 1\n";
         assert_eq!(
             read(text).expect_err("much is wrong"),
-            "config.toml:1: kind: found \"parrot\"; this build knows \"openai\", \"anthropic\", \"gemini\" \
-             (openai: any server that is compatible)\n\
+            "config.toml:1: kind: found \"parrot\"; this build knows \"openai\", \"openai-responses\", \"anthropic\", \
+             \"gemini\", \"ollama\", \"openrouter\", \"groq\", \"deepseek\", \"mistral\", \"xai\", \"zai\", \"azure\", \
+             \"llamacpp\", \"lmstudio\", \"vllm\" (openai: any server that is compatible)\n\
              config.toml:2: base_url: found \"ftp://x\"; an http or https address without user, password or query is wanted, \
              as in \"https://api.openai.com/v1\"\n\
              config.toml:4: api_key_file: found a text; set this or \"api_key_env\", not both\n\

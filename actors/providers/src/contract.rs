@@ -75,7 +75,7 @@ impl Bed {
 
 pub(crate) fn adapter(build: Build, base_url: String) -> Arc<dyn Provider> {
     let name = "double".parse().expect("a valid name");
-    build(ProviderSpec { name, base_url, api_key: Some(Secret::new(KEY)) }).expect("the spec is in order")
+    build(ProviderSpec::new(name, base_url, Some(Secret::new(KEY)))).expect("the spec is in order")
 }
 
 /// Whom the readers under test read from.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::spec::ProviderSpec;
-use crate::{Provider, anthropic, gemini, openai};
+use crate::{Provider, anthropic, gemini, ollama, openai, responses};
 
 /// A kind of provider.
 #[derive(Clone, Copy)]
@@ -15,12 +15,30 @@ pub struct Kind {
     pub base_url: &'static str,
     /// The variable that people keep its key in; `None` where it asks for none.
     pub key_env: Option<&'static str>,
+    /// Small and cheap, since nobody chose it: the model to begin with, where one is sure to be there.
+    pub first_model: Option<&'static str>,
     /// Makes the adapter; costs no call. The error is a sentence for the person who wrote the config.
     pub build: fn(ProviderSpec) -> Result<Arc<dyn Provider>, String>,
 }
 
 /// All kinds; the first is the default.
-pub const KINDS: &[Kind] = &[openai::KIND, anthropic::KIND, gemini::KIND];
+pub const KINDS: &[Kind] = &[
+    openai::KIND,
+    responses::KIND,
+    anthropic::KIND,
+    gemini::KIND,
+    ollama::KIND,
+    openai::OPENROUTER,
+    openai::GROQ,
+    openai::DEEPSEEK,
+    openai::MISTRAL,
+    openai::XAI,
+    openai::ZAI,
+    openai::AZURE,
+    openai::LLAMACPP,
+    openai::LMSTUDIO,
+    openai::VLLM,
+];
 
 impl Kind {
     /// The kind of that name.

@@ -1,5 +1,7 @@
 //! What an adapter is built from.
 
+use std::collections::BTreeMap;
+
 use mosaic_types::{ProviderName, Secret};
 
 /// A provider as configured, in the terms every adapter shares.
@@ -10,4 +12,15 @@ pub struct ProviderSpec {
     pub base_url: String,
     /// None where the server asks for none.
     pub api_key: Option<Secret>,
+    /// Tokens of the windows that the config names, by model: some servers must be told.
+    pub windows: BTreeMap<String, u64>,
+    /// Azure's version of its API, where one is named.
+    pub api_version: Option<String>,
+}
+
+impl ProviderSpec {
+    /// One of which no more is known.
+    pub fn new(name: ProviderName, base_url: impl Into<String>, api_key: Option<Secret>) -> Self {
+        Self { name, base_url: base_url.into(), api_key, windows: BTreeMap::new(), api_version: None }
+    }
 }

@@ -5,13 +5,12 @@ use std::path::Path;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use mosaic_providers::config::{KINDS, ProviderConfig};
+use mosaic_providers::config::{KINDS, Kind, ProviderConfig};
 use mosaic_providers::{ProviderSpec, registry};
 use mosaic_runtime::AgentProfile;
 use mosaic_types::settings::Settings;
 use mosaic_types::{ModelRef, ProviderName, Secret};
 
-use super::preset::{Preset, presets};
 use super::test::{Reached, Spinner, ask};
 use crate::app;
 use crate::cli::output::{note, one_line, print};
@@ -30,9 +29,9 @@ const KEY_BYTES: u64 = 16 * 1024;
     \x20 mosaic providers add openrouter < key.txt\n\
     \x20 mosaic providers add openai --name work --base-url https://llm.example.com/v1")]
 pub(super) struct Add {
-    /// What it is; `openai` with --base-url is any server that speaks OpenAI's wire
+    /// What it is; `openai` with --base-url is any server that speaks OpenAI's wire, `azure` always takes one
     #[arg(value_parser = kinds())]
-    kind: Preset,
+    kind: Kind,
     /// Its name here, as in NAME/MODEL [default: the kind]
     #[arg(long)]
     name: Option<ProviderName>,
@@ -47,9 +46,9 @@ pub(super) struct Add {
     replace: bool,
 }
 
-fn kinds() -> impl TypedValueParser<Value = Preset> {
-    PossibleValuesParser::new(presets().map(|preset| preset.name))
-        .try_map(|name| presets().find(|preset| preset.name == name).ok_or("not a kind of provider"))
+fn kinds() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(KINDS.iter().map(|kind| kind.name))
+        .try_map(|name| Kind::find(&name).ok_or("not a kind of provider"))
 }
 
 pub(super) async fn run(common: Common, add: Add) -> Result<(), CliError> {
@@ -64,7 +63,7 @@ pub(super) async fn run(common: Common, add: Add) -> Result<(), CliError> {
         Some(name) => name.clone(),
         None => add.kind.name.parse().map_err(|error| CliError::Failed(format!("{error}")))?,
     };
-    let base_url = base_url(add.base_url.as_deref().unwrap_or(&add.kind.base_url))?;
+    let base_url = base_url(add.base_url.as_deref().unwrap_or(add.kind.base_url))?;
     // A config with mistakes is not in the way: what is added may be what it lacks.
     let before = common.config(&home).ok();
     if !add.replace && before.as_ref().is_some_and(|config| config.providers.contains_key(&name)) {
@@ -72,8 +71,8 @@ pub(super) async fn run(common: Common, add: Add) -> Result<(), CliError> {
     }
 
     let key = key(&name)?;
-    let spec = ProviderSpec { name: name.clone(), base_url: base_url.clone(), api_key: key.clone() };
-    let provider = registry::build(KINDS[0].name, spec).map_err(CliError::Failed)?;
+    let spec = ProviderSpec::new(name.clone(), base_url.clone(), key.clone());
+    let provider = registry::build(add.kind.name, spec).map_err(CliError::Failed)?;
     let reached = if add.no_test {
         None
     } else {
@@ -86,8 +85,8 @@ pub(super) async fn run(common: Common, add: Add) -> Result<(), CliError> {
 
     let new = NewProvider {
         name: &name,
-        kind: KINDS[0].name,
-        base_url: (base_url != KINDS[0].base_url).then_some(base_url.as_str()),
+        kind: add.kind.name,
+        base_url: (base_url != add.kind.base_url).then_some(base_url.as_str()),
         key: key.as_ref(),
     };
     let added = add_provider(home.path(), &new, add.replace).map_err(|error| match error {
@@ -149,10 +148,9 @@ fn key(name: &ProviderName) -> Result<Option<Secret>, CliError> {
 /// The model to name in the config, so that agents without models of their own do not take the provider's first, where
 /// that is not one to begin with.
 fn first_model<'a>(add: &'a Add, base_url: &str, reached: Option<&'a Reached>) -> Option<&'a str> {
-    let usual = add.kind.model.filter(|_| base_url == add.kind.base_url);
+    let usual = add.kind.first_model.filter(|_| base_url == add.kind.base_url);
     let Some(reached) = reached else { return usual };
-    // Gemini lists its models as `models/NAME` and answers to both.
-    let listed = |model: &str| reached.models.iter().any(|id| id.strip_prefix("models/").unwrap_or(id) == model);
+    let listed = |model: &str| reached.models.iter().any(|id| id == model);
     usual.filter(|model| listed(model)).or_else(|| {
         let first = reached.models.first().filter(|first| !can_chat(first));
         first.and_then(|_| reached.models.iter().find(|id| can_chat(id))).map(String::as_str)
@@ -210,7 +208,7 @@ mod tests {
     use super::*;
 
     fn add(kind: &str) -> Add {
-        let kind = presets().find(|preset| preset.name == kind).expect("a preset");
+        let kind = Kind::find(kind).expect("a kind");
         Add { kind, name: None, base_url: None, no_test: false, replace: false }
     }
 
@@ -221,21 +219,21 @@ mod tests {
     #[test]
     fn the_usual_model_is_named_only_where_it_is_listed() {
         let (openai, gemini) = (add("openai"), add("gemini"));
-        let (usual, url) = (openai.kind.model.expect("known"), openai.kind.base_url.as_str());
+        let (usual, url) = (openai.kind.first_model.expect("known"), openai.kind.base_url);
         assert_eq!(first_model(&openai, url, Some(&lists(&["dall-e-2", usual]))), Some(usual));
         assert_eq!(first_model(&openai, url, Some(&lists(&["dall-e-2"]))), None);
         assert_eq!(first_model(&openai, url, None), Some(usual));
         assert_eq!(first_model(&openai, "http://127.0.0.1:1/v1", None), None, "another server");
-        let flash = gemini.kind.model.expect("known");
-        let listed = lists(&["models/embedding-001", &format!("models/{flash}")]);
-        assert_eq!(first_model(&gemini, &gemini.kind.base_url, Some(&listed)), Some(flash));
+        let flash = gemini.kind.first_model.expect("known");
+        let listed = lists(&["gemini-embedding-001", flash]);
+        assert_eq!(first_model(&gemini, gemini.kind.base_url, Some(&listed)), Some(flash));
     }
 
     #[test]
     fn a_model_that_embeds_is_not_the_one_to_begin_with() {
         let ollama = add("ollama");
         let named =
-            |models: &[&str]| first_model(&ollama, &ollama.kind.base_url, Some(&lists(models))).map(str::to_owned);
+            |models: &[&str]| first_model(&ollama, ollama.kind.base_url, Some(&lists(models))).map(str::to_owned);
         assert_eq!(named(&["nomic-embed-text", "llama3.2"]).as_deref(), Some("llama3.2"));
         assert_eq!(named(&["llama3.2", "nomic-embed-text"]), None);
         assert_eq!(named(&["nomic-embed-text"]), None);

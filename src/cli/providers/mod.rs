@@ -2,7 +2,6 @@
 
 mod add;
 mod list;
-mod preset;
 mod test;
 
 use clap::{Args, Subcommand};

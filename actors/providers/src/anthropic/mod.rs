@@ -19,8 +19,13 @@ use crate::{ModelInfo, Provider};
 use read::Reader;
 
 /// This kind of provider.
-pub const KIND: Kind =
-    Kind { name: "anthropic", base_url: "https://api.anthropic.com/v1", key_env: Some("ANTHROPIC_API_KEY"), build };
+pub const KIND: Kind = Kind {
+    name: "anthropic",
+    base_url: "https://api.anthropic.com/v1",
+    key_env: Some("ANTHROPIC_API_KEY"),
+    first_model: Some("claude-haiku-4-5"),
+    build,
+};
 
 /// The only version of the wire there is.
 /// <https://platform.claude.com/docs/en/api/versioning>

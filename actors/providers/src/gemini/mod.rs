@@ -23,6 +23,7 @@ pub const KIND: Kind = Kind {
     name: "gemini",
     base_url: "https://generativelanguage.googleapis.com/v1beta",
     key_env: Some("GEMINI_API_KEY"),
+    first_model: Some("gemini-2.5-flash"),
     build,
 };
 

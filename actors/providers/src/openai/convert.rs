@@ -1,57 +1,51 @@
 //! To and from the words every room shares. Pure.
 
+use std::borrow::Cow;
+
 use mosaic_types::chat::{Effort, ToolOffer};
 use mosaic_types::{ChatMessage, ChatRequest, Role, StopReason, ToolCall, Usage};
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::dialect::{Dialect, EffortAs};
 use super::wire::{
-    Body, CalledFunction, Extra, List, Message, Models, OfferedFunction, Signed, StreamOptions, Tool, WireUsage, Wired,
+    Body, CalledFunction, Extra, List, Message, Models, OfferedFunction, Reasoning, Signed, StreamOptions, Switch,
+    Tool, WireUsage, Wired,
 };
 use crate::ModelInfo;
-
-/// Where servers of this wire differ in what they accept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    /// OpenAI itself: newer models refuse `max_tokens`.
-    OpenAi,
-    /// Everybody else: many do not know `max_completion_tokens`.
-    Compatible,
-}
-
-impl Dialect {
-    /// The dialect spoken at `host`.
-    pub(crate) fn of(host: &str) -> Self {
-        let openai = ["openai.com", "openai.azure.com"]
-            .iter()
-            .any(|name| host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')));
-        if openai { Self::OpenAi } else { Self::Compatible }
-    }
-}
 
 /// The body of a call.
 pub(crate) fn body(request: &ChatRequest, dialect: Dialect) -> Vec<u8> {
     let sampling = &request.sampling;
-    let (max_tokens, max_completion_tokens) = match dialect {
-        Dialect::OpenAi => (None, sampling.max_tokens),
-        Dialect::Compatible => (sampling.max_tokens, None),
-    };
+    let limit = |named: bool| sampling.max_tokens.filter(|_| named);
+    let (effort, thinks) = (sampling.effort, |effort| if effort == Effort::None { "disabled" } else { "enabled" });
     let body = Body {
         model: &request.model,
         messages: List(&request.messages, dialect),
         tools: List(&request.tools, dialect),
         // Without tools the wire knows no choice among them and refuses it.
-        tool_choice: sampling.tool_choice.as_ref().filter(|_| !request.tools.is_empty()),
+        tool_choice: sampling.tool_choice.as_ref().filter(|_| !request.tools.is_empty()).map(|choice| {
+            match choice.as_str() {
+                Some("required") if dialect.any_tool => Cow::Owned(Value::from("any")),
+                _ => Cow::Borrowed(choice),
+            }
+        }),
         response_format: sampling.response_format.as_ref(),
-        reasoning_effort: sampling.effort.map(Effort::as_str),
+        reasoning_effort: effort.filter(|_| dialect.effort == EffortAs::Word).map(Effort::as_str),
+        reasoning: effort
+            .filter(|_| dialect.effort == EffortAs::Object)
+            .map(|effort| Reasoning { effort: effort.as_str() }),
+        thinking: effort.filter(|_| dialect.effort == EffortAs::Switch).map(|effort| Switch { r#type: thinks(effort) }),
         temperature: sampling.temperature,
         top_p: sampling.top_p,
-        max_tokens,
-        max_completion_tokens,
+        max_tokens: limit(!dialect.max_completion_tokens),
+        max_completion_tokens: limit(dialect.max_completion_tokens),
         stop: &sampling.stop,
-        seed: sampling.seed,
+        seed: sampling.seed.filter(|_| !dialect.random_seed),
+        random_seed: sampling.seed.filter(|_| dialect.random_seed),
         stream: request.stream.then_some(true),
-        stream_options: request.stream.then_some(StreamOptions { include_usage: true }),
+        stream_options: (request.stream && dialect.stream_options).then_some(StreamOptions { include_usage: true }),
     };
     let text: usize = request.messages.iter().map(|message| message.text.len() + 48).sum();
     let mut bytes = Vec::with_capacity(text + text / 16 + 256);
@@ -66,7 +60,7 @@ impl Wired for ChatMessage {
             role: self.role,
             content: (!only_calls).then_some(&*self.text),
             tool_calls: List(&self.tool_calls, dialect),
-            tool_call_id: self.tool_call_id.as_deref(),
+            tool_call_id: self.tool_call_id.as_deref().map(|id| dialect.id(id)),
         }
     }
 }
@@ -75,12 +69,12 @@ impl Wired for ToolCall {
     fn wired(&self, dialect: Dialect) -> impl Serialize {
         // A model that calls a tool without arguments may write none, which servers refuse to be sent back.
         let arguments = if self.arguments.trim().is_empty() { "{}" } else { &self.arguments };
-        // OpenAI itself refuses fields that it does not know; of the others, whoever gave a signature wants it back.
-        let signature = self.signature.as_deref().filter(|_| dialect == Dialect::Compatible);
+        // Some refuse fields that they do not know; of the others, whoever gave a signature wants it back.
+        let signature = self.signature.as_deref().filter(|_| dialect.signatures);
         let extra_content =
             signature.map(|signature| Extra { google: Some(Signed { thought_signature: Some(signature.into()) }) });
         let function = CalledFunction { name: &self.name, arguments };
-        Tool { id: Some(&self.id), r#type: "function", function, extra_content }
+        Tool { id: Some(dialect.id(&self.id)), r#type: "function", function, extra_content }
     }
 }
 
@@ -99,7 +93,8 @@ pub(crate) fn stop_reason(text: &str) -> Option<StopReason> {
         "stop" | "end_turn" | "eos" | "stop_sequence" => Some(StopReason::Stop),
         "length" | "max_tokens" | "model_length" => Some(StopReason::Length),
         "tool_calls" | "function_call" | "tool_use" => Some(StopReason::ToolCalls),
-        "content_filter" => Some(StopReason::ContentFilter),
+        // The second is what Z.ai says.
+        "content_filter" | "sensitive" => Some(StopReason::ContentFilter),
         _ => Some(StopReason::Other),
     }
 }

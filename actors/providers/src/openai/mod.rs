@@ -1,6 +1,11 @@
 //! The OpenAI wire: chat completions and the list of models, as OpenAI and everybody who imitates it serve them.
 
+mod azure;
 mod convert;
+mod dialect;
+#[cfg(test)]
+mod preset_tests;
+mod presets;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -14,14 +19,22 @@ use reqwest::header::{AUTHORIZATION, HeaderName};
 
 use crate::registry::Kind;
 use crate::spec::ProviderSpec;
-use crate::wire::{Wire, adapter};
+use crate::wire::{Base, Wire, adapter};
 use crate::{ModelInfo, Provider};
-use convert::Dialect;
+pub use azure::AZURE;
+pub(crate) use convert::models;
+use dialect::Dialect;
+pub use presets::{DEEPSEEK, GROQ, LLAMACPP, LMSTUDIO, MISTRAL, OPENROUTER, VLLM, XAI, ZAI};
 use read::Reader;
 
 /// This kind of provider.
-pub const KIND: Kind =
-    Kind { name: "openai", base_url: "https://api.openai.com/v1", key_env: Some("OPENAI_API_KEY"), build };
+pub const KIND: Kind = Kind {
+    name: "openai",
+    base_url: "https://api.openai.com/v1",
+    key_env: Some("OPENAI_API_KEY"),
+    first_model: Some("gpt-5-mini"),
+    build,
+};
 
 /// One configured server.
 #[derive(Debug)]
@@ -32,11 +45,18 @@ struct OpenAi {
 }
 
 fn build(spec: ProviderSpec) -> Result<Arc<dyn Provider>, String> {
-    adapter(spec, |base, _| OpenAi {
-        chat: base.below("chat/completions"),
-        models: base.below("models"),
-        dialect: Dialect::of(base.host()),
-    })
+    adapter(spec, |base, _| OpenAi::at(base, Dialect::of(base.host())))
+}
+
+/// A server whose dialect is known.
+fn of(spec: ProviderSpec, dialect: Dialect) -> Result<Arc<dyn Provider>, String> {
+    adapter(spec, |base, _| OpenAi::at(base, dialect))
+}
+
+impl OpenAi {
+    fn at(base: &Base, dialect: Dialect) -> Self {
+        Self { chat: base.below("chat/completions"), models: base.below("models"), dialect }
+    }
 }
 
 impl Wire for OpenAi {

@@ -8,7 +8,8 @@ use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, Secret, StopReason
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::convert::{self, Dialect};
+use super::convert;
+use super::dialect::Dialect;
 use super::read::Reader;
 use crate::contract::{Bed, calls, provider_contract, request, text};
 use crate::wire::Peer;
@@ -62,10 +63,10 @@ fn sent(request: &ChatRequest, dialect: Dialect) -> Value {
 #[test]
 fn a_plain_call_holds_nothing_else() {
     let messages = json!([{"role": "user", "content": "hi"}]);
-    assert_eq!(sent(&request("hi", false), Dialect::OpenAi), json!({"model": "m-1", "messages": messages}));
+    assert_eq!(sent(&request("hi", false), Dialect::OPENAI), json!({"model": "m-1", "messages": messages}));
     let streamed =
         json!({"model": "m-1", "messages": messages, "stream": true, "stream_options": {"include_usage": true}});
-    assert_eq!(sent(&request("hi", true), Dialect::Compatible), streamed);
+    assert_eq!(sent(&request("hi", true), Dialect::COMPATIBLE), streamed);
 }
 
 #[test]
@@ -104,22 +105,22 @@ fn everything_asked_for_is_sent_in_the_wires_form() {
         "tool_choice": "auto", "response_format": {"type": "json_object"}, "reasoning_effort": "low",
         "temperature": 0.5, "top_p": 1.0, "stop": ["END"], "seed": -1, "max_tokens": 9,
     });
-    assert_eq!(sent(&full, Dialect::Compatible), wanted);
+    assert_eq!(sent(&full, Dialect::COMPATIBLE), wanted);
     wanted.as_object_mut().expect("an object").remove("max_tokens");
     wanted["max_completion_tokens"] = 9.into();
-    assert_eq!(sent(&full, Dialect::OpenAi), wanted);
+    assert_eq!(sent(&full, Dialect::OPENAI), wanted);
     full.tools = [].into();
-    assert_eq!(sent(&full, Dialect::OpenAi).get("tool_choice"), None, "there is nothing to choose from");
+    assert_eq!(sent(&full, Dialect::OPENAI).get("tool_choice"), None, "there is nothing to choose from");
 }
 
 #[test]
 fn only_openai_itself_speaks_its_newest_dialect() {
     for (host, dialect) in [
-        ("api.openai.com", Dialect::OpenAi),
-        ("mine.openai.azure.com", Dialect::OpenAi),
-        ("notopenai.com", Dialect::Compatible),
-        ("api.openai.com.evil.org", Dialect::Compatible),
-        ("127.0.0.1", Dialect::Compatible),
+        ("api.openai.com", Dialect::OPENAI),
+        ("mine.openai.azure.com", Dialect::OPENAI),
+        ("notopenai.com", Dialect::COMPATIBLE),
+        ("api.openai.com.evil.org", Dialect::COMPATIBLE),
+        ("127.0.0.1", Dialect::COMPATIBLE),
     ] {
         assert_eq!(Dialect::of(host), dialect, "{host}");
     }
@@ -235,8 +236,8 @@ fn what_a_server_wants_back_with_a_call_goes_back_to_it() {
     asked.tool_calls = vec![call];
     full.messages = [asked].into();
     let sent_call = |dialect| sent(&full, dialect)["messages"][0]["tool_calls"][0].clone();
-    assert_eq!(sent_call(Dialect::Compatible)["extra_content"], extra);
-    assert_eq!(sent_call(Dialect::OpenAi).get("extra_content"), None, "it refuses what it does not know");
+    assert_eq!(sent_call(Dialect::COMPATIBLE)["extra_content"], extra);
+    assert_eq!(sent_call(Dialect::OPENAI).get("extra_content"), None, "it refuses what it does not know");
 }
 
 #[test]
@@ -325,12 +326,7 @@ fn refusals_are_told_apart_by_wording_where_there_is_no_code() {
 #[test]
 fn a_base_url_is_taken_as_it_is_written() {
     let build = |base_url: &str, key: &str| {
-        super::build(ProviderSpec {
-            name: "p".parse().expect("a name"),
-            base_url: base_url.into(),
-            api_key: Some(Secret::new(key)),
-        })
-        .map(|_| ())
+        super::build(ProviderSpec::new("p".parse().expect("a name"), base_url, Some(Secret::new(key)))).map(|_| ())
     };
     for good in ["http://127.0.0.1:1", "https://x/v1/", "http://[::1]:8/a/b"] {
         build(good, "k\n").expect("an address");
@@ -346,7 +342,7 @@ fn a_base_url_is_taken_as_it_is_written() {
 async fn the_address_ends_with_or_without_a_slash_and_the_key_is_optional() {
     let stand_in = StandIn::start([]);
     for base_url in [stand_in.base_url(), stand_in.base_url() + "/"] {
-        let provider = super::build(ProviderSpec { name: "p".parse().expect("a name"), base_url, api_key: None });
+        let provider = super::build(ProviderSpec::new("p".parse().expect("a name"), base_url, None));
         let provider = provider.expect("an address");
         provider.models().await.expect("a list");
         drop(provider.chat(request("hi", true)).await.expect("an answer"));

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::convert::Dialect;
+use super::dialect::Dialect;
 
 /// The body of a chat call. Only what was asked for is in it.
 #[derive(Debug, Serialize)]
@@ -21,11 +21,15 @@ pub(crate) struct Body<'a> {
     #[serde(skip_serializing_if = "List::is_empty")]
     pub(crate) tools: List<'a, mosaic_types::chat::ToolOffer>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tool_choice: Option<&'a Value>,
+    pub(crate) tool_choice: Option<Cow<'a, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) response_format: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reasoning_effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reasoning: Option<Reasoning>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) thinking: Option<Switch>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,9 +43,21 @@ pub(crate) struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) seed: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) random_seed: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stream: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stream_options: Option<StreamOptions>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Reasoning {
+    pub(crate) effort: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Switch {
+    pub(crate) r#type: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,14 +95,14 @@ pub(crate) struct Message<'a> {
     #[serde(skip_serializing_if = "List::is_empty")]
     pub(crate) tool_calls: List<'a, mosaic_types::ToolCall>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tool_call_id: Option<&'a str>,
+    pub(crate) tool_call_id: Option<Cow<'a, str>>,
 }
 
 /// A tool offered, or called.
 #[derive(Debug, Serialize)]
 pub(crate) struct Tool<'a, F> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) id: Option<&'a str>,
+    pub(crate) id: Option<Cow<'a, str>>,
     pub(crate) r#type: &'static str,
     pub(crate) function: F,
     #[serde(skip_serializing_if = "Option::is_none")]

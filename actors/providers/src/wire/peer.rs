@@ -193,6 +193,8 @@ const TOO_LONG: &[&str] = &[
     "prompt is too long",
     "input is too long",
     "input token count",
+    // Z.ai.
+    "prompt exceeds max length",
 ];
 
 /// How servers word an empty account beside the status 402.

@@ -56,6 +56,11 @@ impl Base {
         url
     }
 
+    /// Whether it names no path.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.0.path() == "/"
+    }
+
     /// The host alone.
     pub(crate) fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
