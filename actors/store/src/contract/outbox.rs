@@ -160,7 +160,7 @@ pub async fn an_item_is_settled_once_and_by_its_holder_only(store: Arc<dyn Store
     let hand = Hand::on(store).await;
     talk(&hand, 1, "kitchen").await;
     let item = take_one(&hand, 100).await;
-    assert_eq!(hand.store.held_items().await.expect("reads"), [item.clone()]);
+    assert_eq!(hand.store.held_items().await.expect("reads"), std::slice::from_ref(&item));
     let other = Item { holder: Some(Uuid::from_bytes([8; 16])), ..item.clone() };
     assert_eq!(settle(&hand, &other, sent(), 101).await, Outcome::Stale);
     let nobody = Item { holder: None, ..item.clone() };
