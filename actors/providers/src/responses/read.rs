@@ -27,9 +27,8 @@ impl wire::Reader for Reader {
                 parts.thinking(event.delta.unwrap_or_default());
             }
             "response.reasoning_summary_part.added" => {
-                if std::mem::replace(&mut self.summed_up, true) {
-                    parts.thinking("\n\n".to_owned());
-                }
+                let line_end = if std::mem::replace(&mut self.summed_up, true) { "\n\n" } else { "" };
+                parts.thinking(line_end.to_owned());
             }
             "response.output_item.added" => {
                 if let Some(item) = event.item.filter(|item| item.r#type == "function_call") {
