@@ -134,7 +134,7 @@ fn ends_are_told_apart() {
     assert_eq!(stopped(done("length")), StopReason::Length);
     assert_eq!(stopped(done("load")), StopReason::Other);
     assert_eq!(stopped(json!({"done": true})), StopReason::Stop, "an old version");
-    assert!(matches!(read(&[hi.clone()]), Err(ProviderError::Truncated { .. })));
+    assert!(matches!(read(std::slice::from_ref(&hi)), Err(ProviderError::Truncated { .. })));
     let broke = json!({"error": "model runner has unexpectedly stopped"});
     assert!(matches!(read(&[hi, broke]), Err(ProviderError::ErrorEvent { detail, .. }) if detail.contains("runner")));
     assert!(matches!(read_whole(Reader::default(), "{}"), Err(ProviderError::Undecodable { .. })));
