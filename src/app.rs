@@ -9,7 +9,7 @@ use mosaic_runtime::provider::{ModelFacts, ProviderSettings};
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
     AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Providers, RecoveryActor, RouterActor, SessionActor,
-    Sessions, Work, WriterActor,
+    Sessions, Till, TillActor, Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor, SupervisorSpec, Watchdog};
@@ -84,7 +84,13 @@ impl App {
             agents,
             providers,
             work: Work::default(),
+            till: Till::default(),
         });
+        // Before the sessions, so that it is there when their last runs have ended.
+        let paid = doors.clone();
+        root.adopt(ChildSpec::new("ledger", Restart::Permanent, TillActor::MAILBOX, move |birth| {
+            TillActor::new(paid.clone(), birth.tether)
+        }));
         let arbiters = Arc::new(Arbiters::start(config.gateway.workers));
         let watchdog = watchdog(&arbiters);
         let sessions = root.adopt_supervisor(family("sessions"));
@@ -153,6 +159,16 @@ impl App {
         self.root.stop().await;
         // Who still waits for a turn is told now that it does not end in this life.
         self.doors.hub.close_all();
+        // The writer has stopped, and nobody else writes: the last that was spent is entered from here.
+        while let entries = self.doors.till.take()
+            && !entries.is_empty()
+        {
+            if let Err(error) = self.doors.store.commit(vec![Write::Spend(entries)]).await {
+                tracing::warn!(%error, "what was spent last could not be entered into the ledger");
+                break;
+            }
+            self.doors.till.entered();
+        }
         Point::DrainStopped.pass();
     }
 }
@@ -200,6 +216,7 @@ pub(crate) fn profiles(config: &Config, first: &[ModelRef]) -> Vec<AgentProfile>
             name: name.clone(),
             system: agent.system.as_str().into(),
             models: if agent.models.is_empty() { first.to_vec() } else { agent.models.clone() },
+            fanout: agent.fanout.clone(),
             queue: agent.queue,
             context_tokens: usize::try_from(agent.context_tokens).unwrap_or(usize::MAX),
             max_output_tokens: agent.max_output_tokens,

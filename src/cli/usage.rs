@@ -61,6 +61,7 @@ fn rows(sums: &[UsageSum]) -> Vec<Vec<String>> {
     let mut all = UsageSum {
         key: "all".to_owned(),
         turns: 0,
+        calls: 0,
         input_tokens: 0,
         output_tokens: 0,
         cost_usd: None,
@@ -109,6 +110,7 @@ mod tests {
         let sum = |key: &str, turns, cost_usd, unpriced_turns| UsageSum {
             key: key.to_owned(),
             turns,
+            calls: turns,
             input_tokens: 10 * turns,
             output_tokens: turns,
             cost_usd,

@@ -163,13 +163,15 @@ fn check_models(
     providers: &BTreeMap<ProviderName, ProviderConfig>,
 ) {
     for (name, agent) in agents {
-        for model in agent.models.iter().filter(|model| !providers.contains_key(&model.provider)) {
+        let models = agent.models.iter().map(|model| ("models", model));
+        let judge = agent.fanout.judge.iter().map(|model| ("judge", model));
+        for (key, model) in models.chain(judge).filter(|(_, model)| !providers.contains_key(&model.provider)) {
             let wanted = model.provider.as_str();
             let right = match nearest(wanted, providers.keys().map(ProviderName::as_str)) {
                 Some(near) => format!("no provider \"{wanted}\" is configured; did you mean \"{near}\"?"),
                 None => format!("no provider \"{wanted}\" is configured; add the table [providers.{wanted}]"),
             };
-            settings.wrong(&["agents", name.as_str(), "models"], format!("found \"{model}\""), right);
+            settings.wrong(&["agents", name.as_str(), key], format!("found \"{model}\""), right);
         }
     }
 }

@@ -48,7 +48,8 @@ fn read<T: std::str::FromStr<Err = String>>(name: &str, text: Option<&str>) -> R
 
 /// Sums up what was spent
 ///
-/// From the ledger of answered turns, which outlives their sessions: your own turns; an owner's sums are everyone's.
+/// From the ledger, which outlives sessions: your own turns and calls; an owner's sums are everyone's. It holds what was
+/// spent beside an answer too: lost races, calls that failed or were cut off, calls of no session.
 /// By day the newest comes first, else the order is that of the names. `cost_usd` holds what has a price in the config;
 /// `unpriced_turns` says how many turns have none.
 #[utoipa::path(

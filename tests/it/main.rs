@@ -16,6 +16,7 @@ mod chat;
 mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
+mod fanout;
 #[cfg(feature = "chaos")]
 mod faults;
 mod house;

@@ -6,7 +6,8 @@ use actix::Message;
 use mosaic_types::command::ModelWish;
 use mosaic_types::event::FinishedTurn;
 use mosaic_types::journal::{InboxKey, SessionRow, TurnState};
-use mosaic_types::{AgentName, Failure, ModelRef, Principal, QueueMode, SessionId, TurnId};
+use mosaic_types::ledger::Beside;
+use mosaic_types::{AgentName, EventBody, Failure, ModelRef, Principal, QueueMode, SessionId, Spent, TurnId};
 use tracing::Span;
 
 /// Asks a session to take one input, as a turn of its own or as a part of one that is open. Sent by channels and the gateway; handled by the router, which finds the session,
@@ -82,5 +83,23 @@ impl Change {
 pub struct RunEnded {
     pub turn: TurnId,
     pub attempt: u32,
+    /// Usage and cost are those of the call that answered.
     pub result: Result<FinishedTurn, Failure>,
+    /// Parts of its step that were not told before, each a `step.finished`.
+    pub parts: Vec<EventBody>,
+    /// Spent beside the answer, but for parts that were told before. It is in the ledger already, or on its way.
+    pub beside: Spent,
+}
+
+/// Tells a session that a part of the running step is known, so that it is stored and never asked for again. Sent by
+/// the run.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct PartEnded {
+    pub turn: TurnId,
+    pub attempt: u32,
+    /// A `step.finished` with its part.
+    pub event: EventBody,
+    /// What it cost, to be entered with it.
+    pub beside: Beside,
 }

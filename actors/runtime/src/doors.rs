@@ -15,6 +15,7 @@ use crate::drain::Work;
 use crate::events::Hub;
 use crate::lease::Leases;
 use crate::provider::Providers;
+use crate::till::Till;
 use crate::writer::WriterActor;
 
 /// Everything a session needs beside itself; cheap to clone.
@@ -32,6 +33,8 @@ pub struct Doors {
     /// Where turns wait that begin alone.
     pub alone: Alone,
     pub work: Work,
+    /// Where calls are paid for that are no turn's own answer.
+    pub till: Till,
 }
 
 impl Doors {

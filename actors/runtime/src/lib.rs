@@ -25,6 +25,7 @@ pub mod provider;
 pub mod recovery;
 pub mod router;
 pub mod session;
+pub mod till;
 pub mod writer;
 
 pub use agent::{AgentProfile, Agents};
@@ -38,4 +39,5 @@ pub use provider::Providers;
 pub use recovery::RecoveryActor;
 pub use router::RouterActor;
 pub use session::{SessionActor, Sessions};
+pub use till::{Till, TillActor};
 pub use writer::WriterActor;

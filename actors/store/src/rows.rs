@@ -194,6 +194,8 @@ impl OpenTurnRecord {
         said: Vec<SaidRecord>,
         spent: Option<SpentRecord>,
         delivers: bool,
+        beside: Vec<SpentRecord>,
+        parts: Vec<EventBody>,
     ) -> Result<OpenTurn, StoreError> {
         Ok(OpenTurn {
             id: self.id.into(),
@@ -206,6 +208,8 @@ impl OpenTurnRecord {
             delivers,
             said: dialogue(said)?,
             spent: spent.map_or_else(Spent::default, Spent::from),
+            beside: beside.into_iter().map(Spent::from).fold(Spent::default(), Spent::and),
+            parts,
         })
     }
 }
@@ -418,4 +422,8 @@ pub(crate) struct NewUsage<'a> {
     pub output_tokens: i64,
     pub cost_usd: Option<f64>,
     pub at: Ts,
+    pub turns: i64,
+    pub calls: i64,
+    pub of_turn: Option<Id>,
+    pub estimated: i64,
 }

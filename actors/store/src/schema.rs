@@ -167,6 +167,10 @@ tables! {
         output_tokens -> BigInt,
         cost_usd -> Nullable<Double>,
         at -> Instant,
+        turns -> BigInt,
+        calls -> BigInt,
+        of_turn -> Nullable<Uid>,
+        estimated -> BigInt,
     }
 }
 

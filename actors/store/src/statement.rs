@@ -144,9 +144,11 @@ statement! {
         id: &'a str => Text,
         epoch: i64 => BigInt,
         turn: Id => Uid,
+        events: i64 => BigInt,
         at: Ts => Instant,
     } -> BigInt;
-    "UPDATE sessions SET last_seq = last_seq + 1, state = 'running', updated_at = " (at: Instant)
+    "UPDATE sessions SET last_seq = last_seq + " (events: BigInt)
+    ", state = 'running', updated_at = " (at: Instant)
     " WHERE id = " (id: Text)
     " AND epoch = " (epoch: BigInt)
     " AND EXISTS (SELECT 1 FROM turns WHERE id = " (turn: Uid)

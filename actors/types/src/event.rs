@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::failure::Code;
 use crate::ids::{AgentName, ModelRef, ProviderName, Seq, SessionId, TurnId};
 use crate::outbox::ItemState;
-use crate::usage::Usage;
+use crate::usage::{Spent, Usage};
 
 /// The good end of a turn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -29,7 +29,45 @@ pub struct FinishedTurn {
 impl FinishedTurn {
     /// The event of the step that said this.
     pub fn step(&self) -> EventBody {
-        EventBody::StepFinished { kind: StepKind::Model, name: format!("{}/{}", self.provider, self.model), ok: true }
+        let name = format!("{}/{}", self.provider, self.model);
+        EventBody::StepFinished { kind: StepKind::Model, name, ok: true, part: None }
+    }
+}
+
+/// What one of several calls of a step came to: of models that raced, were compared or sat on a panel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Part {
+    /// 1 for the first of the step's models, in the order of the config.
+    pub number: u32,
+    /// Milliseconds from the question to the end.
+    pub ms: u64,
+    pub usage: Usage,
+    /// US dollars; null where the model has no price in the config.
+    #[schema(required)]
+    pub cost_usd: Option<f64>,
+    /// The provider did not say what was used, since the call was cut off: it is reckoned by what was sent and heard.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
+    /// What it said, where the step goes on to use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Why there is no answer of it: `cancelled` where another one was faster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+    /// Seq of the newest message that it answers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub saw: Seq,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
+fn is_zero(seq: &Seq) -> bool {
+    *seq == 0
+}
+
+impl Part {
+    /// What it used and cost.
+    pub fn spent(&self) -> Spent {
+        Spent { usage: self.usage, cost_usd: self.cost_usd }
     }
 }
 
@@ -55,11 +93,24 @@ pub enum EventBody {
     TurnThinking { text: String },
     /// A model or tool call began. Not journaled: its intent is in the event before it.
     #[serde(rename = "step.started")]
-    StepStarted { kind: StepKind, name: String },
+    StepStarted {
+        kind: StepKind,
+        name: String,
+        /// Its number, where it is one of several calls of a step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<u32>,
+    },
     /// A model or tool call ended. Journaled when it was answered: as part of the turn's end, or with the intent of the
-    /// turn's next step. Otherwise live only.
+    /// turn's next step. So is a part of a step that has several, as soon as it is known. Otherwise live only.
     #[serde(rename = "step.finished")]
-    StepFinished { kind: StepKind, name: String, ok: bool },
+    StepFinished {
+        kind: StepKind,
+        name: String,
+        ok: bool,
+        /// What it came to, where it is one of several calls of a step; the step goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<Box<Part>>,
+    },
     /// The turn was answered. Journaled.
     #[serde(rename = "turn.finished")]
     TurnFinished(FinishedTurn),
@@ -104,6 +155,11 @@ impl EventBody {
     /// Whether this is one of the three ends of a turn.
     pub fn is_end(&self) -> bool {
         matches!(self, Self::TurnFinished(_) | Self::TurnFailed { .. } | Self::TurnCancelled {})
+    }
+
+    /// Whether a step of a turn ended with this, and not only a part of one.
+    pub fn ends_step(&self) -> bool {
+        matches!(self, Self::StepFinished { part: None, .. })
     }
 }
 

@@ -12,15 +12,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::chat::{ChatMessage, Role};
-use crate::event::SessionEvent;
+use crate::event::{EventBody, SessionEvent};
 use crate::ids::{AgentName, Epoch, ModelRef, Seq, SessionId, TokenId, TurnId, UserId};
+use crate::ledger::Beside;
 use crate::outbox::{Conversation, Item, SettleItem, TakeItems};
 use crate::outside::Timestamp;
 use crate::principal::UserRole;
 use crate::signin::{Browser, NewLink};
 use crate::usage::Spent;
 
-pub use turn::{AcceptTurn, EndTurn, Entry, InboxKey, RestartTurn, StartTurn, StepTurn, TurnEnd};
+pub use turn::{AcceptTurn, EndTurn, Entry, InboxKey, PartTurn, RestartTurn, StartTurn, StepTurn, TurnEnd};
 
 /// The channel of sessions made over HTTP, WebSocket, the terminal and the browser.
 pub const API_CHANNEL: &str = "api";
@@ -144,6 +145,8 @@ pub enum Write {
     Accept(Box<AcceptTurn>),
     /// `Written`, or `Stale` (also where the turn has already ended).
     Step(Box<StepTurn>),
+    /// `Written`, or `Stale` (also where the turn has already ended).
+    Part(Box<PartTurn>),
     /// `Written`, `Stale` (also where the turn has already ended), or `Unseen`.
     End(Box<EndTurn>),
     /// Begins a waiting turn where nothing runs; journals `turn.started`. `Written`, or `Stale` (also where the turn
@@ -187,6 +190,8 @@ pub enum Write {
     Bind { conversation: Conversation, new: NewSession },
     /// Binds a conversation to a session that is there, in place of the one before. `Bound`, or `Missing`.
     Rebind { conversation: Conversation, session: SessionId, at: Timestamp },
+    /// Enters into the ledger what was spent beside turns' answers; an entry that is there already is left. `Written`.
+    Spend(Vec<Beside>),
 }
 
 /// What became of a [`Write`].
@@ -309,6 +314,10 @@ pub struct OpenTurn {
     pub said: Vec<Said>,
     /// By its finished steps.
     pub spent: Spent,
+    /// By calls beside them.
+    pub beside: Spent,
+    /// The parts that are known of the step that comes next, each as the `step.finished` that told of it.
+    pub parts: Vec<EventBody>,
 }
 
 /// A message of an open turn.

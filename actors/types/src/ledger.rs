@@ -6,8 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::ids::UserId;
+use crate::ids::{AgentName, ModelRef, SessionId, TurnId, UserId};
 use crate::outside::Timestamp;
+use crate::usage::Spent;
 
 /// What the ledger is summed by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -53,6 +54,24 @@ impl FromStr for UsageBy {
     }
 }
 
+/// What model calls used that are not a turn's own answer: those that lost a race, sat on a panel, failed after they had
+/// begun or were cut off, and those of no session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beside {
+    /// Of the entry; a second one with the same id is the same.
+    pub id: uuid::Uuid,
+    pub user: UserId,
+    pub agent: AgentName,
+    /// `None`: a call that leaves nothing else behind.
+    pub of: Option<(SessionId, TurnId)>,
+    pub model: ModelRef,
+    pub calls: u64,
+    pub spent: Spent,
+    /// The provider did not say what was used: reckoned by what was sent and heard.
+    pub estimated: bool,
+    pub at: Timestamp,
+}
+
 /// Which part of the ledger is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UsageQuery {
@@ -69,10 +88,14 @@ pub struct UsageQuery {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct UsageSum {
     /// A day as in `2026-11-23`, an agent's name, `provider/model`, or a session's id, which may be of a session that
-    /// was removed: what was spent stays spent.
+    /// was removed: what was spent stays spent. Empty: calls of no session.
     pub key: String,
     /// Turns that were answered.
     pub turns: u64,
+    /// Model calls: one a turn, and those beside it (lost races, panels, what failed or was cut off, calls of no
+    /// session).
+    #[serde(default)]
+    pub calls: u64,
     pub input_tokens: u64,
     pub output_tokens: u64,
     /// US dollars of the turns that have a price; null where none has.
@@ -86,6 +109,7 @@ impl UsageSum {
     /// Adds another sum to this one, under this one's key.
     pub fn add(&mut self, other: &Self) {
         self.turns += other.turns;
+        self.calls += other.calls;
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
         self.cost_usd = self.cost_usd.map_or(other.cost_usd, |cost| Some(cost + other.cost_usd.unwrap_or_default()));
@@ -103,7 +127,7 @@ impl UsageSum {
 }
 
 /// To the cent where it is dollars, to a millionth where it is less than a cent.
-fn dollars(cost: f64) -> String {
+pub fn dollars(cost: f64) -> String {
     if cost >= 1.0 {
         format!("${cost:.2}")
     } else if cost >= 0.01 || cost == 0.0 {

@@ -59,6 +59,11 @@ impl Default for Spent {
 }
 
 impl Spent {
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        self.plus(other.usage, other.cost_usd)
+    }
+
     /// With one more call.
     pub fn plus(self, usage: Usage, cost_usd: Option<f64>) -> Self {
         Self { usage: self.usage.plus(usage), cost_usd: self.cost_usd.zip(cost_usd).map(|(one, other)| one + other) }
@@ -66,7 +71,7 @@ impl Spent {
 }
 
 /// What a model costs, in US dollars per million tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Price {
     pub input_usd_per_mtok: f64,
     pub output_usd_per_mtok: f64,

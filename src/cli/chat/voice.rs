@@ -1,6 +1,6 @@
 //! What a person reads of a turn.
 
-use mosaic_types::{EventBody, Failure, SessionEvent};
+use mosaic_types::{Code, EventBody, Failure, SessionEvent};
 
 use super::super::CliError;
 use super::super::output::{for_terminal, note, print};
@@ -31,10 +31,14 @@ impl Voice {
                 self.print(&text)?;
             }
             // Another step may follow, on a line of its own.
-            EventBody::StepFinished { ok: true, .. } => self.break_line()?,
-            EventBody::StepFinished { name, ok: false, .. } if !self.json => {
-                self.break_line()?;
-                note(&format!("{} did not answer.", for_terminal(name)));
+            EventBody::StepFinished { ok: true, part: None, .. } => self.break_line()?,
+            EventBody::StepFinished { name, ok: false, part, .. } if !self.json => {
+                // Who lost a race has done nothing wrong.
+                let lost = part.as_ref().is_some_and(|part| part.code == Some(Code::Cancelled));
+                if !lost {
+                    self.break_line()?;
+                    note(&format!("{} did not answer.", for_terminal(name)));
+                }
             }
             EventBody::TurnRestarted { .. } if !self.json => {
                 self.break_line()?;

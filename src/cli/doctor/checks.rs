@@ -175,6 +175,7 @@ mod tests {
             name: "ada".parse().expect("a name"),
             system: "".into(),
             models: models.iter().map(|model| model.parse().expect("a model")).collect(),
+            fanout: Default::default(),
             queue: mosaic_types::QueueMode::Queue,
             context_tokens: 1,
             max_output_tokens: None,

@@ -78,7 +78,7 @@ pub(super) async fn complete(gate: Data<Gate>, Asker(who): Asker, request: HttpR
     wish.check()?;
     let target = Target::find(&gate, &wish.model)?;
     match request.headers().get("x-mosaic-session") {
-        None => stateless::answer(&gate, target, wish).await,
+        None => stateless::answer(&gate, who.user, target, wish).await,
         Some(session) => {
             let id = session.to_str().ok().and_then(|id| id.parse().ok()).ok_or_else(|| {
                 let sentence = "X-Mosaic-Session is 1 to 64 characters of A-Z a-z 0-9 _ -.";

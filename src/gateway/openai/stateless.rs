@@ -7,7 +7,7 @@ use actix_web::web::Bytes;
 use futures_util::stream;
 use mosaic_runtime::agent::run::{Chosen, Piece, RunInput, RunOrder, Sink, died};
 use mosaic_runtime::drain::Busy;
-use mosaic_types::{ChatEvent, ChatMessage, Failure, Role, Usage};
+use mosaic_types::{ChatEvent, ChatMessage, Failure, Role, Usage, UserId};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
@@ -93,7 +93,7 @@ pub(super) fn failure_line(out: &mut Vec<u8>, failure: &Failure) {
     line(out, &ErrorBody::new(failure));
 }
 
-pub(super) async fn answer(gate: &Gate, target: Target, mut wish: Completion) -> Answer {
+pub(super) async fn answer(gate: &Gate, payer: UserId, target: Target, mut wish: Completion) -> Answer {
     // Held to the last piece, so that a daemon that stops lets it finish.
     let busy = gate.doors.work.admit()?;
     let mut messages = wish.messages()?;
@@ -123,6 +123,9 @@ pub(super) async fn answer(gate: &Gate, target: Target, mut wish: Completion) ->
         stream: wish.stream,
         sink: Sink::Caller(pieces),
         outside: gate.doors.outside.clone(),
+        payer,
+        till: gate.doors.till.clone(),
+        parts: Vec::new(),
         keeper: None,
         lease: None,
         span: tracing::debug_span!("completion", model = %wish.model),

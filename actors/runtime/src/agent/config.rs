@@ -1,5 +1,7 @@
 //! The table of one agent, `[agents.NAME]`.
 
+use std::time::Duration;
+
 use mosaic_types::settings::Section;
 use mosaic_types::{ModelRef, QueueMode};
 
@@ -10,12 +12,55 @@ pub const SYSTEM: &str = "You are a helpful assistant.";
 /// turn in a long session to about a cent with a small model; what fits a model's window is the runtime's to see to.
 pub const CONTEXT_TOKENS: u64 = 32_000;
 
+/// A race's second model is asked when the first has said nothing for so long. A second is what people hardly notice,
+/// and most first words come earlier, so that the second call is seldom paid for.
+pub const RACE_AFTER: Duration = Duration::from_secs(1);
+
+/// Models of a race that are asked at once, at the most.
+pub const RACE_WIDTH: u64 = 2;
+
 /// How an agent uses its models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Strategy {
     /// The first healthy model that answers, in order.
     #[default]
     Fallback,
+    /// Several are asked, and the first to speak is heard.
+    Race,
+    /// All are asked, and each answer is shown with its name, its time and its price.
+    Compare,
+    /// All are asked, and a judge writes one answer of theirs.
+    Panel,
+}
+
+impl Strategy {
+    /// All of them by name; the first is the default.
+    pub const NAMED: [(&'static str, Self); 4] =
+        [("fallback", Self::Fallback), ("race", Self::Race), ("compare", Self::Compare), ("panel", Self::Panel)];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        Self::NAMED.iter().find(|(_, strategy)| *strategy == self).map_or("fallback", |(name, _)| name)
+    }
+}
+
+/// How an agent uses its models, with what that takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fanout {
+    pub strategy: Strategy,
+    /// Head start of each model of a race before the next; zero: all begin at once.
+    pub race_after: Duration,
+    /// Models of a race that are under way at once, at the most.
+    pub race_width: usize,
+    /// Who writes a panel's answer; `None`: the first of the agent's models.
+    pub judge: Option<ModelRef>,
+}
+
+impl Default for Fanout {
+    fn default() -> Self {
+        let race_width = usize::try_from(RACE_WIDTH).expect("2 fits");
+        Self { strategy: Strategy::default(), race_after: RACE_AFTER, race_width, judge: None }
+    }
 }
 
 /// One configured agent.
@@ -23,7 +68,7 @@ pub enum Strategy {
 pub struct AgentConfig {
     /// In order of preference; empty: decided at start from the providers there are.
     pub models: Vec<ModelRef>,
-    pub strategy: Strategy,
+    pub fanout: Fanout,
     /// What becomes of a message that comes while a turn runs, where the message does not say.
     pub queue: QueueMode,
     /// The system prompt; empty sends none.
@@ -40,7 +85,7 @@ impl Default for AgentConfig {
     fn default() -> Self {
         Self {
             models: Vec::new(),
-            strategy: Strategy::default(),
+            fanout: Fanout::default(),
             queue: QueueMode::default(),
             system: SYSTEM.to_owned(),
             context_tokens: CONTEXT_TOKENS,
@@ -55,7 +100,7 @@ impl AgentConfig {
     pub fn read(section: &Section<'_>) -> Self {
         let config = Self {
             models: section.list_of("models"),
-            strategy: read_strategy(section),
+            fanout: read_fanout(section),
             queue: section.one_of("queue", &QueueMode::NAMED),
             system: section.text("system", SYSTEM),
             context_tokens: section.whole("context_tokens", CONTEXT_TOKENS, 256..=100_000_000),
@@ -69,15 +114,15 @@ impl AgentConfig {
     }
 }
 
-fn read_strategy(section: &Section<'_>) -> Strategy {
-    /// Designed, and not built yet: a person who writes one has not misspelt it.
-    const LATER: &[&str] = &["race", "compare", "panel"];
-    let known = &[("fallback", Strategy::Fallback)];
-    if section.peek_text("strategy").is_some_and(|name| LATER.contains(&name)) {
-        section.wrong("strategy", "not in this build yet, which knows \"fallback\"");
-        return Strategy::Fallback;
+fn read_fanout(section: &Section<'_>) -> Fanout {
+    let second = Duration::ZERO..=Duration::from_secs(60);
+    let judge = section.opt_parsed("judge", "a model is written provider/model, as in openai/gpt-5-mini");
+    Fanout {
+        strategy: section.one_of("strategy", &Strategy::NAMED),
+        race_after: section.span("race_after", RACE_AFTER, second),
+        race_width: usize::try_from(section.whole("race_width", RACE_WIDTH, 2..=8)).expect("the range fits"),
+        judge,
     }
-    section.one_of("strategy", known)
 }
 
 #[cfg(test)]
@@ -101,7 +146,10 @@ mod tests {
     fn a_full_table_is_read() {
         let text = r#"
             models = ["openai/gpt-5-mini", "router/meta/llama-3"]
-            strategy = "fallback"
+            strategy = "panel"
+            race_after = "250ms"
+            race_width = 3
+            judge = "openai/gpt-5"
             queue = "steer"
             system = ""
             context_tokens = 4096
@@ -112,24 +160,29 @@ mod tests {
         let models = ["openai/gpt-5-mini", "router/meta/llama-3"].map(|model| model.parse().expect("valid"));
         let expected = AgentConfig {
             models: models.into(),
+            fanout: Fanout {
+                strategy: Strategy::Panel,
+                race_after: Duration::from_millis(250),
+                race_width: 3,
+                judge: Some("openai/gpt-5".parse().expect("valid")),
+            },
             queue: QueueMode::Steer,
             system: String::new(),
             context_tokens: 4096,
             max_output_tokens: Some(500),
             temperature: Some(1.0),
-            ..AgentConfig::default()
         };
         assert_eq!(read(text), Ok(expected));
     }
 
     #[test]
     fn what_is_wrong_with_an_agent_is_told_in_whole() {
-        let text = "models = [\"gpt-5-mini\"]\nstrategy = \"panel\"\ncontext_tokens = 1\ntemperature = 3\n\
+        let text = "models = [\"gpt-5-mini\"]\nstrategy = \"pannel\"\ncontext_tokens = 1\ntemperature = 3\n\
                     tools = [\"clock\"]\nsytem = \"\"\nqueue = \"colect\"\n";
         assert_eq!(
             read(text).expect_err("much is wrong"),
             "config.toml:1: models: found \"gpt-5-mini\"; a model is written provider/model, as in openai/gpt-5-mini\n\
-             config.toml:2: strategy: found \"panel\"; not in this build yet, which knows \"fallback\"\n\
+             config.toml:2: strategy: found \"pannel\"; did you mean \"panel\"?\n\
              config.toml:3: context_tokens: found 1; a whole number from 256 to 100000000 is wanted\n\
              config.toml:4: temperature: found 3; a number from 0 to 2 is wanted\n\
              config.toml:5: tools: found a list; there are no tools in this build yet; leave the list empty\n\

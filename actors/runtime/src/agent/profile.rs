@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use mosaic_types::{AgentName, ModelRef, QueueMode};
 
+use super::config::Fanout;
+
 /// A configured persona. Runs hold the one that was published when they began.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentProfile {
@@ -12,6 +14,8 @@ pub struct AgentProfile {
     pub system: Arc<str>,
     /// In order of preference.
     pub models: Vec<ModelRef>,
+    /// How they are used.
+    pub fanout: Fanout,
     /// What becomes of a message that comes while a turn runs, where the message does not say.
     pub queue: QueueMode,
     /// Tokens of a call's input, at the most.

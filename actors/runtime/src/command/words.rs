@@ -127,6 +127,7 @@ mod tests {
             context_tokens: 1,
             max_output_tokens: None,
             temperature: None,
+            fanout: Default::default(),
             queue: mosaic_types::QueueMode::default(),
         }
     }
@@ -202,6 +203,7 @@ mod tests {
         let sum = UsageSum {
             key: "2026-11-23".to_owned(),
             turns: 1,
+            calls: 1,
             input_tokens: 20,
             output_tokens: 3,
             cost_usd: Some(0.25),

@@ -144,6 +144,7 @@ impl House {
             saw: Seq::MAX,
             steps: Vec::new(),
             delivers: false,
+            own: mosaic_types::Spent::default(),
             next: None,
             at: AT,
         };

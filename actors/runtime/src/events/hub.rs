@@ -110,7 +110,7 @@ impl Hub {
         let Some(entry) = shard.get_mut(session) else { return };
         for event in events {
             // What a step said is in the journal with its end.
-            if event.body.is_end() || matches!(event.body, EventBody::StepFinished { .. }) {
+            if event.body.is_end() || event.body.ends_step() {
                 entry.live = None;
             }
             entry.tell(&Told::Event(Arc::new(event)));

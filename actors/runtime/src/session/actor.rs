@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use mosaic_messages::{Accepted, CancelTurn, Change, RunEnded, SubmitTurn};
+use mosaic_messages::{Accepted, CancelTurn, Change, PartEnded, RunEnded, SubmitTurn};
 use mosaic_supervise::{Birth, ChildExited, Exit, Label, Mailbox, Tether, on_duty, supervised};
 use mosaic_types::journal::{SessionRow, Snapshot, TurnState, Write};
 use mosaic_types::{Code, Failure, Point, SessionId, TurnId};
@@ -16,7 +16,7 @@ use tracing::{Instrument, Span};
 use super::carry::{Running, Then};
 use super::config::SessionConfig;
 use super::load::load;
-use super::parts::{Cancel, Follow, Submission};
+use super::parts::{Cancel, Follow, Ran, Submission};
 use super::state::SessionState;
 use crate::doors::Doors;
 use crate::drain::Busy;
@@ -225,17 +225,31 @@ impl SessionActor {
         self.write(Write::Change(change.clone()), Then::Changed { change, reply }, Span::none(), ctx);
     }
 
-    pub(super) fn run_ended(
-        &mut self,
-        turn: TurnId,
-        attempt: u32,
-        result: Result<mosaic_types::FinishedTurn, Failure>,
-        ctx: &mut Context<Self>,
-    ) {
+    pub(super) fn run_ended(&mut self, turn: TurnId, attempt: u32, ran: Ran, ctx: &mut Context<Self>) {
         self.used = Instant::now();
         let at = self.doors.outside.now();
-        let write = self.state.as_mut().and_then(|state| state.run_ended(turn, attempt, result, at));
+        let answered = ran.result.as_ref().ok().cloned();
+        let write = self.state.as_mut().and_then(|state| state.run_ended(turn, attempt, ran, at));
+        if let (None, Some(answered), Some(state)) = (&write, answered, &self.state) {
+            // Nobody wants it any more, and it is paid for all the same.
+            let id = self.doors.outside.uuid();
+            self.doors.till.owe(state.unwanted(id, turn, &answered, at));
+        }
         self.follow(Follow::write(write), ctx);
+    }
+
+    fn part_ended(&mut self, end: PartEnded, ctx: &mut Context<Self>) {
+        let at = self.doors.outside.now();
+        let PartEnded { turn, attempt, event, beside } = end;
+        let write = self.state.as_mut().and_then(|state| state.part_ended(turn, attempt, event, beside.clone(), at));
+        match write {
+            Some(write) => {
+                let parent = self.watched.get(&turn).map_or_else(Span::none, |watched| watched.span.clone());
+                let span = tracing::debug_span!(parent: &parent, "session.part", session.id = %self.id);
+                self.write(write, Then::Noted, span, ctx);
+            }
+            None => self.doors.till.owe(beside),
+        }
     }
 
     /// Leaves when it has been idle for long enough; one timer for all of its life.
@@ -322,7 +336,18 @@ impl Handler<RunEnded> for SessionActor {
     fn handle(&mut self, end: RunEnded, ctx: &mut Self::Context) {
         let _duty = on_duty::<Self, RunEnded>();
         self.tether.handling(Some(end.turn.0.as_u128().into()));
-        self.run_ended(end.turn, end.attempt, end.result, ctx);
+        let RunEnded { turn, attempt, result, parts, beside } = end;
+        self.run_ended(turn, attempt, Ran { result, parts, beside }, ctx);
+        self.tether.handling(None);
+    }
+}
+
+impl Handler<PartEnded> for SessionActor {
+    type Result = ();
+    fn handle(&mut self, end: PartEnded, ctx: &mut Self::Context) {
+        let _duty = on_duty::<Self, PartEnded>();
+        self.tether.handling(Some(end.turn.0.as_u128().into()));
+        self.part_ended(end, ctx);
         self.tether.handling(None);
     }
 }

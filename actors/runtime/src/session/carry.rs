@@ -28,6 +28,8 @@ pub(super) enum Then {
     Started {
         turn: TurnId,
     },
+    /// A part is stored.
+    Noted,
     Ended {
         end: TurnEnd,
         next: Option<StartTurn>,
@@ -131,6 +133,7 @@ impl SessionActor {
                         follow
                     }
                     Then::Started { turn } => state.started(turn, at),
+                    Then::Noted => Follow::default(),
                     Then::Ended { end, next, turn, cancelled, since } => {
                         Point::FinishAfterCommit.pass();
                         meters().ended(&end);
@@ -282,7 +285,8 @@ impl SessionActor {
     }
 
     fn begin(&mut self, begin: Begin, ctx: &mut Context<Self>) {
-        let Begin { turn, attempt, deaths, step, agent, model, dialogue } = begin;
+        let Some(payer) = self.state.as_ref().map(|state| state.row.user) else { return };
+        let Begin { turn, attempt, deaths, step, agent, model, dialogue, parts } = begin;
         if let Some(watched) = self.watched.get_mut(&turn)
             && std::mem::take(&mut watched.waits)
             && let Some(since) = watched.since
@@ -294,6 +298,7 @@ impl SessionActor {
             turn,
             attempt,
             told: ctx.address().recipient(),
+            parts: ctx.address().recipient(),
             watcher: ctx.address().recipient::<ChildExited>(),
             wanted: wanted.clone(),
         };
@@ -311,6 +316,9 @@ impl SessionActor {
             stream: true,
             sink: Sink::Session { hub: self.doors.hub.clone(), session: self.id.clone(), turn, attempt, step },
             outside: self.doors.outside.clone(),
+            payer,
+            till: self.doors.till.clone(),
+            parts,
             keeper: Some(keeper),
             lease: None,
             span: self.span_of(turn),
@@ -332,7 +340,7 @@ impl SessionActor {
         };
         ctx.spawn(work.into_actor(self).map(move |started, actor, ctx| {
             if let Err(failure) = started {
-                actor.run_ended(turn, attempt, Err(failure), ctx);
+                actor.run_ended(turn, attempt, Err(failure).into(), ctx);
             }
         }));
     }
@@ -376,7 +384,7 @@ impl Then {
                 cancelled.into_iter().for_each(|reply| drop(reply.send(Err(failure.clone()))));
             }
             Self::Changed { reply, .. } => drop(reply.send(Err(failure))),
-            Self::Started { .. } => {}
+            Self::Started { .. } | Self::Noted => {}
         }
     }
 }

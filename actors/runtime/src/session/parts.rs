@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use mosaic_messages::Accepted;
 use mosaic_types::journal::{AcceptTurn, EndTurn, OpenTurn, Said, Write};
-use mosaic_types::{AgentName, ChatMessage, ModelRef, QueueMode, Role, Seq, Spent, TurnId, limits};
+use mosaic_types::{
+    AgentName, ChatMessage, EventBody, Failure, FinishedTurn, ModelRef, QueueMode, Role, Seq, Spent, TurnId, limits,
+};
 
 use crate::agent::run::Chosen;
 
@@ -102,8 +104,14 @@ pub(super) struct Active {
     pub(super) charged: u32,
     /// The step that runs or is next: 1 for the first.
     pub(super) step: u32,
-    /// By the steps before.
+    /// By the steps before: the turn's own entry in the ledger.
     pub(super) spent: Spent,
+    /// By calls beside them, which have entries of their own.
+    pub(super) beside: Spent,
+    /// What is known of the parts of its next step, each as the `step.finished` that told of it.
+    pub(super) parts: Vec<EventBody>,
+    /// What goes with the answer that is being written: the turn's own entry with it, and parts not journaled yet.
+    pub(super) answer: (Spent, Vec<EventBody>),
     pub(super) phase: Phase,
     /// Seq of the newest input that the run was given.
     pub(super) saw: Seq,
@@ -115,9 +123,21 @@ pub(super) struct Active {
 
 impl Active {
     pub(super) fn new(turn: Turn, agent: AgentName) -> Self {
-        let (spent, unseen) = (Spent::default(), Vec::new());
-        let phase = Phase::Starting;
-        Self { turn, agent, attempt: 1, charged: 0, step: 1, spent, phase, saw: 0, unseen, unwanted: false }
+        Self {
+            turn,
+            agent,
+            attempt: 1,
+            charged: 0,
+            step: 1,
+            spent: Spent::default(),
+            beside: Spent::default(),
+            parts: Vec::new(),
+            answer: (Spent::default(), Vec::new()),
+            phase: Phase::Starting,
+            saw: 0,
+            unseen: Vec::new(),
+            unwanted: false,
+        }
     }
 
     /// A turn that a life before had begun.
@@ -125,8 +145,8 @@ impl Active {
         let (attempt, charged, spent) = (open.attempt, open.charged + u32::from(crashed), open.spent);
         let steps = open.said.iter().filter(|said| said.role != Role::User).count();
         let step = u32::try_from(steps).unwrap_or(u32::MAX).saturating_add(1);
-        let agent = open.agent.clone();
-        Self { attempt, charged, step, spent, ..Self::new(Turn::stored(open), agent) }
+        let (agent, beside, parts) = (open.agent.clone(), open.beside, open.parts.clone());
+        Self { attempt, charged, step, spent, beside, parts, ..Self::new(Turn::stored(open), agent) }
     }
 
     /// Inputs beside those that its run was given.
@@ -134,9 +154,32 @@ impl Active {
         self.unseen.len() + self.turn.writing - usize::from(!self.turn.is_stored() && self.turn.writing > 0)
     }
 
+    /// Forgets parts that answer another dialogue than that up to `saw`.
+    pub(super) fn keep_parts(&mut self) {
+        let saw = self.saw;
+        self.parts.retain(|event| matches!(event, EventBody::StepFinished { part: Some(part), .. } if part.saw == saw));
+    }
+
     /// Takes in what no run was given yet.
     pub(super) fn see_all(&mut self) {
         self.unseen.drain(..).for_each(|text| self.turn.hear(text));
+    }
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub(super) struct Ran {
+    /// Usage and cost are those of the call that answered.
+    pub(super) result: Result<FinishedTurn, Failure>,
+    /// Parts that were not told before.
+    pub(super) parts: Vec<EventBody>,
+    /// Spent beside the answer, but for parts that were told before.
+    pub(super) beside: Spent,
+}
+
+impl From<Result<FinishedTurn, Failure>> for Ran {
+    fn from(result: Result<FinishedTurn, Failure>) -> Self {
+        Self { result, parts: Vec::new(), beside: Spent::default() }
     }
 }
 
@@ -153,6 +196,8 @@ pub(super) struct Begin {
     pub(super) model: Option<Chosen>,
     /// Ends in the inputs to answer.
     pub(super) dialogue: Vec<ChatMessage>,
+    /// What is known of the step's parts.
+    pub(super) parts: Vec<EventBody>,
 }
 
 /// What follows from a submission.

@@ -1,10 +1,11 @@
 //! What a session decides of the turn that is active: begun, taken a step further, begun again, ended.
 
 use mosaic_types::event::{EventBody, FinishedTurn};
-use mosaic_types::journal::{EndTurn, RestartTurn, StartTurn, StepTurn, TurnEnd, Write};
-use mosaic_types::{ChatMessage, Code, Failure, Role, Spent, Timestamp, TurnId};
+use mosaic_types::journal::{EndTurn, PartTurn, RestartTurn, StartTurn, StepTurn, TurnEnd, Write};
+use mosaic_types::ledger::Beside;
+use mosaic_types::{ChatMessage, Code, Role, Timestamp, TurnId};
 
-use super::parts::{Active, Begin, Cancel, Follow, Phase, Turn};
+use super::parts::{Active, Begin, Cancel, Follow, Phase, Ran, Turn};
 use super::state::SessionState;
 use crate::agent::run::Chosen;
 
@@ -33,29 +34,57 @@ impl SessionState {
         &mut self,
         turn: TurnId,
         attempt: u32,
-        result: Result<FinishedTurn, Failure>,
+        ran: impl Into<Ran>,
         at: Timestamp,
     ) -> Option<Write> {
         if !self.runs(turn, attempt) {
             return None;
         }
-        let active = self.active.as_ref()?;
+        let Ran { result, mut parts, beside } = ran.into();
+        let active = self.active.as_mut()?;
+        active.beside = active.beside.and(beside);
+        for part in &mut parts {
+            sees(part, active.saw);
+        }
         match result {
             Ok(mut said) => {
                 let step = said.step();
-                let spent = active.spent.plus(said.usage, said.cost_usd);
-                (said.usage, said.cost_usd) = (spent.usage, spent.cost_usd);
+                let own = active.spent.plus(said.usage, said.cost_usd);
+                let all = own.and(active.beside);
+                (said.usage, said.cost_usd) = (all.usage, all.cost_usd);
+                active.answer = (own, parts);
                 if active.unseen.is_empty() {
-                    self.end(TurnEnd::Finished(said), vec![step], at).map(Write::End)
+                    let steps = active.answer.1.iter().cloned().chain([step]).collect();
+                    self.end(TurnEnd::Finished(said), steps, at).map(Write::End)
                 } else {
                     self.go_on(said, at)
                 }
             }
             Err(failure) => {
                 let end = TurnEnd::Failed { code: failure.code, message: failure.message.into_owned() };
-                self.end(end, Vec::new(), at).map(Write::End)
+                self.end(end, parts, at).map(Write::End)
             }
         }
+    }
+
+    /// A part of the running step is known. `None`: that run is no longer wanted.
+    pub(super) fn part_ended(
+        &mut self,
+        turn: TurnId,
+        attempt: u32,
+        mut event: EventBody,
+        beside: Beside,
+        at: Timestamp,
+    ) -> Option<Write> {
+        if !self.runs(turn, attempt) {
+            return None;
+        }
+        let (session, epoch) = (self.row.id.clone(), self.epoch);
+        let active = self.active.as_mut()?;
+        sees(&mut event, active.saw);
+        active.beside = active.beside.and(beside.spent);
+        active.parts.push(event.clone());
+        Some(Write::Part(Box::new(PartTurn { session, epoch, turn, event, beside, at })))
     }
 
     /// The answer was not stored as the turn's last: an input reached the store before it. `None`: no input is known
@@ -134,7 +163,9 @@ impl SessionState {
         active.phase = Phase::Running;
         active.see_all();
         active.saw = active.turn.newest;
+        active.keep_parts();
         Some(Begin {
+            parts: active.parts.clone(),
             turn: active.turn.id,
             attempt: active.attempt,
             deaths: (active.attempt - 1).saturating_sub(active.charged),
@@ -155,8 +186,12 @@ impl SessionState {
         let active = self.active.as_mut()?;
         active.phase = Phase::Starting;
         active.turn.said.push(ChatMessage::new(Role::Assistant, said.text.as_str()));
-        active.spent = Spent { usage: said.usage, cost_usd: said.cost_usd };
+        let (own, parts) = std::mem::take(&mut active.answer);
+        active.spent = own;
+        active.parts.clear();
         let step = StepTurn {
+            parts,
+            own,
             session: self.row.id.clone(),
             epoch: self.epoch,
             turn: active.turn.id,
@@ -208,6 +243,7 @@ impl SessionState {
             saw: active.saw,
             steps,
             delivers: active.turn.delivers,
+            own: active.answer.0,
             next,
             at,
         }))
@@ -223,5 +259,12 @@ impl SessionState {
         let turn = self.queue.pop_front()?;
         self.active = Some(Active::new(turn, next.agent.clone()));
         Some(Write::Start { session: self.row.id.clone(), epoch: self.epoch, next, at })
+    }
+}
+
+/// Says of a part which dialogue it answers.
+fn sees(event: &mut EventBody, saw: mosaic_types::Seq) {
+    if let EventBody::StepFinished { part: Some(part), .. } = event {
+        part.saw = saw;
     }
 }

@@ -1,6 +1,7 @@
 //! The state alone: messages in, writes out, in every order that can happen.
 
 mod modes;
+mod parts;
 mod world;
 
 use mosaic_messages::{Accepted, SubmitTurn};
@@ -51,9 +52,9 @@ fn snapshot(open: Vec<OpenTurn>) -> Snapshot {
 fn open(n: u128, state: TurnState, charged: u32) -> OpenTurn {
     let agent = "assistant".parse().expect("valid");
     let said = vec![Said { seq: 1, role: Role::User, text: "hi".into() }];
-    let spent = Spent::default();
-    let (collects, delivers) = (false, false);
-    OpenTurn { id: turn(n), state, attempt: 1, charged, agent, model: None, collects, delivers, said, spent }
+    let (spent, beside, parts) = (Spent::default(), Spent::default(), Vec::new());
+    let (id, attempt, model, collects, delivers) = (turn(n), 1, None, false, false);
+    OpenTurn { id, state, attempt, charged, agent, model, collects, delivers, said, spent, beside, parts }
 }
 
 fn ask(n: u128) -> SubmitTurn {

@@ -10,7 +10,7 @@ use mosaic_runtime::provider::ProviderSettings;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
     AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Providers, Reader, RouterActor, SessionActor, Sessions,
-    Work, WriterActor,
+    Till, Work, WriterActor,
 };
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor};
 use mosaic_types::journal::{API_CHANNEL, InboxKey, NewSession, NewUser, Write};
@@ -89,6 +89,7 @@ impl House {
             name: agent.clone(),
             system: "".into(),
             models: vec![ModelRef { provider: name, model: "m".into() }],
+            fanout: Default::default(),
             queue: QueueMode::Queue,
             context_tokens: 4_096,
             max_output_tokens: None,
@@ -106,6 +107,7 @@ impl House {
             agents,
             providers,
             work,
+            till: Till::default(),
         });
         let arbiters = Arc::new(Arbiters::start(2));
         let (lent, placed) = (doors.clone(), arbiters.clone());

@@ -1,8 +1,10 @@
 //! The second floor, wired as the daemon does it, with a provider that misbehaves.
 
 mod commands;
+mod fanout;
 mod flood;
 mod house;
+mod models;
 mod order;
 mod panic;
 mod run_panics;

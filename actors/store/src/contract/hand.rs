@@ -7,7 +7,8 @@ use mosaic_types::journal::{
     Write,
 };
 use mosaic_types::{
-    AgentName, Code, Epoch, FinishedTurn, Seq, SessionEvent, SessionId, Timestamp, TurnId, Usage, UserId, UserRole,
+    AgentName, Code, Epoch, FinishedTurn, Seq, SessionEvent, SessionId, Spent, Timestamp, TurnId, Usage, UserId,
+    UserRole,
 };
 use uuid::Uuid;
 
@@ -52,6 +53,14 @@ pub(super) fn finished(text: &str) -> TurnEnd {
 /// The end of a turn that went wrong.
 pub(super) fn failed() -> TurnEnd {
     TurnEnd::Failed { code: Code::ProviderStalled, message: "Nothing came for too long.".into() }
+}
+
+/// What the answer itself used and cost.
+pub(super) fn own(end: &TurnEnd) -> Spent {
+    match end {
+        TurnEnd::Finished(finished) => Spent { usage: finished.usage, cost_usd: finished.cost_usd },
+        _ => Spent::default(),
+    }
 }
 
 impl Hand {
@@ -147,7 +156,8 @@ impl Hand {
     /// A step of a turn of `s1` that saw the inputs up to `saw`.
     pub fn step(&self, number: u8, step: u32, saw: Seq, said: FinishedTurn) -> StepTurn {
         let (session, agent, at) = (self.session.clone(), self.agent.clone(), Timestamp(i64::from(number)));
-        StepTurn { session, epoch: 1, turn: turn(number), agent, step, saw, said, at }
+        let own = Spent { usage: said.usage, cost_usd: said.cost_usd };
+        StepTurn { session, epoch: 1, turn: turn(number), agent, step, saw, said, parts: Vec::new(), own, at }
     }
 
     /// The write that ends a turn of `s1`.
@@ -157,6 +167,7 @@ impl Hand {
 
     /// The same under another epoch.
     pub fn end_at(&self, epoch: Epoch, number: u8, end: TurnEnd, next: Option<u8>) -> Write {
+        let own = own(&end);
         Write::End(Box::new(EndTurn {
             session: self.session.clone(),
             epoch,
@@ -167,6 +178,7 @@ impl Hand {
             saw: Seq::MAX,
             steps: vec![said("").step()],
             delivers: false,
+            own,
             next: next.map(|number| StartTurn { turn: turn(number), agent: self.agent.clone() }),
             at: Timestamp(i64::from(number)),
         }))

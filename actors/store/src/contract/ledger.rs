@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use mosaic_types::Timestamp;
-use mosaic_types::journal::{EndTurn, TurnEnd, Write};
-use mosaic_types::ledger::{UsageBy, UsageQuery, UsageSum};
+use mosaic_types::event::{Part, StepKind};
+use mosaic_types::journal::{EndTurn, Outcome, PartTurn, StepTurn, TurnEnd, Write};
+use mosaic_types::ledger::{Beside, UsageBy, UsageQuery, UsageSum};
 use mosaic_types::page::Limit;
-use mosaic_types::{FinishedTurn, Seq, Usage, UserId};
+use mosaic_types::{EventBody, FinishedTurn, Seq, Spent, Usage, UserId};
 use uuid::Uuid;
 
-use super::hand::{Hand, failed, finished, turn};
+use super::hand::{Hand, failed, finished, own, said, turn};
 use crate::{Store, StoreError};
 
 /// Microseconds of a day.
@@ -25,6 +26,7 @@ async fn spend(hand: &Hand, number: u8, at: Timestamp, agent: &str, model: &str,
         epoch: 1,
         turn: turn(number),
         agent: agent.parse().expect("a valid agent's name"),
+        own: own(&TurnEnd::Finished(end.clone())),
         end: TurnEnd::Finished(end),
         step: 1,
         saw: Seq::MAX,
@@ -45,7 +47,7 @@ async fn sums(store: &dyn Store, ask: UsageQuery) -> Vec<UsageSum> {
 fn sum(key: &str, turns: u64, cost_usd: Option<f64>, unpriced_turns: u64) -> UsageSum {
     // Each turn of a `Hand` used 3 tokens and made 5.
     let (input_tokens, output_tokens) = (3 * turns, 5 * turns);
-    UsageSum { key: key.into(), turns, input_tokens, output_tokens, cost_usd, unpriced_turns }
+    UsageSum { key: key.into(), turns, calls: turns, input_tokens, output_tokens, cost_usd, unpriced_turns }
 }
 
 pub async fn what_was_spent_is_summed_by_day_agent_model_and_session(store: Arc<dyn Store>) {
@@ -82,6 +84,84 @@ pub async fn what_was_spent_is_summed_by_day_agent_model_and_session(store: Arc<
 
     hand.events_of(Write::Delete { session: hand.session.clone() }).await;
     assert_eq!(sums(&*hand.store, by(UsageBy::Agent)).await, agents, "what was spent stays spent");
+}
+
+/// An entry of `hand`'s user.
+fn beside(hand: &Hand, id: u8, of: Option<u8>, model: &str, calls: u64, cost_usd: Option<f64>) -> Beside {
+    let usage = Usage::new(3 * calls, 5 * calls);
+    Beside {
+        id: Uuid::from_bytes([id; 16]),
+        user: hand.user,
+        agent: hand.agent.clone(),
+        of: of.map(|number| (hand.session.clone(), turn(number))),
+        model: model.parse().expect("a valid model"),
+        calls,
+        spent: Spent { usage, cost_usd },
+        estimated: of.is_none(),
+        at: Timestamp(7),
+    }
+}
+
+pub async fn what_was_spent_beside_an_answer_is_in_the_sums_once_and_is_no_turn(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    spend(&hand, 1, Timestamp(5), "assistant", "m", Some(0.5)).await;
+    hand.ask(2, true).await;
+    let lost = beside(&hand, 101, Some(2), "q/slow", 1, Some(0.25));
+    let free = beside(&hand, 102, None, "p/m", 4, None);
+    for _ in 0..2 {
+        hand.events_of(Write::Spend(vec![lost.clone(), free.clone()])).await;
+    }
+    hand.events_of(hand.end(2, TurnEnd::Cancelled, None)).await;
+    let day = sum("1970-01-01", 2, Some(0.75), 0);
+    let [told] = &sums(&*hand.store, UsageQuery::default()).await[..] else { panic!("one day") };
+    assert_eq!(*told, UsageSum { turns: 1, calls: 6, input_tokens: 18, output_tokens: 30, ..day });
+    let sessions = sums(&*hand.store, UsageQuery { by: UsageBy::Session, ..UsageQuery::default() }).await;
+    let keys: Vec<_> = sessions.iter().map(|sum| (sum.key.as_str(), sum.turns, sum.calls)).collect();
+    assert_eq!(keys, [("", 0, 4), ("s1", 1, 2)]);
+    let models = sums(&*hand.store, UsageQuery { by: UsageBy::Model, ..UsageQuery::default() }).await;
+    let keys: Vec<_> = models.iter().map(|sum| (sum.key.as_str(), sum.calls, sum.cost_usd)).collect();
+    assert_eq!(keys, [("p/m", 5, Some(0.5)), ("q/slow", 1, Some(0.25))]);
+}
+
+pub async fn a_part_is_stored_with_its_price_and_known_until_its_step_ends(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    hand.ask(1, true).await;
+    let part = Part {
+        number: 1,
+        ms: 12,
+        usage: Usage::new(3, 5),
+        cost_usd: Some(0.25),
+        estimated: false,
+        text: Some("I think so".into()),
+        code: None,
+        saw: 1,
+    };
+    let name = "q/m-1".to_owned();
+    let event = EventBody::StepFinished { kind: StepKind::Model, name, ok: true, part: Some(Box::new(part)) };
+    let write = |epoch, id| {
+        let (session, event, at) = (hand.session.clone(), event.clone(), Timestamp(9));
+        let beside = beside(&hand, id, Some(1), "q/m-1", 1, Some(0.25));
+        Write::Part(Box::new(PartTurn { session, epoch, turn: turn(1), event, beside, at }))
+    };
+    assert_eq!(hand.write(write(0, 101)).await, Outcome::Stale, "an old epoch");
+    let events = hand.events_of(write(1, 101)).await;
+    assert_eq!((&events[0].body, events[0].turn, events[0].seq), (&event, Some(turn(1)), Some(3)));
+    let open = async || hand.store.snapshot(&hand.session, 0).await.expect("reads").expect("is there").open.remove(0);
+    let known = open().await;
+    assert_eq!(
+        (known.parts, known.beside.cost_usd, known.spent.cost_usd),
+        (vec![event.clone()], Some(0.25), Some(0.0))
+    );
+
+    let step = StepTurn { parts: vec![event.clone()], ..hand.step(1, 1, 1, said("half")) };
+    let events = hand.events_of(Write::Step(Box::new(step))).await;
+    assert_eq!(events.iter().filter_map(|event| event.seq).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!(events[0].body, event);
+    let known = open().await;
+    assert!(known.parts.is_empty(), "they belong to the step that is over");
+    assert_eq!(known.beside.usage, Usage::new(3, 5), "what they cost stays");
+    hand.events_of(hand.end(1, failed(), None)).await;
+    assert_eq!(hand.write(write(1, 102)).await, Outcome::Stale, "it has ended");
 }
 
 pub async fn pages_of_sums_are_complete(store: Arc<dyn Store>) {

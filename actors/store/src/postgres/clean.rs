@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use mosaic_types::EventBody;
 use mosaic_types::journal::{InboxKey, TurnEnd, Write};
 use mosaic_types::outbox::{Conversation, Settled};
+use mosaic_types::{EventBody, FinishedTurn};
 
 /// In place of NUL.
 const REPLACEMENT: &str = "\u{fffd}";
@@ -45,20 +45,17 @@ pub(super) fn without_nul(write: &mut Write) {
         }
         Write::End(end) => {
             match &mut end.end {
-                TurnEnd::Finished(finished) => {
-                    [&mut finished.text, &mut finished.model, &mut finished.route_reason, &mut finished.stop_reason]
-                        .into_iter()
-                        .for_each(text);
-                }
+                TurnEnd::Finished(finished) => said(finished),
                 TurnEnd::Failed { message, .. } => text(message),
                 TurnEnd::Cancelled => {}
             }
-            for step in &mut end.steps {
-                if let EventBody::StepFinished { name, .. } = step {
-                    text(name);
-                }
-            }
+            end.steps.iter_mut().for_each(step);
         }
+        Write::Step(next) => {
+            said(&mut next.said);
+            next.parts.iter_mut().for_each(step);
+        }
+        Write::Part(part) => step(&mut part.event),
         Write::CreateSession(new) => text(&mut new.title),
         Write::Bind { conversation, new } => {
             place(conversation);
@@ -78,5 +75,18 @@ pub(super) fn without_nul(write: &mut Write) {
         Write::CreateUser(new) => text(&mut new.name),
         Write::CreateToken(new) => text(&mut new.name),
         _ => {}
+    }
+}
+
+fn said(finished: &mut FinishedTurn) {
+    [&mut finished.text, &mut finished.model, &mut finished.route_reason, &mut finished.stop_reason]
+        .into_iter()
+        .for_each(text);
+}
+
+fn step(event: &mut EventBody) {
+    if let EventBody::StepFinished { name, part, .. } = event {
+        text(name);
+        part.as_mut().and_then(|part| part.text.as_mut()).map(text);
     }
 }

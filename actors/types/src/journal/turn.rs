@@ -6,7 +6,9 @@ use super::TurnState;
 use crate::event::{EventBody, FinishedTurn};
 use crate::failure::Code;
 use crate::ids::{AgentName, Epoch, ModelRef, Seq, SessionId, TurnId};
+use crate::ledger::Beside;
 use crate::outside::Timestamp;
+use crate::usage::Spent;
 
 /// What names an input for good: a second one with the same four is the same input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -96,6 +98,9 @@ pub struct EndTurn {
     pub steps: Vec<EventBody>,
     /// Some of its inputs came from platforms: an item is written for each conversation that they came from.
     pub delivers: bool,
+    /// By the calls whose answers the turn is made of: its own entry in the ledger. What was spent beside them has
+    /// entries of its own.
+    pub own: Spent,
     pub next: Option<StartTurn>,
     pub at: Timestamp,
 }
@@ -112,8 +117,24 @@ pub struct StepTurn {
     pub step: u32,
     /// Seq of the newest input that it saw.
     pub saw: Seq,
-    /// Its own text and model; usage and cost of all steps so far.
+    /// Its own text and model; usage and cost of all calls so far.
     pub said: FinishedTurn,
+    /// Journaled before it.
+    pub parts: Vec<EventBody>,
+    /// As in [`EndTurn::own`], so far.
+    pub own: Spent,
+    pub at: Timestamp,
+}
+
+/// Stores a part of the step that runs, so that it is not asked for again, and what it cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartTurn {
+    pub session: SessionId,
+    pub epoch: Epoch,
+    pub turn: TurnId,
+    /// A `step.finished` with its part.
+    pub event: EventBody,
+    pub beside: Beside,
     pub at: Timestamp,
 }
 

@@ -144,12 +144,13 @@ export class Talk {
     turn.live.steps.push({ kind, name, ok: null });
   }
 
-  ["step.finished"](turn, { kind, name, ok, seq }) {
+  ["step.finished"](turn, { kind, name, ok, seq, part }) {
     const { steps } = turn.live;
     const step = steps.findLast((step) => step.name === name && step.ok === null) ?? steps[steps.push({ kind, name }) - 1];
     step.ok = ok;
     // The text of a step that is not the last is told by the deltas alone; whether it was the last comes next.
-    if (seq !== undefined && kind === "model" && ok && !turn.entries.has(seq)) turn.done = { seq, text: turn.live.text };
+    // A part of a step is not what the turn says: the step goes on.
+    if (!part && seq !== undefined && kind === "model" && ok && !turn.entries.has(seq)) turn.done = { seq, text: turn.live.text };
   }
 
   /// What a finished step said stands from now on.

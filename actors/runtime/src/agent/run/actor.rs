@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use mosaic_messages::RunEnded;
+use mosaic_messages::{PartEnded, RunEnded};
 use mosaic_supervise::{ChildExited, Tether, marked, supervised};
 use mosaic_types::{Code, Failure, TurnId};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::call::{self, RunOrder};
+use super::books::Books;
+use super::call::RunOrder;
+use super::course;
 use super::sink::{Piece, Sink};
 use crate::agent::AgentProfile;
 use crate::lease::Lease;
@@ -21,6 +23,8 @@ pub struct Keeper {
     pub attempt: u32,
     /// Hears how it ended.
     pub told: Recipient<RunEnded>,
+    /// Hears of parts that are known.
+    pub parts: Recipient<PartEnded>,
     /// Hears that it died.
     pub watcher: Recipient<ChildExited>,
     /// Is cancelled when the session lets go of the run, by will or by death.
@@ -52,6 +56,7 @@ impl Actor for RunActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let Some((profile, providers, mut order)) = self.work.take() else { return };
+        let books = Books::open(&order, &profile.name);
         let keeper = order.keeper.take();
         let attempt = keeper.as_ref().map(|keeper| keeper.attempt);
         // Both are entered: where the run's own is below the log's level, a line still names its turn.
@@ -60,14 +65,13 @@ impl Actor for RunActor {
         let work = async move {
             let wanted = keeper.as_ref().map(|keeper| keeper.wanted.clone());
             let caller = order.sink.clone();
-            tokio::select! {
+            let result = tokio::select! {
                 biased;
-                () = unwanted(wanted, &caller) => {}
-                result = call::run(&profile, &providers, &mut order) => {
-                    if let Some(result) = result {
-                        report(keeper, &order.sink, result).await;
-                    }
-                }
+                () = unwanted(wanted, &caller) => None,
+                result = course::run(&profile, &providers, &order, &books) => result,
+            };
+            if let Some(result) = result {
+                report(keeper, &order.sink, result, books).await;
             }
         };
         let work = marked::<Self, RunOrder, _>(work.instrument(span).instrument(turn));
@@ -85,9 +89,15 @@ async fn unwanted(wanted: Option<CancellationToken>, sink: &Sink) {
     }
 }
 
-async fn report(keeper: Option<Keeper>, sink: &Sink, result: Result<mosaic_types::FinishedTurn, Failure>) {
+async fn report(
+    keeper: Option<Keeper>,
+    sink: &Sink,
+    result: Result<mosaic_types::FinishedTurn, Failure>,
+    books: Books,
+) {
     if let Some(keeper) = keeper {
-        let end = RunEnded { turn: keeper.turn, attempt: keeper.attempt, result };
+        let (beside, parts) = books.close();
+        let end = RunEnded { turn: keeper.turn, attempt: keeper.attempt, result, parts, beside };
         #[allow(clippy::disallowed_methods)] // one message a run: an end that is refused would leave the turn hanging
         keeper.told.do_send(end);
     } else if let (Sink::Caller(caller), Err(failure)) = (sink, result) {

@@ -1,4 +1,4 @@
-//! Takes an order to an answer: calls a model, passes on what it says, and follows the plan when a call fails.
+//! One call of a model: waits for leave, sends it, passes on what it says, and sees that it is paid for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,20 +8,22 @@ use mosaic_messages::{CallResult, RunId};
 use mosaic_providers::ProviderError;
 use mosaic_types::chat::{Sampling, ToolOffer};
 use mosaic_types::event::FinishedTurn;
-use mosaic_types::failure::NO_PROVIDER;
 use mosaic_types::{
-    ChatEvent, ChatMessage, ChatRequest, Classify, Code, Failure, ModelRef, Outside, Point, StopReason, Usage,
+    ChatEvent, ChatMessage, ChatRequest, Classify, Code, EventBody, Failure, ModelRef, Outside, Point, Spent,
+    StopReason, Usage, UserId,
 };
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument, Span, field};
 
 use super::actor::Keeper;
-use super::plan::{Next, Plan};
+use super::books::Books;
+use super::lanes::Voice;
 use super::prompt;
 use super::sink::{Left, Sink};
 use crate::agent::AgentProfile;
 use crate::lease::Lease;
 use crate::provider::{ProviderHandle, Providers};
+use crate::till::Till;
 
 /// The dialogue to answer.
 #[derive(Debug, Clone)]
@@ -63,6 +65,11 @@ pub struct RunOrder {
     pub stream: bool,
     pub sink: Sink,
     pub outside: Outside,
+    /// Whose money it is.
+    pub payer: UserId,
+    pub till: Till,
+    /// What is known of the step's parts, each as the `step.finished` that told of it.
+    pub parts: Vec<EventBody>,
     /// Who is told of the end, and what ends the run early.
     pub keeper: Option<Keeper>,
     /// The run's hold of its session, kept for as long as it lives.
@@ -70,8 +77,45 @@ pub struct RunOrder {
     pub span: Span,
 }
 
+/// What calls of a run have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Ask<'a> {
+    pub(super) profile: &'a AgentProfile,
+    pub(super) providers: &'a Providers,
+    pub(super) order: &'a RunOrder,
+    pub(super) input: &'a RunInput,
+    pub(super) books: &'a Books,
+}
+
+/// A call that was answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Empty where the caller puts it together itself.
+    pub(super) text: String,
+    /// As its provider names it.
+    pub(super) model: ModelRef,
+    pub(super) stop_reason: StopReason,
+    pub(super) spent: Spent,
+}
+
+impl Answer {
+    /// The turn that this is the end of.
+    pub(super) fn into_turn(self, route_reason: String) -> FinishedTurn {
+        FinishedTurn {
+            text: self.text,
+            model: self.model.model.to_string(),
+            provider: self.model.provider,
+            route_reason,
+            stop_reason: self.stop_reason.as_str().to_owned(),
+            usage: self.spent.usage,
+            cost_usd: self.spent.cost_usd,
+        }
+    }
+}
+
 /// How far one call came.
-enum CallFailure {
+#[derive(Debug)]
+pub(super) enum CallFailure {
     /// The provider's fault; `shown`: part of the answer was passed on.
     Provider {
         error: ProviderError,
@@ -88,120 +132,109 @@ impl From<Left> for CallFailure {
     }
 }
 
-/// Runs `order`; `None`: the caller left.
-pub(super) async fn run(
-    profile: &AgentProfile,
-    providers: &Providers,
-    order: &mut RunOrder,
-) -> Option<Result<FinishedTurn, Failure>> {
-    let mut plan = match order.model.clone() {
-        Some(Chosen { model, why }) => Plan::only(model, why),
-        None => Plan::new(profile.models.clone()),
-    };
-    loop {
-        let Some(model) = plan.model().cloned() else {
-            return Some(Err(Failure::new(Code::NoProvider, NO_PROVIDER)));
-        };
-        let Some(provider) = providers.get(&model.provider) else {
-            let sentence = format!("There is no provider {}. `mosaic providers list` shows them.", model.provider);
-            return Some(Err(Failure::new(Code::ModelNotFound, sentence)));
-        };
-        let (failure, shown) = match call(profile, provider, &model, order).await {
-            Ok(mut finished) => {
-                provider.ended(order.outside.now(), None);
-                finished.route_reason = plan.reason();
-                return Some(Ok(finished));
-            }
-            Err(CallFailure::Left) => return None,
-            Err(CallFailure::Provider { error, shown }) => {
-                let failure = error.failure();
-                provider.ended(order.outside.now(), Some(failure.code));
-                (failure, shown)
-            }
-            Err(CallFailure::Refused(failure)) => (failure, false),
-        };
-        let roll = f64::from(order.outside.bytes::<1>()[0]) / 255.0;
-        let next = plan.failed(failure.class(), failure.code, shown, roll);
-        tracing::info!(provider.name = %model.provider, model = %model.model, code = failure.code.as_str(), ?next, "call failed");
-        match next {
-            Next::GiveUp => return Some(Err(failure)),
-            Next::Switch => {}
-            Next::Again { after } => tokio::time::sleep(after).await,
+impl CallFailure {
+    /// The failure, and whether part of the answer was passed on; `None`: nobody wants to know.
+    pub(super) fn told(self) -> Option<(Failure, bool)> {
+        match self {
+            Self::Provider { error, shown } => Some((error.failure(), shown)),
+            Self::Refused(failure) => Some((failure, false)),
+            Self::Left => None,
         }
     }
 }
 
-async fn call(
-    profile: &AgentProfile,
+/// Calls `model` once.
+pub(super) async fn call(ask: Ask<'_>, model: &ModelRef, voice: Voice<'_>) -> Result<Answer, CallFailure> {
+    let Some(provider) = ask.providers.get(&model.provider) else {
+        let sentence = format!("There is no provider {}. `mosaic providers list` shows them.", model.provider);
+        return Err(CallFailure::Refused(Failure::new(Code::ModelNotFound, sentence)));
+    };
+    let result = admitted(ask, provider, model, voice).await;
+    let failed = match &result {
+        Ok(_) => Some(None),
+        Err(CallFailure::Provider { error, .. }) => Some(Some(error.failure().code)),
+        Err(_) => None,
+    };
+    if let Some(failed) = failed {
+        provider.ended(ask.order.outside.now(), failed);
+    }
+    result
+}
+
+async fn admitted(
+    ask: Ask<'_>,
     provider: &ProviderHandle,
     model: &ModelRef,
-    order: &mut RunOrder,
-) -> Result<FinishedTurn, CallFailure> {
+    voice: Voice<'_>,
+) -> Result<Answer, CallFailure> {
     let name = provider.resolve(model).await.map_err(|error| CallFailure::Provider { error, shown: false })?;
     let permit = provider.permit(&name).await.map_err(CallFailure::Refused)?;
-    let mut report = Report { provider, model: name.clone(), result: CallResult::Abandoned, since: Instant::now() };
+    let called = ModelRef { provider: model.provider.clone(), model: name };
     // Names of fields as OpenTelemetry's conventions for generative AI have them. What is said is not among them.
     let span = tracing::debug_span!(
         "model.call",
-        otel.name = %format_args!("chat {name}"),
+        otel.name = %format_args!("chat {}", called.model),
         otel.kind = "client",
         otel.status_code = field::Empty,
-        provider.name = %model.provider,
+        provider.name = %called.provider,
         gen_ai.operation.name = "chat",
-        gen_ai.provider.name = %model.provider,
-        gen_ai.request.model = %name,
+        gen_ai.provider.name = %called.provider,
+        gen_ai.request.model = %called.model,
         gen_ai.response.model = field::Empty,
         gen_ai.response.finish_reasons = field::Empty,
         gen_ai.usage.input_tokens = field::Empty,
         gen_ai.usage.output_tokens = field::Empty,
         error.type = field::Empty,
     );
-    let result = answer(profile, provider, model, name, order).instrument(span.clone()).await;
-    report.result = match &result {
+    let mut bill = Bill::open(provider, &called, ask.books, voice);
+    let result = answer(ask, provider, &called, voice, &mut bill).instrument(span.clone()).await;
+    bill.result = match &result {
         Ok(_) => CallResult::Answered,
         Err(CallFailure::Provider { error, .. }) => {
-            span.record("otel.status_code", "ERROR").record("error.type", error.failure().code.as_str());
+            let code = error.failure().code;
+            span.record("otel.status_code", "ERROR").record("error.type", code.as_str());
+            bill.cause = Some(code);
+            voice.call_failed(&called);
             CallResult::Failed(error.class())
         }
         Err(_) => CallResult::Abandoned,
     };
-    if matches!(result, Err(CallFailure::Provider { .. })) {
-        let called = ModelRef { provider: model.provider.clone(), model: report.model.clone() };
-        order.sink.call_failed(&called);
-    }
     drop(permit);
     result
 }
 
 async fn answer(
-    profile: &AgentProfile,
+    ask: Ask<'_>,
     provider: &ProviderHandle,
-    model: &ModelRef,
-    name: Arc<str>,
-    order: &mut RunOrder,
-) -> Result<FinishedTurn, CallFailure> {
-    let facts = provider.facts(&name);
-    let messages = match &order.input {
+    called: &ModelRef,
+    voice: Voice<'_>,
+    bill: &mut Bill<'_>,
+) -> Result<Answer, CallFailure> {
+    let (order, profile) = (ask.order, ask.profile);
+    let facts = provider.facts(&called.model);
+    let messages = match ask.input {
         RunInput::Verbatim(messages) => messages.clone(),
         RunInput::Dialogue(dialogue) => {
             prompt::messages(&profile.system, dialogue, prompt::budget(profile.context_tokens, facts.window))
         }
     };
+    bill.input_tokens = prompt::estimate(&messages);
     let request = ChatRequest {
-        model: name.clone(),
+        model: called.model.clone(),
         messages,
         tools: order.tools.clone(),
         sampling: order.sampling.clone(),
-        stream: order.stream,
+        stream: order.stream || matches!(voice, Voice::Lane(..)),
     };
     let idle = provider.settings.idle;
     let unseen = |error| CallFailure::Provider { error, shown: false };
-    let resolved = ModelRef { provider: model.provider.clone(), model: name };
-    order.sink.call_began(&resolved).await?;
+    voice.call_began(called);
     Point::RunBeforeCall.pass();
     let sent = Instant::now();
+    bill.progress = Progress::Sent;
     let mut stream = within(idle, provider, provider.adapter.chat(request)).await.map_err(unseen)?;
-    order.sink.answering(&resolved).await?;
+    bill.progress = Progress::Begun;
+    voice.answering(called).await?;
     let mut text = String::new();
     let mut shown = false;
     loop {
@@ -214,40 +247,37 @@ async fn answer(
         });
         match event {
             Ok(ChatEvent::Finished { stop_reason, usage, model: says }) => {
-                if matches!(order.sink, Sink::Session { .. }) && text.is_empty() && stop_reason == StopReason::ToolCalls
-                {
+                if !voice.takes_tools() && text.is_empty() && stop_reason == StopReason::ToolCalls {
                     let detail = "a call of a tool that was not offered".to_owned();
                     let error = ProviderError::Undecodable { provider: provider.adapter.name().clone(), detail };
                     return Err(CallFailure::Provider { error, shown });
                 }
                 Span::current().record("gen_ai.response.model", says.as_deref());
-                order.sink.event(ChatEvent::Finished { stop_reason, usage, model: says }).await?;
-                let spent = usage.unwrap_or_default();
-                let cost_usd = price(facts.price, usage);
+                let spent = Spent { usage: usage.unwrap_or_default(), cost_usd: price(facts.price, usage) };
+                bill.progress = Progress::Answered;
                 Span::current()
                     .record("gen_ai.response.finish_reasons", stop_reason.as_str())
-                    .record("gen_ai.usage.input_tokens", spent.input_tokens)
-                    .record("gen_ai.usage.output_tokens", spent.output_tokens);
-                provider.meter.used(spent, cost_usd);
+                    .record("gen_ai.usage.input_tokens", spent.usage.input_tokens)
+                    .record("gen_ai.usage.output_tokens", spent.usage.output_tokens);
+                provider.meter.used(spent.usage, spent.cost_usd);
+                if voice.lane().is_none() {
+                    ask.books.pay_answer(called, spent);
+                }
+                voice.event(ChatEvent::Finished { stop_reason, usage, model: says }).await?;
                 Point::RunAfterAnswer.pass();
-                return Ok(FinishedTurn {
-                    text,
-                    model: resolved.model.to_string(),
-                    provider: resolved.provider,
-                    route_reason: String::new(),
-                    stop_reason: stop_reason.as_str().to_owned(),
-                    usage: spent,
-                    cost_usd,
-                });
+                return Ok(Answer { text, model: called.clone(), stop_reason, spent });
             }
             Ok(event) => {
-                if let (ChatEvent::Text(piece), Sink::Session { .. }) = (&event, &order.sink) {
+                if let ChatEvent::Text(piece) | ChatEvent::Thinking(piece) = &event {
+                    bill.heard_bytes += piece.len();
+                }
+                if let (ChatEvent::Text(piece), true) = (&event, voice.keeps_text()) {
                     text.push_str(piece);
                 }
                 if !std::mem::replace(&mut shown, true) {
                     provider.meter.first_token(sent.elapsed());
                 }
-                order.sink.event(event).await?;
+                voice.event(event).await?;
                 Point::RunMidStream.pass();
             }
             Err(error) => return Err(CallFailure::Provider { error, shown }),
@@ -269,17 +299,72 @@ async fn within<T>(
     timeout(idle, work).await.unwrap_or_else(|_| Err(provider.stalled()))
 }
 
-/// Tells the provider's actor how a call went, also when the run is dropped in the middle of it.
-struct Report<'a> {
-    provider: &'a ProviderHandle,
-    model: Arc<str>,
-    result: CallResult,
-    since: Instant,
+/// How far a call came, as far as that costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Waiting,
+    /// The provider has it, or may have.
+    Sent,
+    /// It has begun to answer.
+    Begun,
+    /// It said what was used.
+    Answered,
 }
 
-impl Drop for Report<'_> {
+/// Tells the provider's actor how a call went, and pays for one that came to nothing: also when the run is dropped in
+/// the middle of it.
+struct Bill<'a> {
+    provider: &'a ProviderHandle,
+    model: &'a ModelRef,
+    books: &'a Books,
+    voice: Voice<'a>,
+    result: CallResult,
+    /// Why it failed.
+    cause: Option<Code>,
+    since: Instant,
+    progress: Progress,
+    input_tokens: u64,
+    heard_bytes: usize,
+}
+
+impl<'a> Bill<'a> {
+    fn open(provider: &'a ProviderHandle, model: &'a ModelRef, books: &'a Books, voice: Voice<'a>) -> Self {
+        let (since, progress) = (Instant::now(), Progress::Waiting);
+        let result = CallResult::Abandoned;
+        let (cause, input_tokens, heard_bytes) = (None, 0, 0);
+        Self { provider, model, books, voice, result, cause, since, progress, input_tokens, heard_bytes }
+    }
+
+    /// What a call used that was not answered, reckoned by what was sent and heard. One that was refused, or never
+    /// reached its provider, used nothing; one that fell silent may have used all that was sent.
+    fn lost(&self) -> Spent {
+        let used = match (self.progress, self.cause) {
+            (Progress::Waiting | Progress::Answered, _) => false,
+            (Progress::Sent, Some(code)) => matches!(code, Code::ProviderStalled | Code::ProviderBadAnswer),
+            (Progress::Sent, None) | (Progress::Begun, _) => true,
+        };
+        if !used {
+            return Spent::default();
+        }
+        let output_tokens = prompt::tokens_of(self.heard_bytes);
+        let usage = Usage::new(self.input_tokens, output_tokens);
+        Spent { usage, cost_usd: price(self.provider.facts(&self.model.model).price, Some(usage)) }
+    }
+}
+
+impl Drop for Bill<'_> {
     fn drop(&mut self) {
         self.provider.meter.ended(self.result, self.since.elapsed());
-        self.provider.report(self.model.clone(), self.result);
+        self.provider.report(self.model.model.clone(), self.result);
+        if self.result != CallResult::Answered {
+            let lost = self.lost();
+            if lost != Spent::default() {
+                self.provider.meter.used(lost.usage, lost.cost_usd);
+                self.books.pay(self.model, lost, true);
+            }
+            if let Some(lane) = self.voice.lane() {
+                lane.lost.set(lost);
+            }
+        }
     }
 }

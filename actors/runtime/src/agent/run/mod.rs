@@ -1,9 +1,15 @@
 //! One turn's work: the prompt, the calls, what is chosen when one fails.
 
 mod actor;
+mod books;
 mod call;
+mod compare;
+mod course;
+mod lanes;
+mod panel;
 mod plan;
 mod prompt;
+mod race;
 mod sink;
 #[cfg(test)]
 mod tests;

@@ -31,11 +31,12 @@ pub(super) struct Plan {
     /// Why the first is called.
     first: &'static str,
     why: Vec<String>,
+    shown: bool,
 }
 
 impl Plan {
     pub(super) fn new(models: Vec<ModelRef>) -> Self {
-        Self { models, at: 0, tries: 1, first: "first choice", why: Vec::new() }
+        Self { models, at: 0, tries: 1, first: "first choice", why: Vec::new(), shown: false }
     }
 
     /// This model and no other.
@@ -57,9 +58,15 @@ impl Plan {
         }
     }
 
+    /// Whether part of an answer that failed was seen.
+    pub(super) fn has_shown(&self) -> bool {
+        self.shown
+    }
+
     /// Decides after a failure. `shown`: part of the answer was seen already, so nothing else may follow it; `roll`
     /// is a draw from 0 to 1.
     pub(super) fn failed(&mut self, class: ErrorClass, cause: Code, shown: bool, roll: f64) -> Next {
+        self.shown |= shown;
         // What overflows one model may fit the next; any other wrong request is wrong everywhere.
         if shown || (class == ErrorClass::Invalid && cause != Code::ContextOverflow) {
             return Next::GiveUp;

@@ -18,6 +18,16 @@ fn tokens(message: &ChatMessage) -> usize {
     message.text.len().div_ceil(4) + 4
 }
 
+/// What a text of so many bytes may be in tokens.
+pub(super) fn tokens_of(bytes: usize) -> u64 {
+    u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX)
+}
+
+/// What a call's input may be in tokens.
+pub(super) fn estimate(messages: &[ChatMessage]) -> u64 {
+    u64::try_from(messages.iter().map(tokens).sum::<usize>()).unwrap_or(u64::MAX)
+}
+
 /// The messages of a call. `dialogue` ends in the inputs to answer, which are always sent; before them, whole exchanges
 /// are kept, newest first, until the budget is spent.
 pub(super) fn messages(system: &Arc<str>, dialogue: &[ChatMessage], budget: usize) -> Arc<[ChatMessage]> {

@@ -31,23 +31,26 @@ pub enum Sink {
 pub(super) struct Left;
 
 impl Sink {
-    /// A model call begins.
-    pub(super) async fn call_began(&self, model: &ModelRef) -> Result<(), Left> {
-        match self {
-            Self::Session { hub, session, turn, attempt, step } => {
-                hub.begin_step(session, *turn, *attempt, *step);
-                let body = EventBody::StepStarted { kind: StepKind::Model, name: model.to_string() };
-                hub.live(session, *turn, body);
-                Ok(())
-            }
-            Self::Caller(_) => Ok(()),
+    /// The step begins to speak; what was said in it before is void.
+    pub(super) fn begin(&self) {
+        if let Self::Session { hub, session, turn, attempt, step } = self {
+            hub.begin_step(session, *turn, *attempt, *step);
+        }
+    }
+
+    /// A model call begins; `part`: it is one of several.
+    pub(super) fn call_began(&self, model: &ModelRef, part: Option<u32>) {
+        if let Self::Session { hub, session, turn, .. } = self {
+            let body = EventBody::StepStarted { kind: StepKind::Model, name: model.to_string(), part };
+            hub.live(session, *turn, body);
         }
     }
 
     /// A model call failed before anything of it was shown.
     pub(super) fn call_failed(&self, model: &ModelRef) {
         if let Self::Session { hub, session, turn, .. } = self {
-            let body = EventBody::StepFinished { kind: StepKind::Model, name: model.to_string(), ok: false };
+            let name = model.to_string();
+            let body = EventBody::StepFinished { kind: StepKind::Model, name, ok: false, part: None };
             hub.live(session, *turn, body);
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mosaic_store::StoreError;
 use mosaic_types::journal::{
-    AcceptTurn, ChangeSession, EndTurn, Entry, InboxKey, NewSession, OpenTurn, Outcome, RestartTurn, Said,
+    AcceptTurn, ChangeSession, EndTurn, Entry, InboxKey, NewSession, OpenTurn, Outcome, PartTurn, RestartTurn, Said,
     SessionPhase, SessionRow, Snapshot, StartTurn, StepTurn, TurnEnd, TurnState, Write,
 };
 use mosaic_types::outbox::Conversation;
@@ -30,6 +30,10 @@ pub(crate) struct Turn {
     /// Some of its inputs came from platforms.
     delivers: bool,
     spent: Spent,
+    /// By calls beside its answers.
+    beside: Spent,
+    /// Of the step that runs.
+    parts: Vec<EventBody>,
     agent: AgentName,
     model: Option<ModelRef>,
     attempt: u32,
@@ -132,6 +136,7 @@ impl Disk {
             })),
             Write::Accept(accept) => self.accept(accept),
             Write::Step(step) => Ok(self.step(step)),
+            Write::Part(part) => Ok(self.part(part)),
             Write::End(end) => self.end(end),
             Write::Start { session, epoch, next, at } => Ok(self.start(session, *epoch, next, *at)),
             Write::Restart(restart) => self.restart(restart),
@@ -221,6 +226,8 @@ impl Disk {
             collects: accept.entry == Entry::Waits { collects: true },
             delivers: Conversation::of(&accept.inbox).is_some(),
             spent: Spent::default(),
+            beside: Spent::default(),
+            parts: Vec::new(),
             agent: accept.agent.clone(),
             model: accept.model.clone(),
             attempt: 1,
@@ -244,12 +251,25 @@ impl Disk {
     fn step(&mut self, step: &StepTurn) -> Outcome {
         let Some(table) = self.owned(&step.session, step.epoch) else { return Outcome::Stale };
         let Some(index) = table.open_turn(step.turn) else { return Outcome::Stale };
+        let mut events: Vec<_> = step.parts.iter().map(|part| table.journal(Some(step.turn), part.clone())).collect();
         let event = table.journal(Some(step.turn), step.said.step());
         let said = Said { seq: table.seq(), role: Role::Assistant, text: step.said.text.as_str().into() };
         let turn = &mut table.turns[index];
         turn.said.push((Some(step.saw), said));
-        turn.spent = Spent { usage: step.said.usage, cost_usd: step.said.cost_usd };
+        turn.spent = step.own;
+        turn.parts.clear();
         table.row.updated_at = step.at;
+        events.push(event);
+        Outcome::Written(events)
+    }
+
+    fn part(&mut self, part: &PartTurn) -> Outcome {
+        let Some(table) = self.owned(&part.session, part.epoch) else { return Outcome::Stale };
+        let Some(index) = table.open_turn(part.turn) else { return Outcome::Stale };
+        let event = table.journal(Some(part.turn), part.event.clone());
+        let turn = &mut table.turns[index];
+        turn.parts.push(part.event.clone());
+        turn.beside = turn.beside.and(part.beside.spent);
         Outcome::Written(vec![event])
     }
 
@@ -379,6 +399,8 @@ impl Disk {
                 delivers: turn.delivers,
                 said: turn.dialogue(),
                 spent: turn.spent,
+                beside: turn.beside,
+                parts: turn.parts.clone(),
             }
         });
         let (mut newest_first, mut left) = (Vec::new(), context_bytes);

@@ -8,7 +8,7 @@ use mosaic_runtime::provider::ProviderSettings;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
     AgentProfile, Agents, Alone, Doors, Hub, Leases, Providers, RecoveryActor, RouterActor, SessionActor, Sessions,
-    Work, WriterActor,
+    Till, Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{
@@ -75,6 +75,7 @@ impl House {
             system: "".into(),
             // Every other agent has a model to fall back to.
             models: (number..=number + 1 - number % 2).map(|first| model(first % plan.providers)).collect(),
+            fanout: Default::default(),
             queue: QueueMode::Queue,
             context_tokens: 256,
             max_output_tokens: None,
@@ -82,8 +83,8 @@ impl House {
         });
         let agents = Agents::start(&root.adopt_supervisor(family("agents")), profiles.collect(), None);
         let (hub, leases, work) = (Hub::default(), Leases::default(), Work::default());
-        let doors =
-            Arc::new(Doors { outside, store, writer, hub, leases, alone: Alone::default(), agents, providers, work });
+        let (alone, till) = (Alone::default(), Till::default());
+        let doors = Arc::new(Doors { outside, store, writer, hub, leases, alone, agents, providers, work, till });
         let (lent, config) = (doors.clone(), SessionConfig { idle: world.plan.idle, ..SessionConfig::default() });
         let sessions: Sessions = Family::new(
             root.adopt_supervisor(family("sessions")),

@@ -3,12 +3,12 @@
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use mosaic_types::journal::{API_CHANNEL, OpenTurn, Snapshot, TurnState};
-use mosaic_types::{ChatMessage, Role, SessionId, TurnId};
+use mosaic_types::{ChatMessage, EventBody, Role, SessionEvent, SessionId, TurnId};
 
 use super::{Conn, RunQueryDsl, session};
 use crate::StoreError;
-use crate::rows::{OpenTurnRecord, SaidRecord, SpentRecord, dialogue};
-use crate::schema::{inbox, messages, turns, usage};
+use crate::rows::{EventRecord, OpenTurnRecord, SaidRecord, SpentRecord, dialogue};
+use crate::schema::{events, inbox, messages, turns, usage};
 use crate::sql_types::{Digest, Id};
 
 /// Rows of messages that are read at a time, so that a long dialogue is not read whole for its newest part.
@@ -45,9 +45,33 @@ async fn open_turns(conn: &mut Conn<'_>, id: &SessionId) -> Result<Vec<OpenTurn>
         let spent = usage::table.find(turn.id).select(SpentRecord::as_select()).get_result(conn).await.optional()?;
         let platform = inbox::turn_id.eq(turn.id).and(inbox::channel.ne(API_CHANNEL));
         let delivers = diesel::select(exists(inbox::table.filter(platform))).get_result(conn).await?;
-        open.push(turn.with(said, spent, delivers)?);
+        let beside =
+            usage::table.filter(usage::of_turn.eq(turn.id)).select(SpentRecord::as_select()).load(conn).await?;
+        let parts = parts(conn, id, accepted, turn.id).await?;
+        open.push(turn.with(said, spent, delivers, beside, parts)?);
     }
     Ok(open)
+}
+
+/// The parts that are stored of the step that a turn is in.
+async fn parts(conn: &mut Conn<'_>, id: &SessionId, accepted: i64, turn: Id) -> Result<Vec<EventBody>, StoreError> {
+    let records = events::table
+        .filter(events::session_id.eq(id.as_str()).and(events::seq.gt(accepted)))
+        .filter(events::turn_id.eq(turn))
+        .order(events::seq)
+        .select(EventRecord::as_select())
+        .load(conn)
+        .await?;
+    let mut parts = Vec::new();
+    for record in records {
+        let event = SessionEvent::try_from(record)?;
+        match event.body {
+            EventBody::StepFinished { part: Some(_), .. } => parts.push(event.body),
+            EventBody::StepFinished { part: None, .. } => parts.clear(),
+            _ => {}
+        }
+    }
+    Ok(parts)
 }
 
 async fn last_input(conn: &mut Conn<'_>, id: &SessionId) -> Result<Option<(TurnId, [u8; 32])>, StoreError> {

@@ -34,11 +34,12 @@ pub(in super::super) async fn usage(
         .group_by(sql::<Text>(key))
         .select((
             sql::<Text>(key),
-            sql::<BigInt>("COUNT(*)"),
+            sql::<BigInt>("CAST(SUM(turns) AS BIGINT)"),
+            sql::<BigInt>("CAST(SUM(calls) AS BIGINT)"),
             sql::<Double>(SUMS[0]),
             sql::<Double>(SUMS[1]),
             sql::<Nullable<Double>>("SUM(cost_usd)"),
-            sql::<BigInt>("COUNT(cost_usd)"),
+            sql::<BigInt>("CAST(SUM(CASE WHEN cost_usd IS NULL THEN turns ELSE 0 END) AS BIGINT)"),
         ))
         .into_boxed();
     if let Some(user) = ask.user {
@@ -63,14 +64,15 @@ pub(in super::super) async fn usage(
         };
     }
     let query = query.order(sql::<Text>(order)).limit(asked(limit));
-    let rows = query.load::<(String, i64, f64, f64, Option<f64>, i64)>(conn).await?;
-    let sums = rows.into_iter().map(|(key, turns, input, output, cost_usd, priced)| UsageSum {
+    let rows = query.load::<(String, i64, i64, f64, f64, Option<f64>, i64)>(conn).await?;
+    let sums = rows.into_iter().map(|(key, turns, calls, input, output, cost_usd, unpriced)| UsageSum {
         key,
         turns: turns.unsigned_abs(),
+        calls: calls.unsigned_abs(),
         input_tokens: tokens(input),
         output_tokens: tokens(output),
         cost_usd,
-        unpriced_turns: turns.saturating_sub(priced).unsigned_abs(),
+        unpriced_turns: unpriced.unsigned_abs(),
     });
     Ok(page(sums.collect(), limit, |sum| UsageCursor { by: ask.by, key: sum.key.clone() }.encode()))
 }

@@ -4,6 +4,7 @@ mod access;
 mod binding;
 mod input;
 mod journal;
+mod ledger;
 mod outbox;
 mod session;
 mod signin;
@@ -23,6 +24,7 @@ pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome,
         Write::Claim { session } => session::claim(conn, session).await,
         Write::Accept(accept) => input::accept(conn, accept).await,
         Write::Step(step) => turn::step(conn, step).await,
+        Write::Part(part) => turn::part(conn, part).await,
         Write::End(end) => turn::end(conn, end).await,
         Write::Start { session, epoch, next, at } => turn::start(conn, session, *epoch, next, *at).await,
         Write::Restart(restart) => turn::restart(conn, restart).await,
@@ -45,5 +47,6 @@ pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome,
         }
         Write::Bind { conversation, new } => binding::bind(conn, conversation, new).await,
         Write::Rebind { conversation, session, at } => binding::rebind(conn, conversation, session, *at).await,
+        Write::Spend(entries) => ledger::spend(conn, entries).await,
     }
 }

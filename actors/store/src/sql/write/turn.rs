@@ -1,10 +1,13 @@
 //! The life of a turn: begun, taken a step further, begun again, ended.
 
 use diesel::prelude::*;
-use mosaic_types::journal::{EndTurn, Outcome, RestartTurn, SessionPhase, StartTurn, StepTurn, TurnEnd, TurnState};
-use mosaic_types::{AgentName, Epoch, EventBody, FinishedTurn, Point, Role, Seq, SessionId, Timestamp, TurnId};
+use mosaic_types::journal::{
+    EndTurn, Outcome, PartTurn, RestartTurn, SessionPhase, StartTurn, StepTurn, TurnEnd, TurnState,
+};
+use mosaic_types::{AgentName, Epoch, EventBody, FinishedTurn, Point, Role, Seq, SessionId, Spent, Timestamp, TurnId};
 
 use super::journal::Journal;
+use super::ledger;
 use super::outbox;
 use super::session::owned;
 use super::{Conn, RunQueryDsl};
@@ -40,7 +43,16 @@ pub(super) async fn end(conn: &mut Conn<'_>, end: &EndTurn) -> Result<Outcome, S
     EndOfTurn { id: end.turn.into(), state: state.as_str(), end_seq: seq, at: end.at.into() }.execute(conn).await?;
     if let TurnEnd::Finished(finished) = &end.end {
         let (session, agent) = (&end.session, &end.agent);
-        let answer = Answer { session, turn: end.turn, agent, step: end.step, saw: None, said: finished, at: end.at };
+        let answer = Answer {
+            session,
+            turn: end.turn,
+            agent,
+            step: end.step,
+            saw: None,
+            said: finished,
+            own: end.own,
+            at: end.at,
+        };
         answer.store(conn, seq, user).await?;
     }
     if end.delivers {
@@ -99,15 +111,33 @@ async fn unseen(conn: &mut Conn<'_>, end: &EndTurn) -> Result<bool, StoreError> 
 /// Stores a step of a turn that goes on.
 pub(super) async fn step(conn: &mut Conn<'_>, step: &StepTurn) -> Result<Outcome, StoreError> {
     let (session, turn) = (&step.session, step.turn);
-    let fence = GoOnInSession { id: session.as_str(), epoch: step.epoch, turn: turn.into(), at: step.at.into() };
+    let events = step.parts.len() as i64 + 1;
+    let fence =
+        GoOnInSession { id: session.as_str(), epoch: step.epoch, turn: turn.into(), events, at: step.at.into() };
     let Some(last) = fence.get_result::<Seq>(conn).await.optional()? else { return Ok(Outcome::Stale) };
-    let mut journal = Journal::new(session, step.at, last, 1);
+    let mut journal = Journal::new(session, step.at, last, events);
+    for part in &step.parts {
+        journal.add(conn, Some(turn), part.clone()).await?;
+    }
     let seq = journal.add(conn, Some(turn), step.said.step()).await?;
     let user = sessions::table.find(session.as_str()).select(sessions::user_id).get_result::<Id>(conn).await?;
     let (agent, saw) = (&step.agent, Some(step.saw));
-    let answer = Answer { session, turn, agent, step: step.step, saw, said: &step.said, at: step.at };
+    let (said, own) = (&step.said, step.own);
+    let answer = Answer { session, turn, agent, step: step.step, saw, said, own, at: step.at };
     answer.store(conn, seq, user).await?;
     Point::StepBeforeCommit.pass();
+    Ok(journal.done())
+}
+
+/// Stores a part of the step that runs.
+pub(super) async fn part(conn: &mut Conn<'_>, part: &PartTurn) -> Result<Outcome, StoreError> {
+    let (session, turn) = (&part.session, part.turn);
+    let fence =
+        GoOnInSession { id: session.as_str(), epoch: part.epoch, turn: turn.into(), events: 1, at: part.at.into() };
+    let Some(last) = fence.get_result::<Seq>(conn).await.optional()? else { return Ok(Outcome::Stale) };
+    let mut journal = Journal::new(session, part.at, last, 1);
+    journal.add(conn, Some(turn), part.event.clone()).await?;
+    ledger::enter(conn, &part.beside).await?;
     Ok(journal.done())
 }
 
@@ -119,6 +149,7 @@ struct Answer<'a> {
     step: u32,
     saw: Option<Seq>,
     said: &'a FinishedTurn,
+    own: Spent,
     at: Timestamp,
 }
 
@@ -142,10 +173,14 @@ impl Answer<'_> {
             agent: self.agent.as_str(),
             provider: self.said.provider.as_str(),
             model: &self.said.model,
-            input_tokens: i64::try_from(self.said.usage.input_tokens).unwrap_or(i64::MAX),
-            output_tokens: i64::try_from(self.said.usage.output_tokens).unwrap_or(i64::MAX),
-            cost_usd: self.said.cost_usd,
+            input_tokens: i64::try_from(self.own.usage.input_tokens).unwrap_or(i64::MAX),
+            output_tokens: i64::try_from(self.own.usage.output_tokens).unwrap_or(i64::MAX),
+            cost_usd: self.own.cost_usd,
             at: self.at.into(),
+            turns: 1,
+            calls: i64::from(self.step),
+            of_turn: None,
+            estimated: 0,
         };
         // A turn has one row in the ledger, with the sums of its steps. Most have one step, and a plain insert stays
         // prepared.
@@ -161,7 +196,8 @@ impl Answer<'_> {
 /// Begins an open turn again.
 pub(super) async fn restart(conn: &mut Conn<'_>, restart: &RestartTurn) -> Result<Outcome, StoreError> {
     let turn: Id = restart.turn.into();
-    let fence = GoOnInSession { id: restart.session.as_str(), epoch: restart.epoch, turn, at: restart.at.into() };
+    let (session, at) = (restart.session.as_str(), restart.at.into());
+    let fence = GoOnInSession { id: session, epoch: restart.epoch, turn, events: 1, at };
     let Some(last) = fence.get_result::<Seq>(conn).await.optional()? else { return Ok(Outcome::Stale) };
     let (attempt, charged) = (i64::from(restart.attempt), i64::from(restart.charged));
     let state = TurnState::Running.as_str();

@@ -1,0 +1,74 @@
+//! The course of a run: which of its models are asked, and what becomes of their answers.
+
+use mosaic_types::failure::NO_PROVIDER;
+use mosaic_types::{Classify, Code, Failure, FinishedTurn, ModelRef};
+
+use super::books::Books;
+use super::call::{self, Answer, Ask, Chosen, RunOrder};
+use super::lanes::Voice;
+use super::plan::{Next, Plan};
+use super::{compare, panel, race};
+use crate::agent::AgentProfile;
+use crate::agent::config::Strategy;
+use crate::provider::Providers;
+
+/// Runs `order`; `None`: the caller left.
+pub(super) async fn run(
+    profile: &AgentProfile,
+    providers: &Providers,
+    order: &RunOrder,
+    books: &Books,
+) -> Option<Result<FinishedTurn, Failure>> {
+    let ask = Ask { profile, providers, order, input: &order.input, books };
+    if let Some(Chosen { model, why }) = order.model.clone() {
+        return alone(ask, Plan::only(model, why)).await;
+    }
+    let models = profile.models.clone();
+    if models.is_empty() {
+        return Some(Err(Failure::new(Code::NoProvider, NO_PROVIDER)));
+    }
+    // Answers that are put together are text: what asks for tools goes to one model.
+    let whole = order.tools.is_empty() && order.sampling.response_format.is_none();
+    match profile.fanout.strategy {
+        Strategy::Race if models.len() > 1 => race::run(ask, models).await,
+        Strategy::Compare if models.len() > 1 && whole => compare::run(ask, models).await,
+        Strategy::Panel if models.len() > 1 && whole => panel::run(ask, models).await,
+        _ => alone(ask, Plan::new(models)).await,
+    }
+}
+
+/// One model at a time.
+async fn alone(ask: Ask<'_>, mut plan: Plan) -> Option<Result<FinishedTurn, Failure>> {
+    let answer = follow(ask, &mut plan, Voice::Open(&ask.order.sink)).await?;
+    Some(answer.map(|answer| answer.into_turn(plan.reason())))
+}
+
+/// Follows a plan to an answer; `None`: the caller left.
+pub(super) async fn follow(ask: Ask<'_>, plan: &mut Plan, voice: Voice<'_>) -> Option<Result<Answer, Failure>> {
+    loop {
+        let Some(model) = plan.model().cloned() else {
+            return Some(Err(Failure::new(Code::NoProvider, NO_PROVIDER)));
+        };
+        let (failure, shown) = match call::call(ask, &model, voice).await {
+            Ok(answer) => return Some(Ok(answer)),
+            Err(failed) => failed.told()?,
+        };
+        let next = plan.failed(failure.class(), failure.code, shown, roll(ask));
+        log(&model, &failure, &next);
+        match next {
+            Next::GiveUp => return Some(Err(failure)),
+            Next::Switch => {}
+            Next::Again { after } => tokio::time::sleep(after).await,
+        }
+    }
+}
+
+/// A draw from 0 to 1.
+pub(super) fn roll(ask: Ask<'_>) -> f64 {
+    f64::from(ask.order.outside.bytes::<1>()[0]) / 255.0
+}
+
+/// Says what is done about a call that failed.
+pub(super) fn log(model: &ModelRef, failure: &Failure, next: &impl std::fmt::Debug) {
+    tracing::info!(provider.name = %model.provider, model = %model.model, code = failure.code.as_str(), ?next, "call failed");
+}
