@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mosaic_messages::SubmitTurn;
 use mosaic_types::journal::{API_CHANNEL, InboxKey};
-use mosaic_types::{Code, Failure, ModelRef, Outside, Principal, QueueMode, SessionId, limits};
+use mosaic_types::{Code, Failure, ModelRef, Outside, Principal, QueueMode, Seq, SessionId, limits};
 use sha2::{Digest, Sha256};
 
 /// Checks a text and makes the message to its session.
@@ -45,6 +45,7 @@ pub fn submission(
         turn,
         body_hash: hash(&text, model.as_ref()),
         text: text.into(),
+        replaces: None,
         model,
         mode: None,
         create: None,
@@ -57,6 +58,14 @@ pub fn submission(
 pub fn mode(name: Option<&str>) -> Result<Option<QueueMode>, Failure> {
     let named = name.map(|name| name.parse::<QueueMode>()).transpose();
     named.map_err(|why| Failure::new(Code::BadRequest, format!("mode: {why}.")))
+}
+
+/// The hash of what is asked in a way of its own, so that it is not taken for the plain message.
+pub fn hashed(way: &str, seq: Seq, body: &[u8; 32]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(format!("{way}\n{seq}\n"));
+    hash.update(body);
+    hash.finalize().into()
 }
 
 /// What tells one request from another under the same key. The mode does not: it says how a message is taken in, and a

@@ -1,5 +1,6 @@
 //! `mosaic sessions`: what was said, listed, shown, exported and removed.
 
+use std::collections::HashMap;
 use std::io::IsTerminal;
 
 use clap::{Args, Subcommand};
@@ -136,14 +137,29 @@ async fn list(
 /// Turns that ended without an answer, in the order of their ends. They are in the journal and no part of the transcript.
 async fn unanswered(books: &Books, id: &SessionId) -> Result<Vec<(Seq, SessionEvent)>, CliError> {
     let (mut found, mut after) = (Vec::new(), 0);
+    // By turn: under which number it was accepted. By number: whose input it is.
+    let (mut begun, mut inputs) = (HashMap::new(), HashMap::new());
     loop {
         let page = books.events(id, after).await?;
         let last = page.last().and_then(|event| event.seq);
         let full = page.len() == limits::PAGE.1 as usize;
-        found.extend(page.into_iter().filter_map(|event| match event.body {
-            EventBody::TurnFailed { .. } | EventBody::TurnCancelled {} => Some((event.seq?, event)),
-            _ => None,
-        }));
+        for event in page {
+            let Some((seq, turn)) = event.seq.zip(event.turn) else { continue };
+            match event.body {
+                EventBody::TurnAccepted { .. } => {
+                    begun.entry(turn).or_insert(seq);
+                    inputs.insert(seq, turn);
+                }
+                EventBody::MessagesSuperseded { from } => {
+                    let first = inputs.get(&from).and_then(|turn| begun.get(turn)).copied().unwrap_or(from);
+                    found.retain(|(_, end): &(Seq, SessionEvent)| {
+                        end.turn.and_then(|turn| begun.get(&turn)).is_none_or(|accepted| *accepted < first)
+                    });
+                }
+                EventBody::TurnFailed { .. } | EventBody::TurnCancelled {} => found.push((seq, event)),
+                _ => {}
+            }
+        }
         match last.filter(|_| full) {
             Some(seq) => after = seq,
             None => return Ok(found),

@@ -1,12 +1,12 @@
 //! What a person says to a session, whichever way it comes.
 
 use mosaic_messages::SubmitTurn;
-use mosaic_types::{Code, Failure, ModelRef, Principal, SessionId};
+use mosaic_types::{Code, Failure, ModelRef, Principal, Seq, SessionId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::server::Gate;
-use crate::submission::{mode, submission};
+use crate::submission::{hashed, mode, submission};
 
 /// What is said to a session.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
@@ -23,6 +23,10 @@ pub(super) struct Input {
     #[serde(default)]
     #[schema(max_length = 321)]
     pub(super) model: Option<String>,
+    /// The id of one of your messages, in whose place it stands: that one and all after it leave the dialogue.
+    #[serde(default)]
+    #[schema(example = json!("kitchen.12"), max_length = 84)]
+    pub(super) replaces: Option<String>,
     /// This build takes text only, so this stays empty.
     #[serde(default)]
     #[schema(max_items = 0, value_type = Vec<Object>)]
@@ -44,10 +48,22 @@ impl Input {
         if !self.attachments.is_empty() {
             return Err(Failure::new(Code::BadRequest, "attachments: this build takes text only."));
         }
+        let replaces = self.replaces.as_deref().map(|id| numbered(id, &session, "message of yours")).transpose()?;
         let model = self.model.as_deref().map(|name| named_model(gate, name)).transpose()?;
         let mode = mode(self.mode.as_deref())?;
-        Ok(SubmitTurn { mode, ..submission(&gate.doors.outside, session, who, self.text, model, key)? })
+        let ask = submission(&gate.doors.outside, session, who, self.text, model, key)?;
+        let body_hash = replaces.map_or(ask.body_hash, |seq| hashed("replaces", seq, &ask.body_hash));
+        Ok(SubmitTurn { mode, replaces, body_hash, ..ask })
     }
+}
+
+/// The number of the message with that id, which must be one of `session`.
+pub(super) fn numbered(id: &str, session: &SessionId, what: &'static str) -> Result<Seq, Failure> {
+    let read = || {
+        let (of, seq) = id.rsplit_once('.')?;
+        (of == session.as_str() && seq.bytes().all(|digit| digit.is_ascii_digit())).then(|| seq.parse().ok())?
+    };
+    read().ok_or_else(|| Failure::not_found(what))
 }
 
 /// The model that an input names.

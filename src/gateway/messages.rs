@@ -18,6 +18,7 @@ use super::auth::{Asker, Bearing};
 use super::error::{Answer, ApiError, ErrorBody};
 use super::events::{FinalAnswer, Following, answer_end};
 use super::input::Input;
+use super::principals::Credential;
 use super::server::Gate;
 use super::sessions::{Reading, limit, named, visible};
 use super::{body, refusals, sse};
@@ -161,7 +162,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    fn wait(&self) -> Result<bool, ApiError> {
+    pub(super) fn wait(&self) -> Result<bool, ApiError> {
         match self.wait.as_deref() {
             Some("true" | "1") => Ok(true),
             None | Some("false" | "0") => Ok(false),
@@ -172,7 +173,7 @@ impl Waiting {
 
 /// A turn that was accepted: stored, and to be answered whatever happens.
 #[derive(Serialize, ToSchema)]
-struct Receipt<'a> {
+pub(super) struct Receipt<'a> {
     session: &'a SessionId,
     turn: TurnId,
     state: TurnState,
@@ -201,6 +202,10 @@ pub(super) fn key_of(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
 /// Send an `Idempotency-Key`: it names the turn for 7 days, so that a repeat with the same body attaches to it in the
 /// form it asks for, also after a restart. With another body a repeat is refused. A stream that is asked for again with
 /// `Last-Event-ID` goes on after that event.
+///
+/// With `replaces` it takes the place of one of your messages: that one and all that came after it leave the dialogue
+/// and the transcript (`messages.superseded`); the journal keeps them. Only while nothing runs or waits, else 409
+/// `running`.
 #[utoipa::path(
     post,
     path = "/api/v1/sessions/{id}/messages",
@@ -232,19 +237,30 @@ pub(super) async fn submit(
     request: HttpRequest,
     payload: Payload,
 ) -> Answer {
-    let (session, who) = (named(&id)?, known.principal);
-    let wait = waiting.wait()?;
+    let (session, wait) = (named(&id)?, waiting.wait()?);
     let input: Input = body::json(&request, payload, body::API_BYTES).await?;
-    let ask = input.submission(&gate, session.clone(), who, key_of(&request)?)?;
-    if sse::wanted(&request) {
-        let events = match sse::last_event(&request)? {
-            None => sse::of_turn(Following::begin(&gate, ask, Interest::All).await?),
-            Some(after) => resume(&gate, ask, after).await?,
+    let ask = input.submission(&gate, session, known.principal, key_of(&request)?)?;
+    answer(&gate, known, ask, wait, &request).await
+}
+
+/// Hands an input to its session and answers in the form that the request asks for.
+pub(super) async fn answer(
+    gate: &Gate,
+    known: Credential,
+    ask: SubmitTurn,
+    wait: bool,
+    request: &HttpRequest,
+) -> Answer {
+    let session = ask.session.clone();
+    if sse::wanted(request) {
+        let events = match sse::last_event(request)? {
+            None => sse::of_turn(Following::begin(gate, ask, Interest::All).await?),
+            Some(after) => resume(gate, ask, after).await?,
         };
         return Ok(sse::answer(events, known.ending));
     }
     if wait {
-        let mut following = Following::begin(&gate, ask, Interest::Journaled).await?;
+        let mut following = Following::begin(gate, ask, Interest::Journaled).await?;
         let accepted = following.accepted.clone();
         return match tokio::time::timeout(WAIT, following.end()).await {
             Ok(end) => answer_end(&session, accepted.turn, end?.body.clone()),

@@ -6,6 +6,7 @@
 mod access;
 mod actor;
 mod auth;
+mod back;
 mod body;
 mod border;
 #[cfg(feature = "chaos")]

@@ -85,11 +85,13 @@ refusals! {
     NewSession = BadRequest | AgentNotFound | Exists | TooLarge | TextTooLong | Busy | Storage | Unavailable;
     /// Of a change of a session.
     ChangedSession = BadRequest | NotFound | ModelNotFound | AgentNotFound | TooLarge | TextTooLong | Busy | Internal | Storage | Unavailable;
+    /// Of a session made from another.
+    ForkedSession = BadRequest | NotFound | TooLarge | TextTooLong | Busy | Draining | Storage | Unavailable;
     /// Of what is asked of a session without a body.
     AskedSession = NotFound | Busy | Internal | Storage | Unavailable;
     /// Of a message.
-    NewTurn = BadRequest | NotFound | ModelNotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong | IdempotencyConflict | Busy
-        | Internal | Draining | Storage | Unavailable;
+    NewTurn = BadRequest | NotFound | ModelNotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong | IdempotencyConflict | Running
+        | Busy | Internal | Draining | Storage | Unavailable;
     /// Of a new token.
     NewToken = BadRequest | TooLarge | Busy | Storage | Unavailable;
     /// Of a link or a token that signs a browser in.

@@ -17,7 +17,7 @@ use mosaic_types::{Code, Failure, UserRole};
 use super::access::Access;
 use super::error::{Answer, ApiError};
 use super::{
-    auth, document, health, info, messages, openai, sessions, signin, tokens, trial, usage, web as dashboard, ws,
+    auth, back, document, health, info, messages, openai, sessions, signin, tokens, trial, usage, web as dashboard, ws,
 };
 
 const OPEN: Access = Access::Open;
@@ -91,6 +91,8 @@ fn entries() -> Vec<Entry> {
         on(Method::DELETE, "/api/v1/sessions/{id}", MEMBER, sessions::delete),
         get("/api/v1/sessions/{id}/messages", VIEWER, messages::list),
         post("/api/v1/sessions/{id}/messages", MEMBER, messages::submit),
+        post("/api/v1/sessions/{id}/retry", MEMBER, back::retry),
+        post("/api/v1/sessions/{id}/fork", MEMBER, back::fork),
         post("/api/v1/sessions/{id}/cancel", MEMBER, messages::cancel),
         get("/api/v1/sessions/{id}/events", VIEWER, messages::events),
         get("/api/v1/agents", VIEWER, info::agents),

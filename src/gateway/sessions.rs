@@ -152,7 +152,7 @@ struct Changes {
 }
 
 /// A title within its bound.
-fn titled(title: Option<String>) -> Result<Option<String>, ApiError> {
+pub(super) fn titled(title: Option<String>) -> Result<Option<String>, ApiError> {
     if title.as_ref().is_some_and(|title| title.chars().count() > TITLE_CHARS) {
         let sentence = format!("A title has at most {TITLE_CHARS} characters.");
         return Err(ApiError(Failure::new(Code::TextTooLong, sentence)));

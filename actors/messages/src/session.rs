@@ -7,7 +7,7 @@ use mosaic_types::command::ModelWish;
 use mosaic_types::event::FinishedTurn;
 use mosaic_types::journal::{InboxKey, SessionRow, TurnState};
 use mosaic_types::ledger::Beside;
-use mosaic_types::{AgentName, EventBody, Failure, ModelRef, Principal, QueueMode, SessionId, Spent, TurnId};
+use mosaic_types::{AgentName, EventBody, Failure, ModelRef, Principal, QueueMode, Seq, SessionId, Spent, TurnId};
 use tracing::Span;
 
 /// Asks a session to take one input, as a turn of its own or as a part of one that is open. Sent by channels and the gateway; handled by the router, which finds the session,
@@ -28,6 +28,8 @@ pub struct SubmitTurn {
     /// SHA-256 of what was asked; a repeat of the key with another hash is refused.
     pub body_hash: [u8; 32],
     pub text: Arc<str>,
+    /// Seq of the input in whose place it stands. Refused as `running` unless the session is idle.
+    pub replaces: Option<Seq>,
     /// In place of the agent's own models, for this turn.
     pub model: Option<ModelRef>,
     /// What becomes of it while a turn runs; `None`: what its agent does.

@@ -12,6 +12,7 @@
 //! A session takes a turn by asking its agent for a run; the run asks providers. What the session decides is in
 //! `session/state.rs`, free of actors; the shells only carry it out. This room names no provider and no channel.
 
+pub mod again;
 pub mod agent;
 pub mod alone;
 pub mod arbiters;

@@ -33,7 +33,7 @@ use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::signin::{Browser, LinkRow};
-use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
+use mosaic_types::{ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
 
 pub use error::StoreError;
 pub use place::Place;
@@ -73,6 +73,10 @@ pub trait Store: Send + Sync {
     /// What a session actor needs to live again. `context_bytes`: how much text of finished turns to bring, newest
     /// first, never a part of a turn; the cost does not grow with the age of the session.
     fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Work<'_, Option<Snapshot>>;
+
+    /// What was said in finished turns before an input, as a snapshot would bring it if the input and all after it were
+    /// not there. Empty where it is no input of the session.
+    fn context_before(&self, id: &SessionId, input: Seq, context_bytes: usize) -> Work<'_, Vec<ChatMessage>>;
 
     /// Sessions with turns that have not ended.
     fn unfinished(&self) -> Work<'_, Vec<SessionId>>;

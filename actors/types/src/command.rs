@@ -79,6 +79,8 @@ pub enum Request {
     Agents,
     /// Which model answers, or that another one shall.
     Model(Option<ModelWish>),
+    /// What was asked last, once more.
+    Retry,
     Stop,
     /// The last so many messages.
     History(u32),
@@ -137,6 +139,13 @@ pub const COMMANDS: &[Command] = &[
                 Ok(Request::Model(Some(wish)))
             }
         },
+    },
+    Command {
+        name: "retry",
+        usage: "/retry",
+        help: "Asks once more what was asked last; its answer leaves the dialogue.",
+        role: UserRole::Member,
+        read: |command, rest| command.alone(rest, Request::Retry),
     },
     Command {
         name: "stop",

@@ -120,6 +120,11 @@ pub enum EventBody {
     /// The turn was cancelled. Journaled.
     #[serde(rename = "turn.cancelled")]
     TurnCancelled {},
+    /// The input that was accepted under `from` leaves the dialogue, and all that came after it: the rest of its turn
+    /// and every turn accepted later. The input that follows stands in its place. What was journaled stays; whoever
+    /// shows the transcript reads it anew. Journaled.
+    #[serde(rename = "messages.superseded")]
+    MessagesSuperseded { from: Seq },
     /// The session itself changed. Journaled.
     #[serde(rename = "session.changed")]
     SessionChanged {

@@ -98,6 +98,8 @@ codes! {
     IdempotencyConflict = "idempotency_conflict", 422;
     /// The name is taken.
     Exists = "exists", 409;
+    /// Something runs or waits in the session, which this takes to be idle.
+    Running = "running", 409;
     /// The session's queue is full.
     Busy = "busy", 429;
     /// A reader was slower than what it reads; it may read on from where it was.

@@ -112,6 +112,16 @@ pub struct ChangeSession {
     pub at: Timestamp,
 }
 
+/// A session to be made from a part of another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForkSession {
+    pub source: SessionId,
+    /// Seq of the last message that it takes over; `None`: all.
+    pub through: Option<Seq>,
+    pub new: NewSession,
+    pub model: Option<ModelRef>,
+}
+
 /// A person to be known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewUser {
@@ -141,7 +151,8 @@ pub enum Write {
     CreateSession(NewSession),
     /// Takes a session into memory: raises its epoch. `Claimed`, or `Missing`.
     Claim { session: SessionId },
-    /// `Written`, `Duplicate`, `Stale`, or `Closed` where it was to join a turn that is not open.
+    /// `Written`, `Duplicate`, `Stale`, `Closed` where it was to join a turn that is not open, or `Missing` where what it
+    /// was to replace is no input of the dialogue.
     Accept(Box<AcceptTurn>),
     /// `Written`, or `Stale` (also where the turn has already ended).
     Step(Box<StepTurn>),
@@ -156,6 +167,9 @@ pub enum Write {
     Restart(RestartTurn),
     /// `Written`, or `Stale`.
     Change(ChangeSession),
+    /// Makes a session with the transcript of another up to a message, and the journal behind it. Turns that had not
+    /// ended by then are cancelled in it. `Written`, `Exists`, or `Missing` where there is no such session or message.
+    Fork(ForkSession),
     /// Removes a session with all that hangs on it. `Written`, or `Missing`.
     Delete { session: SessionId },
     /// `Written`, or `Exists`.

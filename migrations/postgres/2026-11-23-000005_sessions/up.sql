@@ -19,7 +19,7 @@ ALTER TABLE messages ADD COLUMN attached bigint NOT NULL DEFAULT 0;
 
 -- Files and images that came with messages.
 CREATE TABLE attachments (
-    id         uuid NOT NULL PRIMARY KEY,
+    id         uuid NOT NULL,
     session_id text COLLATE "C" NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     -- Of the message.
     seq        bigint NOT NULL,
@@ -28,7 +28,9 @@ CREATE TABLE attachments (
     name       text NOT NULL,
     media_type text NOT NULL,
     size_bytes bigint NOT NULL,
-    data       bytea NOT NULL
+    data       bytea NOT NULL,
+    -- A fork keeps the ids of what it was made from.
+    PRIMARY KEY (session_id, id)
 );
 
 CREATE INDEX attachments_of_message ON attachments (session_id, seq, position);

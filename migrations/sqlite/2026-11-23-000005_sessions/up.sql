@@ -19,7 +19,7 @@ ALTER TABLE messages ADD COLUMN attached INTEGER NOT NULL DEFAULT 0;
 
 -- Files and images that came with messages. With rowids: what is large does not belong into a key's tree.
 CREATE TABLE attachments (
-    id         BLOB    NOT NULL PRIMARY KEY,
+    id         BLOB    NOT NULL,
     session_id TEXT    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     -- Of the message.
     seq        INTEGER NOT NULL,
@@ -28,7 +28,9 @@ CREATE TABLE attachments (
     name       TEXT    NOT NULL,
     media_type TEXT    NOT NULL,
     size_bytes INTEGER NOT NULL,
-    data       BLOB    NOT NULL
+    data       BLOB    NOT NULL,
+    -- A fork keeps the ids of what it was made from.
+    PRIMARY KEY (session_id, id)
 ) STRICT;
 
 CREATE INDEX attachments_of_message ON attachments (session_id, seq, position);

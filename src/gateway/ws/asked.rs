@@ -92,10 +92,20 @@ impl State {
                 let sentence = "message.send needs an id: it is the key by which a repeat finds its turn.";
                 self.error(None, None, &Failure::new(Code::BadRequest, sentence), now, out);
             }
-            ClientFrame::MessageSend { id: Some(id), session, agent, text, mode, model, traceparent, tracestate } => {
+            ClientFrame::MessageSend {
+                id: Some(id),
+                session,
+                agent,
+                text,
+                mode,
+                model,
+                replaces,
+                traceparent,
+                tracestate,
+            } => {
                 if self.may_ask(Some(&id), now, out) {
                     let caller = Caller::new(traceparent, tracestate).or_else(|| self.caller.clone());
-                    let input = Input { text, mode, model, attachments: Vec::new() };
+                    let input = Input { text, mode, model, replaces, attachments: Vec::new() };
                     out.push(Effect::Submit { id, session, agent, input: Box::new(input), caller });
                 }
             }

@@ -77,6 +77,7 @@ frames! {
         text: String,
         #[serde(default)] mode: Option<String>,
         #[serde(default)] model: Option<String>,
+        #[serde(default)] replaces: Option<String>,
         #[serde(default, deserialize_with = "context")] traceparent: Option<String>,
         #[serde(default, deserialize_with = "context")] tracestate: Option<String>,
     }

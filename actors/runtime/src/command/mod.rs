@@ -7,13 +7,14 @@ mod words;
 
 use std::time::Duration;
 
-use mosaic_messages::{CancelTurn, Change, CommandDone, ExecuteCommand};
+use mosaic_messages::{CancelTurn, Change, CommandDone, ExecuteCommand, SubmitTurn};
 use mosaic_types::command::{ModelWish, Request};
-use mosaic_types::journal::{SessionPhase, SessionRow};
+use mosaic_types::journal::{API_CHANNEL, InboxKey, SessionPhase, SessionRow};
 use mosaic_types::ledger::{UsageBy, UsageQuery, UsageSum};
 use mosaic_types::page::Limit;
-use mosaic_types::{AgentName, Failure, Principal, Seq, Timestamp};
+use mosaic_types::{AgentName, Code, Failure, Principal, Seq, Timestamp};
 
+use crate::again::last_asked;
 use crate::router::Way;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -34,6 +35,7 @@ pub(crate) async fn execute(way: Way, ask: ExecuteCommand) -> Result<CommandDone
         Request::Agent(Some(name)) => agent(&way, row, from, name).await?,
         Request::Agents => words::agents(&way.doors.agents.profiles(), &row.agent),
         Request::Model(wish) => model(&way, row, from, wish).await?,
+        Request::Retry => retry(&way, row, from).await?,
         Request::Stop => stop(&way, row, from).await?,
         Request::History(count) => {
             let limit = Limit::new(Some(count)).unwrap_or_default();
@@ -80,6 +82,40 @@ async fn model(way: &Way, row: SessionRow, from: Principal, wish: Option<ModelWi
     }
     let change = Change { model: Some(wish), ..Change::nothing(row.id.clone(), from) };
     Ok(told(&way.ask(&row.id, from, None, false, change).await?))
+}
+
+async fn retry(way: &Way, row: SessionRow, from: Principal) -> Result<String, Failure> {
+    way.doors.work.refuse_new()?;
+    let again = match last_asked(&*way.doors.store, &row.id).await {
+        Ok(again) => again,
+        Err(nothing) if nothing.code == Code::NotFound => return Ok(nothing.message.into_owned()),
+        Err(failure) => return Err(failure),
+    };
+    let outside = &way.doors.outside;
+    let turn = outside.turn_id();
+    let ask = SubmitTurn {
+        inbox: InboxKey {
+            channel: API_CHANNEL.into(),
+            account: from.user.to_string().into(),
+            conversation: row.id.as_str().into(),
+            event: format!("turn:{turn}").into(),
+        },
+        session: row.id.clone(),
+        from,
+        turn,
+        // A command has no key: each is a wish of its own, like no other.
+        body_hash: outside.bytes(),
+        text: again.text.into(),
+        reply_to: None,
+        replaces: Some(again.replaces),
+        model: None,
+        mode: None,
+        create: None,
+        repeats_last: false,
+        span: tracing::info_span!("turn", session.id = %row.id, turn.id = %turn),
+    };
+    way.ask(&row.id, from, None, false, ask).await?;
+    Ok("Asked again.".to_owned())
 }
 
 async fn stop(way: &Way, row: SessionRow, from: Principal) -> Result<String, Failure> {

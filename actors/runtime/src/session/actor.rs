@@ -8,7 +8,7 @@ use actix::prelude::*;
 use mosaic_messages::{Accepted, CancelTurn, Change, PartEnded, RunEnded, SubmitTurn};
 use mosaic_supervise::{Birth, ChildExited, Exit, Label, Mailbox, Tether, on_duty, supervised};
 use mosaic_types::journal::{SessionRow, Snapshot, TurnState, Write};
-use mosaic_types::{Code, Failure, Point, SessionId, TurnId};
+use mosaic_types::{ChatMessage, Code, Failure, Point, SessionId, TurnId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
@@ -58,6 +58,8 @@ pub struct SessionActor {
     pub(super) writing: bool,
     /// When the store is asked again for what it has refused.
     pub(super) refused: Option<SpawnHandle>,
+    /// Decided on when nothing is being written any more.
+    pub(super) after_writing: Vec<(SubmitTurn, Reply<Accepted>)>,
     pub(super) running: Option<Running>,
     /// Who waits for the end of the turn that was cancelled.
     pub(super) cancelling: Vec<Reply<Option<TurnId>>>,
@@ -87,6 +89,7 @@ impl SessionActor {
             unwritten: VecDeque::new(),
             writing: false,
             refused: None,
+            after_writing: Vec::new(),
             running: None,
             cancelling: Vec::new(),
             busy: None,
@@ -104,6 +107,7 @@ impl SessionActor {
         if let Some(refused) = self.refused.take() {
             ctx.cancel_future(refused);
         }
+        self.held.extend(self.after_writing.drain(..).map(|(ask, reply)| Held::Submit(ask, reply)));
         self.running = None;
         self.busy = None;
         self.cancelling.clear();
@@ -159,6 +163,30 @@ impl SessionActor {
     pub(super) fn submit(&mut self, ask: SubmitTurn, reply: Reply<Accepted>, ctx: &mut Context<Self>) {
         Point::AcceptReceived.pass();
         self.used = Instant::now();
+        match (ask.replaces, &self.state) {
+            (_, None) => self.held.push(Held::Submit(ask, reply)),
+            (None, Some(_)) => self.decide(ask, None, reply, ctx),
+            (Some(input), Some(state)) => {
+                // What came before the input may be more than is remembered, so it is asked of the store. It stays so
+                // until the input is stored: whatever changed it would take the input out of the dialogue too.
+                let (doors, id, bytes) = (self.doors.clone(), self.id.clone(), state.keep_bytes());
+                let work = async move { (doors.store.context_before(&id, input, bytes).await, ask) };
+                ctx.spawn(work.into_actor(self).map(|(before, ask), actor, ctx| match before {
+                    Ok(before) => actor.decide(ask, Some(before), reply, ctx),
+                    Err(error) => drop(reply.send(Err(error.into()))),
+                }));
+            }
+        }
+    }
+
+    /// Decides on an input; `before`: all that stays of the dialogue where it takes the place of another.
+    fn decide(
+        &mut self,
+        ask: SubmitTurn,
+        before: Option<Vec<ChatMessage>>,
+        reply: Reply<Accepted>,
+        ctx: &mut Context<Self>,
+    ) {
         let Some(state) = &mut self.state else {
             self.held.push(Held::Submit(ask, reply));
             return;
@@ -166,7 +194,11 @@ impl SessionActor {
         let agents = || self.doors.agents.profile(&state.row.agent).map(|agent| agent.queue);
         let mode = ask.mode.or_else(agents).unwrap_or_default();
         match state.submit(&ask, mode, self.doors.outside.now()) {
-            Err(failure) if failure.code == Code::Busy => self.attach_or(failure, ask, reply, ctx),
+            // It may be what is being written.
+            Err(failure) if failure.code == Code::Running && self.writing => self.after_writing.push((ask, reply)),
+            Err(failure) if matches!(failure.code, Code::Busy | Code::Running) => {
+                self.attach_or(failure, ask, reply, ctx);
+            }
             Err(failure) => drop(reply.send(Err(failure))),
             Ok(Submission::Attach(accepted)) => drop(reply.send(Ok(accepted))),
             Ok(Submission::Write(accept)) => {
@@ -175,7 +207,7 @@ impl SessionActor {
                     let watched = Watched { span: ask.span.clone(), since: Some(Instant::now()), waits: true };
                     self.watched.insert(accept.turn, watched);
                 }
-                let then = Then::Accepted { title: accept.title.clone(), ask: Box::new(ask), reply };
+                let then = Then::Accepted { title: accept.title.clone(), ask: Box::new(ask), before, reply };
                 self.write(Write::Accept(accept), then, span, ctx);
             }
         }

@@ -7,7 +7,7 @@ use mosaic_messages::{Accepted, RunId, SubmitTurn};
 use mosaic_supervise::ChildExited;
 use mosaic_types::chat::Sampling;
 use mosaic_types::journal::{ChangeSession, EndTurn, Outcome, SessionRow, StartTurn, TurnEnd, Write};
-use mosaic_types::{Code, Failure, Point, SessionEvent, TurnId};
+use mosaic_types::{ChatMessage, Code, EventBody, Failure, Point, SessionEvent, TurnId};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument, Span, field};
@@ -23,6 +23,8 @@ pub(super) enum Then {
     Accepted {
         ask: Box<SubmitTurn>,
         title: Option<String>,
+        /// All that was said before it, where it takes the place of another input.
+        before: Option<Vec<ChatMessage>>,
         reply: Reply<Accepted>,
     },
     Started {
@@ -63,7 +65,12 @@ impl SessionActor {
         if self.writing {
             return;
         }
-        let Some((write, then, span)) = self.unwritten.pop_front() else { return };
+        let Some((write, then, span)) = self.unwritten.pop_front() else {
+            for (ask, reply) in std::mem::take(&mut self.after_writing) {
+                self.submit(ask, reply, ctx);
+            }
+            return;
+        };
         self.writing = true;
         let doors = self.doors.clone();
         let kept = then.is_settled().then(|| write.clone());
@@ -115,18 +122,20 @@ impl SessionActor {
         let Some(state) = &mut self.state else { return then.refuse(&outcome) };
         match (outcome, then) {
             (Ok(Outcome::Written(events)), then) => {
-                let first = events.first().and_then(|event: &SessionEvent| event.seq).unwrap_or_default();
+                let accepted = |event: &&SessionEvent| matches!(event.body, EventBody::TurnAccepted { .. });
+                let accepted = events.iter().find(accepted).and_then(|event| event.seq).unwrap_or_default();
                 if matches!(then, Then::Accepted { .. }) {
                     Point::AcceptAfterCommit.pass();
                 }
                 Point::PublishBefore.pass();
                 self.doors.hub.publish(&self.id, events);
                 let follow = match then {
-                    Then::Accepted { ask, title, reply } => {
+                    Then::Accepted { ask, title, before, reply } => {
+                        before.into_iter().for_each(|before| state.rewind(before));
                         ask.span.in_scope(|| {
                             tracing::debug!(model = ask.model.as_ref().map(field::display), "a message is accepted");
                         });
-                        let (accepted, follow) = state.accepted(ask.turn, first, title, at);
+                        let (accepted, follow) = state.accepted(ask.turn, accepted, title, at);
                         meters().accepted.increment(1);
                         Point::AcceptBeforeAck.pass();
                         let _ = reply.send(Ok(accepted));
@@ -161,6 +170,10 @@ impl SessionActor {
             // The store refused, or the writer was too busy to take it: nothing was changed.
             (Err(failure), Then::Accepted { ask, reply, .. }) if matches!(failure.code, Code::Storage | Code::Busy) => {
                 let _ = reply.send(Err(failure));
+                self.not_accepted(ask.turn, ctx);
+            }
+            (Ok(Outcome::Missing), Then::Accepted { ask, reply, .. }) => {
+                let _ = reply.send(Err(Failure::not_found("message of yours to replace")));
                 self.not_accepted(ask.turn, ctx);
             }
             // The turn that it was to join was not made, after all: it is decided on anew.

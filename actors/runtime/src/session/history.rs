@@ -20,6 +20,16 @@ impl History {
         history
     }
 
+    /// Begins anew with these.
+    pub(super) fn reset(&mut self, messages: Vec<ChatMessage>) {
+        *self = Self::new(self.keep_bytes, messages);
+    }
+
+    /// How much text is worth keeping.
+    pub(super) fn keep_bytes(&self) -> usize {
+        self.keep_bytes
+    }
+
     pub(super) fn add(&mut self, message: ChatMessage) {
         self.bytes += message.text.len();
         self.messages.push_back(message);

@@ -12,7 +12,8 @@ use mosaic_types::journal::{AcceptTurn, ChangeSession, Entry, SessionPhase, Sess
 use mosaic_types::ledger::Beside;
 use mosaic_types::outbox::Conversation;
 use mosaic_types::{
-    Code, Epoch, Failure, FinishedTurn, ModelRef, Principal, QueueMode, Seq, Spent, Timestamp, TurnId, limits,
+    ChatMessage, Code, Epoch, Failure, FinishedTurn, ModelRef, Principal, QueueMode, Seq, Spent, Timestamp, TurnId,
+    limits,
 };
 
 use super::history::History;
@@ -73,6 +74,10 @@ impl SessionState {
         {
             return self.repeat(turn, true).map(Submission::Attach);
         }
+        if ask.replaces.is_some() && !self.is_idle() {
+            let sentence = "Something runs or waits in this session. Wait for its end or cancel it, then ask again.";
+            return Err(Failure::new(Code::Running, sentence));
+        }
         if self.waiting() >= limits::WAITING_INPUTS + usize::from(self.active.is_none()) {
             let sentence = format!(
                 "{} messages wait in this session already. Wait for an answer, or cancel the running turn.",
@@ -80,7 +85,11 @@ impl SessionState {
             );
             return Err(Failure::new(Code::Busy, sentence).after(std::time::Duration::from_secs(5)));
         }
-        let (turn, entry) = self.place(ask, mode);
+        let (turn, entry) = match ask.replaces {
+            // Nothing runs, and what it stands for has left: there is nothing to wait for or to join.
+            Some(_) => self.start(ask),
+            None => self.place(ask, mode),
+        };
         let title = self.row.title.is_empty().then(|| title::of(&ask.text));
         let (text, hash) = (ask.text.clone(), ask.body_hash);
         let delivers = Conversation::of(&ask.inbox).is_some();
@@ -92,6 +101,7 @@ impl SessionState {
             inbox: ask.inbox.clone(),
             body_hash: ask.body_hash,
             text: ask.text.clone(),
+            replaces: ask.replaces,
             agent: self.row.agent.clone(),
             model: ask.model.clone(),
             entry,
@@ -115,14 +125,29 @@ impl SessionState {
             return (turn.id, Entry::Joins);
         }
         let collects = mode == QueueMode::Collect;
-        let turn = Turn::new(ask.turn, ask.model.clone(), collects);
         if self.active.is_none() && self.queue.is_empty() && !(collects && self.debounced) {
-            self.active = Some(Active::new(turn, self.row.agent.clone()));
-            (ask.turn, Entry::Starts)
+            self.start(ask)
         } else {
-            self.queue.push_back(turn);
+            self.queue.push_back(Turn::new(ask.turn, ask.model.clone(), collects));
             (ask.turn, Entry::Waits { collects })
         }
+    }
+
+    /// Makes it a turn that is active at once.
+    fn start(&mut self, ask: &SubmitTurn) -> (TurnId, Entry) {
+        let turn = Turn::new(ask.turn, ask.model.clone(), false);
+        self.active = Some(Active::new(turn, self.row.agent.clone()));
+        (ask.turn, Entry::Starts)
+    }
+
+    /// What was said is only this any more: an input took the place of one before it.
+    pub(super) fn rewind(&mut self, said: Vec<ChatMessage>) {
+        self.history.reset(said);
+    }
+
+    /// How much text of old exchanges is worth keeping, in bytes.
+    pub(super) fn keep_bytes(&self) -> usize {
+        self.history.keep_bytes()
     }
 
     /// The running turn, where it can still take in an input.

@@ -71,6 +71,7 @@ fn ask(n: u128) -> SubmitTurn {
         reply_to: None,
         body_hash: [u8::try_from(n % 251).expect("small"); 32],
         text: format!("message {n}").into(),
+        replaces: None,
         model: None,
         mode: None,
         create: None,
@@ -228,4 +229,26 @@ fn only_as_much_history_as_is_worth_keeping_is_kept() {
         };
         state.ended(&end.end, None, AT);
     }
+}
+
+#[test]
+fn an_input_takes_the_place_of_another_only_while_nothing_runs_or_waits() {
+    let mut state = empty();
+    let edit = |n| SubmitTurn { replaces: Some(1), mode: Some(QueueMode::Collect), ..ask(n) };
+    submit(&mut state, 1);
+    for written in [false, true] {
+        if written {
+            accept(&mut state, 1);
+        }
+        let refused = state.submit(&edit(2), QueueMode::Collect, AT).expect_err("something runs");
+        assert_eq!(refused.code, Code::Running);
+    }
+    let Some(Write::End(end)) = state.run_ended(turn(1), 1, Ok(finished()), AT) else { panic!("an end is written") };
+    assert_eq!(state.submit(&edit(2), QueueMode::Collect, AT).expect_err("it is being stored").code, Code::Running);
+    state.ended(&end.end, end.next, AT);
+    let Ok(Submission::Write(edited)) = state.submit(&edit(2), QueueMode::Collect, AT) else { panic!("it is written") };
+    assert_eq!((edited.replaces, edited.entry), (Some(1), Entry::Starts), "at once, whatever its mode");
+    state.rewind(Vec::new());
+    let begin = accept(&mut state, 2).1.begin.expect("it begins");
+    assert_eq!(begin.dialogue.len(), 1, "what left is not said any more");
 }

@@ -159,6 +159,7 @@ impl House {
             reply_to: None,
             body_hash: [0; 32],
             text: text.into(),
+            replaces: None,
             model: None,
             mode: None,
             create: None,

@@ -2,6 +2,7 @@
 //!
 //! Each check gets a store that is open and empty. [`store_contract!`](crate::store_contract) makes a test of each.
 
+mod back;
 mod hand;
 mod inputs;
 mod ledger;
@@ -11,6 +12,7 @@ mod sessions;
 mod signin;
 mod turns;
 
+pub use back::*;
 pub use hand::Hand;
 pub use inputs::*;
 pub use ledger::*;
@@ -58,6 +60,11 @@ macro_rules! store_contract {
             context_is_cut_at_whole_turns
             a_long_context_is_read_whole_and_in_order
             sessions_with_open_turns_are_found
+            an_input_takes_the_place_of_another_and_of_all_after_it
+            what_is_no_input_of_the_dialogue_cannot_be_replaced
+            an_input_in_the_middle_of_a_turn_takes_the_rest_of_it_along
+            a_fork_has_the_transcript_up_to_its_message_and_goes_on_by_itself
+            a_fork_of_what_runs_has_it_cancelled
             a_session_is_made_changed_and_removed
             a_removed_session_frees_its_keys
             what_was_spent_is_summed_by_day_agent_model_and_session

@@ -72,6 +72,7 @@ pub(super) fn without_nul(write: &mut Write) {
             Settled::Later { .. } => {}
         },
         Write::Change(change) => text(&mut change.title),
+        Write::Fork(fork) => text(&mut fork.new.title),
         Write::CreateUser(new) => text(&mut new.name),
         Write::CreateToken(new) => text(&mut new.name),
         _ => {}

@@ -7,7 +7,7 @@ use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::signin::{Browser, LinkRow};
-use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
+use mosaic_types::{ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
 
 use super::{Conn, Database, read};
 use crate::{Store, StoreError, Work};
@@ -53,6 +53,11 @@ impl Store for Database {
     fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Work<'_, Option<Snapshot>> {
         let id = id.clone();
         self.read_at_once(async move |conn: &mut Conn<'_>| read::snapshot(conn, &id, context_bytes).await)
+    }
+
+    fn context_before(&self, id: &SessionId, input: Seq, context_bytes: usize) -> Work<'_, Vec<ChatMessage>> {
+        let id = id.clone();
+        self.read_at_once(async move |conn: &mut Conn<'_>| read::context_before(conn, &id, input, context_bytes).await)
     }
 
     fn unfinished(&self) -> Work<'_, Vec<SessionId>> {

@@ -43,6 +43,8 @@ pub struct AcceptTurn {
     /// SHA-256 of the request's meaning; a repeat of the key with another hash is a conflict.
     pub body_hash: [u8; 32],
     pub text: Arc<str>,
+    /// Seq of the input in whose place it stands: that one leaves the dialogue with all that came after it.
+    pub replaces: Option<Seq>,
     pub agent: AgentName,
     /// In place of the agent's own models, for this turn.
     pub model: Option<ModelRef>,

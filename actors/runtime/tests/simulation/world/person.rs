@@ -262,6 +262,7 @@ impl View<'_> {
             reply_to: None,
             body_hash,
             text: text.clone(),
+            replaces: None,
             model: None,
             mode: None,
             create: Some(self.person.agent.clone()),

@@ -12,7 +12,7 @@ use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::signin::{Browser, LinkRow};
-use mosaic_types::{Seq, SessionEvent, SessionId, TurnId, UserId};
+use mosaic_types::{ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
 use tokio::sync::oneshot;
 
 use super::World;
@@ -152,6 +152,10 @@ impl Store for MemoryStore {
     fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Work<'_, Option<Snapshot>> {
         let id = id.clone();
         self.read(move |disk| Ok(disk.snapshot(&id, context_bytes)))
+    }
+
+    fn context_before(&self, _: &SessionId, _: Seq, _: usize) -> Work<'_, Vec<ChatMessage>> {
+        nobody_asks()
     }
 
     fn unfinished(&self) -> Work<'_, Vec<SessionId>> {

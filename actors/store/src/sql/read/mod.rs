@@ -20,7 +20,7 @@ use crate::sql_types::{Digest, Id};
 pub(super) use access::{browsers, links, owner, tokens};
 pub(super) use lists::{latest, messages, sessions};
 pub(super) use outbox::{binding, counts, held, preview};
-pub(super) use snapshot::snapshot;
+pub(super) use snapshot::{context_before, snapshot};
 pub(super) use usage::usage;
 
 /// Rows to the rest of the house, or the first one that cannot be read.

@@ -3,7 +3,7 @@
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use mosaic_types::journal::{API_CHANNEL, OpenTurn, Snapshot, TurnState};
-use mosaic_types::{ChatMessage, EventBody, Role, SessionEvent, SessionId, TurnId};
+use mosaic_types::{ChatMessage, EventBody, Role, Seq, SessionEvent, SessionId, TurnId};
 
 use super::{Conn, RunQueryDsl, session};
 use crate::StoreError;
@@ -14,6 +14,29 @@ use crate::sql_types::{Digest, Id};
 /// Rows of messages that are read at a time, so that a long dialogue is not read whole for its newest part.
 const CHUNK: i64 = 64;
 
+/// After every message.
+const END: (i64, i64) = (i64::MAX, i64::MAX);
+
+/// More than one query: wants one state of the database.
+pub(in super::super) async fn context_before(
+    conn: &mut Conn<'_>,
+    id: &SessionId,
+    input: Seq,
+    context_bytes: usize,
+) -> Result<Vec<ChatMessage>, StoreError> {
+    let accepted = messages::table
+        .inner_join(turns::table.on(turns::id.eq(messages::turn_id)))
+        .filter(messages::session_id.eq(id.as_str()).and(messages::seq.eq(input)))
+        .select(turns::accepted_seq)
+        .get_result::<i64>(conn)
+        .await
+        .optional()?;
+    match accepted {
+        Some(accepted) => context(conn, id, (accepted, input), context_bytes).await,
+        None => Ok(Vec::new()),
+    }
+}
+
 /// More than one query: wants one state of the database.
 pub(in super::super) async fn snapshot(
     conn: &mut Conn<'_>,
@@ -22,7 +45,7 @@ pub(in super::super) async fn snapshot(
 ) -> Result<Option<Snapshot>, StoreError> {
     let Some(row) = session(conn, id).await? else { return Ok(None) };
     let open = open_turns(conn, id).await?;
-    let context = context(conn, id, context_bytes).await?;
+    let context = context(conn, id, END, context_bytes).await?;
     let last_input = last_input(conn, id).await?;
     Ok(Some(Snapshot { row, open, context, last_input }))
 }
@@ -77,6 +100,7 @@ async fn parts(conn: &mut Conn<'_>, id: &SessionId, accepted: i64, turn: Id) -> 
 async fn last_input(conn: &mut Conn<'_>, id: &SessionId) -> Result<Option<(TurnId, [u8; 32])>, StoreError> {
     let newest = messages::table
         .filter(messages::session_id.eq(id.as_str()).and(messages::role.eq(Role::User.as_str())))
+        .filter(messages::superseded_seq.is_null())
         .order(messages::seq.desc())
         .select((messages::turn_id, messages::seq))
         .first::<(Id, i64)>(conn)
@@ -98,9 +122,14 @@ async fn last_input(conn: &mut Conn<'_>, id: &SessionId) -> Result<Option<(TurnI
 /// input may have been stored while the turn before it still ran; going by turns puts each answer after its own
 /// question. Rows come newest first and are read only until the size is reached: a turn's messages stand between its
 /// two numbers.
-async fn context(conn: &mut Conn<'_>, id: &SessionId, bytes: usize) -> Result<Vec<ChatMessage>, StoreError> {
+async fn context(
+    conn: &mut Conn<'_>,
+    id: &SessionId,
+    end: (i64, i64),
+    bytes: usize,
+) -> Result<Vec<ChatMessage>, StoreError> {
     let (mut newest_first, mut turn, mut left) = (Vec::new(), Vec::new(), bytes);
-    let mut before = Some((i64::MAX, i64::MAX));
+    let mut before = Some(end);
     while let Some(position) = before {
         let rows = messages_before(conn, id, position).await?;
         before = rows.last().filter(|_| rows.len() as i64 == CHUNK).map(|(accepted, said)| (*accepted, said.seq));
@@ -130,7 +159,8 @@ async fn messages_before(
     let of_turn = messages::session_id
         .eq(turns::session_id)
         .and(messages::seq.between(turns::accepted_seq, turns::end_seq.assume_not_null()))
-        .and(messages::turn_id.eq(turns::id));
+        .and(messages::turn_id.eq(turns::id))
+        .and(messages::superseded_seq.is_null());
     // The first half alone bounds the scan of the index; `a OR b` would not.
     let tie = turns::accepted_seq.lt(accepted).or(messages::seq.lt(seq));
     let rows = turns::table

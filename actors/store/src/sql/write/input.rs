@@ -6,7 +6,7 @@ use mosaic_types::{EventBody, Point, Role, Seq, Timestamp, TurnId, limits};
 
 use super::journal::Journal;
 use super::session::owned;
-use super::{Conn, RunQueryDsl};
+use super::{Conn, RunQueryDsl, supersede};
 use crate::StoreError;
 use crate::rows::{NewInbox, NewMessage, NewTurn};
 use crate::schema::{inbox, messages, turns};
@@ -18,8 +18,18 @@ pub(super) async fn accept(conn: &mut Conn<'_>, accept: &AcceptTurn) -> Result<O
     if let Some((turn, hash)) = known(conn, &accept.inbox, accept.at).await? {
         return Ok(Outcome::Duplicate { turn, same_body: hash == accept.body_hash });
     }
+    let replaced = match accept.replaces {
+        Some(seq) => match supersede::find(conn, &accept.session, seq).await? {
+            Some(input) => Some(input),
+            None => {
+                let ours = owned(conn, &accept.session, accept.epoch).await?;
+                return Ok(if ours { Outcome::Missing } else { Outcome::Stale });
+            }
+        },
+        None => None,
+    };
     let starts = accept.entry == Entry::Starts;
-    let events = 1 + i64::from(starts);
+    let events = 1 + i64::from(starts) + i64::from(replaced.is_some());
     let Some(last) = fence(conn, accept, events).await? else {
         let joins = accept.entry == Entry::Joins;
         let closed = joins && owned(conn, &accept.session, accept.epoch).await?;
@@ -28,6 +38,11 @@ pub(super) async fn accept(conn: &mut Conn<'_>, accept: &AcceptTurn) -> Result<O
     let mut journal = Journal::new(&accept.session, accept.at, last, events);
 
     let turn = Some(accept.turn);
+    if let Some(input) = &replaced {
+        let from = accept.replaces.unwrap_or_default();
+        let at = journal.add(conn, turn, EventBody::MessagesSuperseded { from }).await?;
+        supersede::supersede(conn, &accept.session, input, at).await?;
+    }
     let seq = journal.add(conn, turn, EventBody::TurnAccepted { text: accept.text.as_ref().to_owned() }).await?;
     if starts {
         journal.add(conn, turn, EventBody::TurnStarted { agent: accept.agent.clone() }).await?;

@@ -2,12 +2,14 @@
 
 mod access;
 mod binding;
+mod fork;
 mod input;
 mod journal;
 mod ledger;
 mod outbox;
 mod session;
 mod signin;
+mod supersede;
 mod turn;
 
 use mosaic_types::journal::{Outcome, Write};
@@ -29,6 +31,7 @@ pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome,
         Write::Start { session, epoch, next, at } => turn::start(conn, session, *epoch, next, *at).await,
         Write::Restart(restart) => turn::restart(conn, restart).await,
         Write::Change(change) => session::change(conn, change).await,
+        Write::Fork(fork) => fork::fork(conn, fork).await,
         Write::Delete { session } => session::delete(conn, session).await,
         Write::CreateUser(new) => access::create_user(conn, new).await,
         Write::CreateToken(new) => access::create_token(conn, new).await,
