@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix::Arbiter;
 use mosaic_providers::registry;
-use mosaic_runtime::provider::{ModelFacts, ProviderSettings};
+use mosaic_runtime::provider::{Limits, ModelFacts, ProviderSettings};
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
     AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Providers, RecoveryActor, RouterActor, SessionActor,
@@ -203,7 +203,10 @@ pub(crate) async fn providers(config: &Config, env: &Env) -> Result<(Built, Vec<
             price: model.price,
         };
         let models = provider.models.into_iter().map(|(name, model)| (name.into(), facts(model))).collect();
-        let settings = ProviderSettings { max_in_flight: provider.max_in_flight, idle: provider.idle_timeout, models };
+        let limits =
+            Limits { requests_per_minute: provider.requests_per_minute, tokens_per_minute: provider.tokens_per_minute };
+        let (max_in_flight, idle) = (provider.max_in_flight, provider.idle_timeout);
+        let settings = ProviderSettings { max_in_flight, idle, models, limits };
         built.push((adapter, settings));
     }
     Ok((built, found, first))

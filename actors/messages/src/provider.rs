@@ -11,6 +11,10 @@ use tokio::sync::OwnedSemaphorePermit;
 #[rtype(result = "Result<Permit, Failure>")]
 pub struct AcquirePermit {
     pub model: Arc<str>,
+    /// Who asks: those who wait are served in turn, by asker.
+    pub asker: Arc<str>,
+    /// What the call may use, as far as that can be foreseen.
+    pub tokens: u64,
 }
 
 /// Leave for one call; dropping it makes room for the next.
@@ -20,12 +24,16 @@ pub struct Permit {
     pub place: OwnedSemaphorePermit,
 }
 
-/// Tells a provider how a call went, for its cooldown and health.
+/// Tells a provider how a call went, for its cooldown, its breaker and its rate.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct CallEnded {
     pub model: Arc<str>,
     pub result: CallResult,
+    /// As in [`AcquirePermit::tokens`].
+    pub foreseen: u64,
+    /// What it used.
+    pub used: u64,
 }
 
 /// How a call went.

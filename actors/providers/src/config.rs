@@ -47,6 +47,10 @@ pub struct ProviderConfig {
     pub api_version: Option<String>,
     /// Calls at once, at the most.
     pub max_in_flight: usize,
+    /// Calls a minute, at the most; `None`: no bound of ours.
+    pub requests_per_minute: Option<u64>,
+    /// Tokens a minute, in and out, at the most; `None`: no bound of ours.
+    pub tokens_per_minute: Option<u64>,
     /// A call fails when nothing came between two stream events for so long.
     pub idle_timeout: Duration,
     /// By the model's name at the provider.
@@ -62,6 +66,8 @@ impl ProviderConfig {
             api_key,
             api_version: None,
             max_in_flight: usize::try_from(MAX_IN_FLIGHT).expect("64 fits"),
+            requests_per_minute: None,
+            tokens_per_minute: None,
             idle_timeout: IDLE_TIMEOUT,
             models: BTreeMap::new(),
         }
@@ -88,6 +94,8 @@ impl ProviderConfig {
             api_version: read_api_version(section, kind),
             max_in_flight: usize::try_from(section.whole("max_in_flight", MAX_IN_FLIGHT, 1..=10_000))
                 .expect("the range fits"),
+            requests_per_minute: section.opt_whole("requests_per_minute", 1..=10_000_000),
+            tokens_per_minute: section.opt_whole("tokens_per_minute", 1..=100_000_000_000),
             idle_timeout: section.span(
                 "idle_timeout",
                 IDLE_TIMEOUT,
@@ -207,6 +215,8 @@ mod tests {
             base_url = "http://127.0.0.1:11434/v1/"
             api_key_file = "keys/openai"
             max_in_flight = 8
+            requests_per_minute = 50
+            tokens_per_minute = 30_000
             idle_timeout = "5m"
             [models."gpt-5-mini"]
             context_tokens = 400_000
@@ -219,6 +229,7 @@ mod tests {
         assert_eq!(config.base_url, "http://127.0.0.1:11434/v1");
         assert_eq!(config.api_key, Some(Secret::new("from a file")));
         assert_eq!((config.max_in_flight, config.idle_timeout), (8, Duration::from_secs(300)));
+        assert_eq!((config.requests_per_minute, config.tokens_per_minute), (Some(50), Some(30_000)));
         let price = Price { cached_input_usd_per_mtok: Some(0.025), ..Price::new(0.25, 2.0) };
         let known = ModelConfig { context_tokens: Some(400_000), price: Some(price) };
         assert_eq!(config.models, [("gpt-5-mini".into(), known), ("local".into(), ModelConfig::default())].into());

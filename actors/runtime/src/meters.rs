@@ -3,8 +3,8 @@
 //! With no recorder set (a command without a daemon, most tests) each of these is a branch that does nothing. The
 //! daemon sets its recorder before the first actor starts.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use metrics::{Counter, Histogram, counter, histogram};
@@ -142,6 +142,55 @@ impl CallMeter {
     pub(crate) fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         Waiting(&self.waiting)
+    }
+}
+
+macro_rules! decisions {
+    ($($(#[$doc:meta])* $name:ident = $label:literal,)+) => {
+        /// What a provider's actor decided.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Decision {
+            $($(#[$doc])* $name,)+
+        }
+
+        const DECISIONS: &[&str] = &[$($label),+];
+    };
+}
+
+decisions! {
+    /// A call waits for a place, or for its rate.
+    Queued = "queued",
+    /// It waited too long.
+    Expired = "expired",
+    /// Too many wait already.
+    RefusedFull = "refused_full",
+    /// Its model asked for a pause.
+    RefusedResting = "refused_resting",
+    /// Its model failed too often.
+    RefusedBroken = "refused_broken",
+    /// A call shows whether its model is well again.
+    Probe = "probe",
+    /// A model rests, as it asked for.
+    Rests = "rests",
+    /// A model is left alone.
+    Opened = "opened",
+    /// A model is well again.
+    Closed = "closed",
+}
+
+/// Counters of a provider's decisions; clones count together.
+#[derive(Clone)]
+pub(crate) struct Decisions(Arc<[Counter]>);
+
+impl Decisions {
+    pub(crate) fn new(provider: &ProviderName) -> Self {
+        let provider = provider.to_string();
+        let counter = |decision: &&'static str| counter!(metric::PROVIDER_DECISIONS.name, "provider" => provider.clone(), "decision" => *decision);
+        Self(DECISIONS.iter().map(counter).collect())
+    }
+
+    pub(crate) fn made(&self, decision: Decision) {
+        self.0[decision as usize].increment(1);
     }
 }
 

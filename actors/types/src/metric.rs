@@ -88,6 +88,9 @@ metrics! {
     PROVIDER_WAITING = Gauge "mosaic_provider_calls_waiting" ["provider"], "Calls that wait for a place.";
     PROVIDER_IN_FLIGHT = Gauge "mosaic_provider_calls_in_flight" ["provider"], "Calls under way.";
 
+    PROVIDER_DECISIONS = Counter "mosaic_provider_decisions_total" ["provider", "decision"],
+        "What was decided of calls and models: queued, refused and why, resting, left alone, probed, well again.";
+
     COMMIT_SECONDS = Histogram "mosaic_commit_seconds" [] SECONDS, "One batch of writes, its sync included.";
     COMMIT_WRITES = Histogram "mosaic_commit_batch_writes" [] WRITES, "Writes that shared one batch.";
     COMMIT_FAILURES = Counter "mosaic_commit_failures_total" [], "Batches that could not be written.";

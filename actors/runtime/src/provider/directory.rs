@@ -11,6 +11,7 @@ use mosaic_types::{Code, Failure, ModelRef, Price, ProviderName, Timestamp};
 use tokio::sync::OnceCell;
 
 use super::actor::{Places, ProviderActor};
+use super::rate::Limits;
 use crate::doors::unreached;
 use crate::meters::CallMeter;
 
@@ -22,6 +23,8 @@ pub struct ProviderSettings {
     /// For so long nothing may come while a call is under way.
     pub idle: Duration,
     pub models: HashMap<Arc<str>, ModelFacts>,
+    /// Calls and tokens a minute, at the most.
+    pub limits: Limits,
 }
 
 /// What the config says of a model; what it does not say is unknown, never guessed.
@@ -81,23 +84,26 @@ impl ProviderHandle {
 
     /// Leave for one call: at once where there is nothing to decide, else from the provider's actor.
     ///
+    /// `asker`: who waits in turn with others, where there is something to wait for. `tokens`: what the call may use.
+    ///
     /// # Errors
-    /// The model rests, all places stay taken, or the provider is down.
-    pub async fn permit(&self, model: &Arc<str>) -> Result<Permit, Failure> {
+    /// The model rests or is left alone, all places stay taken, or the provider is down.
+    pub async fn permit(&self, model: &Arc<str>, asker: Arc<str>, tokens: u64) -> Result<Permit, Failure> {
         if self.link.down().is_none()
             && let Some(permit) = self.places.take()
         {
             return Ok(permit);
         }
         let _waiting = self.meter.wait();
-        let asked = self.link.ask(AcquirePermit { model: model.clone() }).await;
+        let asked = self.link.ask(AcquirePermit { model: model.clone(), asker, tokens }).await;
         asked.unwrap_or_else(|error| Err(unreached(&format!("The provider {}", self.adapter.name()), &error)))
     }
 
-    /// Tells the provider's actor how a call went; a good one only where it may end a rest.
-    pub fn report(&self, model: Arc<str>, result: CallResult) {
-        if result != CallResult::Answered || self.places.is_resting() {
-            let _ = self.link.control(CallEnded { model, result });
+    /// Tells the provider's actor how a call went; a good one only where that may change anything. `foreseen` and
+    /// `used`: its tokens.
+    pub fn report(&self, model: Arc<str>, result: CallResult, foreseen: u64, used: u64) {
+        if result != CallResult::Answered || self.places.is_watched() {
+            let _ = self.link.control(CallEnded { model, result, foreseen, used });
         }
     }
 
@@ -133,11 +139,12 @@ impl Providers {
         let by_name = configured.into_iter().map(|(adapter, settings)| {
             let name = adapter.name().clone();
             // The permits outlive the actor: a reborn one must not forget the calls that are under way.
-            let places = Arc::new(Places::new(settings.max_in_flight));
+            let places = Arc::new(Places::new(settings.max_in_flight, settings.limits));
+            let limits = settings.limits;
             let shown = places.clone();
             let child = name.clone();
             let spec = ChildSpec::new(name.as_str(), Restart::Permanent, ProviderActor::MAILBOX, move |birth| {
-                ProviderActor::new(child.clone(), places.clone(), birth.tether)
+                ProviderActor::new(child.clone(), places.clone(), limits, birth.tether)
             });
             let link = family.adopt(spec);
             let meter = CallMeter::new(&name);

@@ -2,11 +2,14 @@
 
 mod actor;
 mod directory;
-mod state;
+mod health;
+mod queue;
+mod rate;
 #[cfg(test)]
 mod tests;
 mod trial;
 
 pub use actor::ProviderActor;
 pub use directory::{LastCall, ModelFacts, ProviderHandle, ProviderSettings, Providers};
+pub use rate::Limits;
 pub use trial::Tried;

@@ -41,11 +41,11 @@ impl ProviderHandle {
         };
         let patient = async {
             let name = self.resolve(model).await.map_err(told)?;
-            let permit = self.permit(&name).await?;
+            let permit = self.permit(&name, "a trial".into(), TOKENS).await?;
             let answered = self.say_one_word(&name).await;
             let result =
                 answered.as_ref().map_or_else(|error| CallResult::Failed(error.class()), |()| CallResult::Answered);
-            self.report(name.clone(), result);
+            self.report(name.clone(), result, TOKENS, TOKENS);
             drop(permit);
             answered.map_err(told)?;
             self.ended(outside.now(), None);

@@ -82,7 +82,12 @@ impl House {
         let writer = root.adopt(ChildSpec::new("writer", Restart::Permanent, WriterActor::MAILBOX, move |birth| {
             WriterActor::new(written.clone(), birth.tether)
         }));
-        let settings = ProviderSettings { max_in_flight: 64, idle: PATIENCE, models: Default::default() };
+        let settings = ProviderSettings {
+            max_in_flight: 64,
+            idle: PATIENCE,
+            models: Default::default(),
+            limits: Default::default(),
+        };
         let providers = Providers::start(&provider_family, vec![(provider.clone(), settings)]);
         let agent: AgentName = "assistant".parse().expect("valid");
         let profile = AgentProfile {

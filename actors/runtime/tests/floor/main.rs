@@ -7,6 +7,7 @@ mod house;
 mod models;
 mod order;
 mod panic;
+mod places;
 mod run_panics;
 
 /// How long a test waits for what must come.

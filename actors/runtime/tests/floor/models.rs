@@ -10,7 +10,7 @@ use futures_util::{Stream, StreamExt, stream};
 use mosaic_providers::{ChatStream, ModelInfo, Provider, ProviderError, Work as Working};
 use mosaic_runtime::agent::config::Fanout;
 use mosaic_runtime::agent::run::{Piece, RunInput, RunOrder, Sink};
-use mosaic_runtime::provider::{ModelFacts, ProviderSettings};
+use mosaic_runtime::provider::{Limits, ModelFacts, ProviderSettings};
 use mosaic_runtime::{AgentProfile, Agents, Providers, Till};
 use mosaic_supervise::{Budget, Parent, Scope, Supervisor};
 use mosaic_types::chat::Sampling;
@@ -30,6 +30,8 @@ pub(crate) enum Act {
     Think(u64, &'static str),
     /// Cannot be reached, which is found out after a while.
     Refuse(u64),
+    /// Asks for a pause of so many seconds.
+    Pause(u64),
     /// Says something after a while and then breaks off.
     Break(u64),
     /// Never answers.
@@ -150,6 +152,11 @@ impl Provider for Lab {
                     under.end();
                     return Err(ProviderError::Unreachable { provider: name, detail: "planted".to_owned() });
                 }
+                Act::Pause(secs) => {
+                    under.end();
+                    let (retry_after, detail) = (Some(Duration::from_secs(secs)), "planted".to_owned());
+                    return Err(ProviderError::RateLimited { provider: name, retry_after, detail });
+                }
                 Act::Mute => Box::pin(stream::pending()),
             };
             Ok(Box::pin(Watched(answer, under)) as ChatStream)
@@ -201,6 +208,11 @@ pub(crate) struct Heard {
 impl Bench {
     /// For a paused clock. One agent, `assistant`, with the models of `acts` in their order.
     pub(crate) fn start(fanout: Fanout, acts: &[(&str, &[Act])]) -> Self {
+        Self::limited(fanout, 64, Limits::default(), acts)
+    }
+
+    /// The same, with so many places and a rate.
+    pub(crate) fn limited(fanout: Fanout, max_in_flight: usize, limits: Limits, acts: &[(&str, &[Act])]) -> Self {
         let name: ProviderName = "lab".parse().expect("valid");
         let played = acts.iter().map(|(model, acts)| ((*model).to_owned(), acts.to_vec())).collect();
         let record = Arc::new(Mutex::new(Record { acts: played, ..Record::default() }));
@@ -208,9 +220,10 @@ impl Bench {
         let price = Price::new(1.0, 2.0);
         let facts = ModelFacts { price: Some(price), ..ModelFacts::default() };
         let settings = ProviderSettings {
-            max_in_flight: 64,
+            max_in_flight,
             idle: Duration::from_secs(60),
             models: acts.iter().map(|(model, _)| (Arc::from(*model), facts)).collect(),
+            limits,
         };
         let family = |name| Supervisor::start_root(name, Scope::Each(Budget::default()), 7, |_| {});
         let families = [family("providers"), family("agents")];
@@ -233,6 +246,11 @@ impl Bench {
 
     /// Begins a call without a session; dropping what it answers is leaving.
     pub(crate) async fn begin(&self, text: &str, parts: Vec<EventBody>) -> mpsc::Receiver<Piece> {
+        self.begin_for(0, text, parts).await
+    }
+
+    /// The same for a user of that number.
+    pub(crate) async fn begin_for(&self, user: u128, text: &str, parts: Vec<EventBody>) -> mpsc::Receiver<Piece> {
         let (pieces, heard) = mpsc::channel(64);
         let order = RunOrder {
             run: self.agents.next_run(),
@@ -243,7 +261,7 @@ impl Bench {
             stream: true,
             sink: Sink::Caller(pieces),
             outside: self.outside.clone(),
-            payer: UserId(uuid::Uuid::nil()),
+            payer: UserId(uuid::Uuid::from_u128(user)),
             till: self.till.clone(),
             parts,
             keeper: None,

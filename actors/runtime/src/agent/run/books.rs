@@ -1,6 +1,7 @@
 //! What a run spends beside its answer, and what it has to tell of it.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use actix::Recipient;
 use mosaic_messages::PartEnded;
@@ -17,6 +18,7 @@ pub(super) struct Books {
     till: Till,
     outside: Outside,
     payer: UserId,
+    asker: Arc<str>,
     agent: AgentName,
     of: Option<(SessionId, TurnId)>,
     /// The session, and which attempt it knows the run by.
@@ -34,11 +36,16 @@ impl Books {
             Sink::Session { session, turn, .. } => Some((session.clone(), *turn)),
             Sink::Caller(_) => None,
         };
+        let asker = match &of {
+            Some((session, _)) => session.as_str().into(),
+            None => order.payer.to_string().into(),
+        };
         let keeper = order.keeper.as_ref().map(|keeper| (keeper.parts.clone(), keeper.turn, keeper.attempt));
         Self {
             till: order.till.clone(),
             outside: order.outside.clone(),
             payer: order.payer,
+            asker,
             agent: agent.clone(),
             of,
             keeper,
@@ -52,6 +59,11 @@ impl Books {
         let (id, at) = (self.outside.uuid(), self.outside.now());
         let (agent, of, model) = (self.agent.clone(), self.of.clone(), model.clone());
         Beside { id, user: self.payer, agent, of, model, calls: 1, spent, estimated, at }
+    }
+
+    /// Who waits in turn with others: the session, or the user where there is none.
+    pub(super) fn asker(&self) -> Arc<str> {
+        self.asker.clone()
     }
 
     /// Pays for a call that is no answer, where it cost anything.

@@ -77,6 +77,9 @@ pub struct RunOrder {
     pub span: Span,
 }
 
+/// Tokens that an answer may have where nobody bounds it, for limits and budgets.
+const UNKNOWN_OUTPUT: u64 = 1_024;
+
 /// What calls of a run have in common.
 #[derive(Clone, Copy)]
 pub(super) struct Ask<'a> {
@@ -168,8 +171,12 @@ async fn admitted(
     voice: Voice<'_>,
 ) -> Result<Answer, CallFailure> {
     let name = provider.resolve(model).await.map_err(|error| CallFailure::Provider { error, shown: false })?;
-    let permit = provider.permit(&name).await.map_err(CallFailure::Refused)?;
     let called = ModelRef { provider: model.provider.clone(), model: name };
+    let request = request(ask, provider, &called, voice);
+    let input_tokens = prompt::estimate(&request.messages);
+    let foreseen = input_tokens.saturating_add(request.sampling.max_tokens.unwrap_or(UNKNOWN_OUTPUT));
+    let asker = ask.books.asker();
+    let permit = provider.permit(&called.model, asker, foreseen).await.map_err(CallFailure::Refused)?;
     // Names of fields as OpenTelemetry's conventions for generative AI have them. What is said is not among them.
     let span = tracing::debug_span!(
         "model.call",
@@ -187,7 +194,8 @@ async fn admitted(
         error.type = field::Empty,
     );
     let mut bill = Bill::open(provider, &called, ask.books, voice);
-    let result = answer(ask, provider, &called, voice, &mut bill).instrument(span.clone()).await;
+    (bill.input_tokens, bill.foreseen) = (input_tokens, foreseen);
+    let result = answer(ask, provider, &called, request, voice, &mut bill).instrument(span.clone()).await;
     bill.result = match &result {
         Ok(_) => CallResult::Answered,
         Err(CallFailure::Provider { error, .. }) => {
@@ -203,29 +211,34 @@ async fn admitted(
     result
 }
 
-async fn answer(
-    ask: Ask<'_>,
-    provider: &ProviderHandle,
-    called: &ModelRef,
-    voice: Voice<'_>,
-    bill: &mut Bill<'_>,
-) -> Result<Answer, CallFailure> {
+/// What is sent.
+fn request(ask: Ask<'_>, provider: &ProviderHandle, called: &ModelRef, voice: Voice<'_>) -> ChatRequest {
     let (order, profile) = (ask.order, ask.profile);
-    let facts = provider.facts(&called.model);
     let messages = match ask.input {
         RunInput::Verbatim(messages) => messages.clone(),
         RunInput::Dialogue(dialogue) => {
-            prompt::messages(&profile.system, dialogue, prompt::budget(profile.context_tokens, facts.window))
+            let window = provider.facts(&called.model).window;
+            prompt::messages(&profile.system, dialogue, prompt::budget(profile.context_tokens, window))
         }
     };
-    bill.input_tokens = prompt::estimate(&messages);
-    let request = ChatRequest {
+    ChatRequest {
         model: called.model.clone(),
         messages,
         tools: order.tools.clone(),
         sampling: order.sampling.clone(),
         stream: order.stream || matches!(voice, Voice::Lane(..)),
-    };
+    }
+}
+
+async fn answer(
+    ask: Ask<'_>,
+    provider: &ProviderHandle,
+    called: &ModelRef,
+    request: ChatRequest,
+    voice: Voice<'_>,
+    bill: &mut Bill<'_>,
+) -> Result<Answer, CallFailure> {
+    let facts = provider.facts(&called.model);
     let idle = provider.settings.idle;
     let unseen = |error| CallFailure::Provider { error, shown: false };
     voice.call_began(called);
@@ -255,6 +268,7 @@ async fn answer(
                 Span::current().record("gen_ai.response.model", says.as_deref());
                 let spent = Spent { usage: usage.unwrap_or_default(), cost_usd: price(facts.price, usage) };
                 bill.progress = Progress::Answered;
+                bill.used = spent.usage.input_tokens.saturating_add(spent.usage.output_tokens);
                 Span::current()
                     .record("gen_ai.response.finish_reasons", stop_reason.as_str())
                     .record("gen_ai.usage.input_tokens", spent.usage.input_tokens)
@@ -325,14 +339,29 @@ struct Bill<'a> {
     progress: Progress,
     input_tokens: u64,
     heard_bytes: usize,
+    /// Tokens that the call might have used, and those that it did.
+    foreseen: u64,
+    used: u64,
 }
 
 impl<'a> Bill<'a> {
     fn open(provider: &'a ProviderHandle, model: &'a ModelRef, books: &'a Books, voice: Voice<'a>) -> Self {
         let (since, progress) = (Instant::now(), Progress::Waiting);
         let result = CallResult::Abandoned;
-        let (cause, input_tokens, heard_bytes) = (None, 0, 0);
-        Self { provider, model, books, voice, result, cause, since, progress, input_tokens, heard_bytes }
+        Self {
+            provider,
+            model,
+            books,
+            voice,
+            result,
+            cause: None,
+            since,
+            progress,
+            input_tokens: 0,
+            heard_bytes: 0,
+            foreseen: 0,
+            used: 0,
+        }
     }
 
     /// What a call used that was not answered, reckoned by what was sent and heard. One that was refused, or never
@@ -355,9 +384,10 @@ impl<'a> Bill<'a> {
 impl Drop for Bill<'_> {
     fn drop(&mut self) {
         self.provider.meter.ended(self.result, self.since.elapsed());
-        self.provider.report(self.model.model.clone(), self.result);
+        let lost = if self.result == CallResult::Answered { Spent::default() } else { self.lost() };
+        let used = self.used + lost.usage.input_tokens + lost.usage.output_tokens;
+        self.provider.report(self.model.model.clone(), self.result, self.foreseen, used);
         if self.result != CallResult::Answered {
-            let lost = self.lost();
             if lost != Spent::default() {
                 self.provider.meter.used(lost.usage, lost.cost_usd);
                 self.books.pay(self.model, lost, true);

@@ -66,7 +66,12 @@ impl House {
         }));
         let plan = &world.plan;
         let built = (0..plan.providers).map(|number| {
-            let settings = ProviderSettings { max_in_flight: plan.places, idle: SILENCE, models: Default::default() };
+            let settings = ProviderSettings {
+                max_in_flight: plan.places,
+                idle: SILENCE,
+                models: Default::default(),
+                limits: Default::default(),
+            };
             (Arc::new(Models::new(provider(number), world.clone())) as Arc<dyn mosaic_providers::Provider>, settings)
         });
         let providers = Providers::start(&root.adopt_supervisor(family("providers")), built.collect());
@@ -129,7 +134,8 @@ impl House {
         for provider in providers.all() {
             let mut permits = Vec::new();
             for _ in 0..world.plan.places {
-                let asked = tokio::time::timeout(Duration::from_millis(1), provider.permit(&nobodys));
+                let asked =
+                    tokio::time::timeout(Duration::from_millis(1), provider.permit(&nobodys, nobodys.clone(), 0));
                 match asked.await {
                     Ok(Ok(permit)) => permits.push(permit),
                     _ => return Some(format!("a place of {} is not free", provider.adapter.name())),
