@@ -10,6 +10,7 @@ mod faults;
 mod hop;
 mod lists;
 mod report;
+mod screen;
 mod sessions;
 mod sockets;
 mod start;
@@ -20,7 +21,7 @@ use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     ("supervise", supervise::measure),
     ("sessions", sessions::measure),
     ("calls", calls::measure),
@@ -29,6 +30,7 @@ const PARTS: [Part; 9] = [
     ("start", start::measure),
     ("lists", lists::measure),
     ("sockets", sockets::measure),
+    ("screen", screen::measure),
     ("faults", faults::measure),
 ];
 

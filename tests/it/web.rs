@@ -1,5 +1,6 @@
 //! The dashboard, in a real browser.
 
+mod again;
 mod chat;
 mod door;
 mod hostile;

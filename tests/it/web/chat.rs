@@ -6,12 +6,8 @@ use mosaic_testkit::browser::Key;
 use mosaic_testkit::provider::Gate;
 use mosaic_testkit::{StandIn, Step};
 
-use super::visitor::Visitor;
+use super::visitor::{Visitor, pair};
 use crate::testbed::Testbed;
-
-fn pair(who: &str, text: &str) -> (String, String) {
-    (who.to_owned(), text.to_owned())
-}
 
 #[tokio::test]
 async fn an_answer_is_shown_while_it_comes_and_formatted_and_says_who_gave_it_and_why() {

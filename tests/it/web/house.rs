@@ -64,15 +64,26 @@ async fn the_sums_on_the_page_are_those_of_the_ledger() {
             let unpriced = sum["unpriced_turns"].as_u64().filter(|count| *count > 0);
             let unpriced = unpriced.map_or_else(|| "–".to_owned(), |count| count.to_string());
             let key = sum["key"].as_str().expect("a key").to_owned();
-            vec![key, count("turns"), count("input_tokens"), count("output_tokens"), count("cost_usd"), unpriced]
+            vec![
+                key,
+                count("turns"),
+                count("calls"),
+                count("input_tokens"),
+                count("output_tokens"),
+                count("cost_usd"),
+                unpriced,
+            ]
         };
         let rows: Vec<_> = ledger["items"].as_array().expect("sums").iter().map(row).collect();
         assert_eq!(shown[..shown.len() - 1], rows, "{by}");
         let all = shown.last().expect("a row for all");
-        assert_eq!(all[1..4], ["3".to_owned(), sum("input_tokens").to_string(), sum("output_tokens").to_string()]);
-        let told: f64 = all[4].parse().expect("a number");
+        assert_eq!(
+            all[1..5],
+            ["3".to_owned(), "3".to_owned(), sum("input_tokens").to_string(), sum("output_tokens").to_string()]
+        );
+        let told: f64 = all[5].parse().expect("a number");
         assert!((told - cost).abs() < 1e-12, "{by}: {told} is not {cost}");
-        assert_eq!(all[5], "1", "the poet's model has no price");
+        assert_eq!(all[6], "1", "the poet's model has no price");
     }
     ada.is_content();
 }

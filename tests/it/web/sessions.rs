@@ -54,6 +54,7 @@ async fn a_session_is_found_renamed_put_away_and_removed() {
     ada.page.click("#archived").await;
     lists(&ada, &["Bicycle"]).await;
     ada.page.click("#sessions a").await;
+    ada.page.until("document.querySelector('.bar .title').innerText === 'Bicycle'").await;
     ada.says("hello again").await;
     ada.is_answered("You said: hello again").await;
     ada.page.click("#archived").await;

@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 
 use crate::testbed::Testbed;
 
+/// A message as a transcript shows it: whose, and the text.
+pub(super) fn pair(who: &str, text: &str) -> (String, String) {
+    (who.to_owned(), text.to_owned())
+}
+
 /// A page of the dashboard, and what its visitor does there.
 pub(super) struct Visitor {
     pub(super) page: Page,
@@ -21,14 +26,19 @@ impl Visitor {
 
     /// A browser that the owner has signed in by a link, on the page of a new chat.
     pub(super) async fn owner(bed: &Testbed) -> Self {
+        let visitor = Self::fresh(bed).await;
+        visitor.page.until("document.querySelector('#text')").await;
+        visitor.connected().await;
+        visitor
+    }
+
+    /// The same, wherever the dashboard leads.
+    pub(super) async fn fresh(bed: &Testbed) -> Self {
         let made: Value = bed.api().send("POST", "/api/v1/links", json!({})).await.json();
         let page = Browser::shared().page().await;
         page.open(made["url"].as_str().expect("a link")).await;
-        let url = format!("http://{}/", bed.address());
-        page.until(&format!("location.href.startsWith({}) && document.querySelector('#text')", json!(url))).await;
-        let visitor = Self { page };
-        visitor.connected().await;
-        visitor
+        page.until("location.pathname === '/' && document.querySelector('#side')").await;
+        Self { page }
     }
 
     pub(super) async fn go(&self, place: &str) {

@@ -23,8 +23,8 @@ export class Refused extends Error {
 
 const UNREACHABLE = { code: "unreachable", message: "Mosaic cannot be reached. See that it runs; this page goes on by itself." };
 
-export async function ask(method, path, body) {
-  const headers = {};
+export async function ask(method, path, body, more = {}) {
+  const headers = { ...more };
   if (method !== "GET") headers["x-csrf-token"] = csrf;
   if (body !== undefined) headers["content-type"] = "application/json";
   let answer;

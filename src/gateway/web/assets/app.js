@@ -18,6 +18,7 @@ class House {
   constructor(me) {
     this.me = me;
     app.replaceChildren(template("t-frame"));
+    document.body.classList.toggle("viewer", me.role === "viewer");
     this.main = find("#main");
     this.socket = new Socket();
     this.agents = [];
@@ -112,6 +113,9 @@ find(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   find("#main")?.focus();
 });
+
+// A file that misses the composer must not take the page's place.
+for (const kind of ["dragover", "drop"]) document.addEventListener(kind, (event) => event.preventDefault());
 
 async function begin() {
   theme(read("theme", "system"));

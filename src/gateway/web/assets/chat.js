@@ -1,6 +1,6 @@
 // A conversation on the page.
 
-import { get, session as at } from "./api.js";
+import { get, post, session as at } from "./api.js";
 import { announce, el, find, iconButton, shown, template, toast } from "./dom.js";
 import { Choices } from "./choices.js";
 import { Composer, outbox } from "./composer.js";
@@ -30,6 +30,9 @@ export class Chat {
     this.latest.addEventListener("click", () => this.toEnd());
     this.more.addEventListener("click", () => house.sessions.menu(this.id, this.more));
     this.scroll.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    // Whatever makes it longer: words, pictures, what they look like in the end.
+    this.sizes = new ResizeObserver(() => this.pinned && this.toEnd());
+    this.sizes.observe(this.turns);
     this.unwatch = house.socket.watch((state) => this.connection(state));
   }
 
@@ -43,6 +46,7 @@ export class Chat {
     this.id = id;
     this.views.clear();
     this.turns.replaceChildren();
+    for (const note of this.main.querySelectorAll(".note")) note.remove();
     this.pinned = true;
     this.composer.restore();
     this.composer.text.focus({ preventScroll: true });
@@ -148,7 +152,6 @@ export class Chat {
     if (turn) this.settle(turn);
     this.composer.working(talk.running !== null);
     this.main.querySelector(".turns").setAttribute("aria-busy", String(talk.running !== null));
-    if (this.pinned) this.toEnd();
   }
 
   /// Redraws at most once a frame, however fast a model speaks.
@@ -159,7 +162,6 @@ export class Chat {
       this.frame = null;
       for (const turn of this.dirty) this.views.get(turn.id)?.update(turn);
       this.dirty.clear();
-      if (this.pinned) this.toEnd();
     });
   }
 
@@ -182,12 +184,44 @@ export class Chat {
     find(".empty", this.main).hidden = nodes.length > 0 || this.turns.children.length > 0;
   }
 
+  /// What can be done with a message.
   actions() {
-    return {
-      asked: (_, entry) => [iconButton("copy", "Copy your message", () => copy(entry.text))],
-      answered: (_, entry) => [iconButton("copy", "Copy the answer", () => copy(entry.text))],
-      ended: () => [],
+    const may = this.house.me.role !== "viewer";
+    const fork = ({ id }) => may && id && iconButton("fork", "Go on from here in a session of its own", () => this.fork(id));
+    const retry = () => {
+      const button = may && iconButton("retry", "Ask again", () => this.retry());
+      if (button) button.classList.add("retry");
+      return button;
     };
+    const all = (...buttons) => buttons.filter(Boolean);
+    return {
+      asked: (_, entry) => all(
+        may && entry.id && iconButton("edit", "Change your message", () => this.composer.edit(entry)),
+        iconButton("copy", "Copy your message", () => copy(entry.text)),
+      ),
+      answered: (_, entry) => all(iconButton("copy", "Copy the answer", () => copy(entry.text)), retry(), fork(entry)),
+      ended: () => all(retry()),
+    };
+  }
+
+  async retry() {
+    try {
+      await post(at(this.id, "/retry"));
+      this.pinned = true;
+    } catch (error) {
+      this.composer.complain(error.message);
+    }
+  }
+
+  async fork(message) {
+    try {
+      const row = await post(at(this.id, "/fork"), { message });
+      this.house.sessions.refresh();
+      this.house.go(`#/s/${encodeURIComponent(row.id)}`);
+      toast("This is a session of its own now; the one before it is as it was.");
+    } catch (error) {
+      this.composer.complain(error.message);
+    }
   }
 
   name(title) {
@@ -204,21 +238,27 @@ export class Chat {
     if (state === "out") this.house.signedOut();
     if (state === "open") {
       this.composer.suggest();
-      for (const message of outbox.all()) this.deliver(message);
+      for (const message of outbox.all()) this.queue(message);
     }
   }
 
   /// Takes a message over: kept here until the daemon has stored it.
-  send({ id, text, mode }) {
+  send({ id, text, mode, replaces }) {
     const message = { id, text, session: this.id, at: Date.now() };
     if (mode) message.mode = mode;
+    if (replaces) message.replaces = replaces;
     if (!this.id) Object.assign(message, this.choices.ofNew());
     outbox.add(message);
     this.composer.clear();
     this.pinned = true;
     this.showPending();
     this.toEnd();
-    this.deliver(message);
+    this.queue(message);
+  }
+
+  /// One after the other, so that they are taken in as they were written.
+  queue(message) {
+    this.line = (this.line ?? Promise.resolve()).then(() => outbox.all().some(({ id }) => id === message.id) && this.deliver(message));
   }
 
   async deliver(message) {
@@ -322,6 +362,7 @@ export class Chat {
 
   close() {
     this.leave();
+    this.sizes.disconnect();
     this.unwatch();
   }
 }

@@ -16,10 +16,11 @@ export class Composer {
   constructor(root, chat) {
     this.chat = chat;
     this.form = find("form.composer", root);
-    for (const [name, at] of Object.entries({ text: "textarea", wrong: ".wrong", list: ".commands", send: ".send", stop: ".stop", modes: ".modes", mode: ".mode" })) {
+    for (const [name, at] of Object.entries({ text: "textarea", wrong: ".wrong", list: ".commands", send: ".send", stop: ".stop", modes: ".modes", mode: ".mode", editing: ".editing" })) {
       this[name] = find(at, this.form);
     }
     this.at = -1;
+    find("button", this.editing).addEventListener("click", () => this.leave());
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.submit();
@@ -39,6 +40,8 @@ export class Composer {
 
   /// Takes up what was written for the session that is shown now.
   restore() {
+    this.replaces = null;
+    this.editing.hidden = true;
     this.text.value = read(this.draftName, "");
     this.complain("");
     this.grow();
@@ -51,8 +54,23 @@ export class Composer {
     this.text.focus();
   }
 
+  /// Writes a message anew, in the place of one that stands.
+  edit({ id, text }) {
+    this.replaces = id;
+    this.editing.hidden = false;
+    this.text.value = text;
+    this.grow();
+    this.text.focus();
+  }
+
+  /// Leaves it as it stands, and goes back to the draft.
+  leave() {
+    this.restore();
+    this.text.focus();
+  }
+
   changed() {
-    keep(this.draftName, this.text.value);
+    if (!this.replaces) keep(this.draftName, this.text.value);
     this.grow();
     this.suggest();
   }
@@ -81,6 +99,7 @@ export class Composer {
       this.complete(Math.max(this.at, 0));
     } else if (event.key === "Escape") {
       if (listed) this.list.hidden = true;
+      else if (this.replaces) this.leave();
       else this.chat.stop();
     } else if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
@@ -122,15 +141,17 @@ export class Composer {
     const text = this.text.value;
     if (!text.trim()) return;
     this.complain("");
-    if (/^\/[a-z]/i.test(text.trim()) && !text.trim().includes("\n")) {
+    const message = { id: draw(), text, mode: this.modes.hidden ? "" : this.mode.value, replaces: this.replaces };
+    if (!this.replaces && /^\/[a-z]/i.test(text.trim()) && !text.trim().includes("\n")) {
       this.chat.command(text.trim());
       return;
     }
-    this.chat.send({ id: draw(), text, mode: this.modes.hidden ? "" : this.mode.value });
+    this.chat.send(message);
   }
 
   /// What was written is on its way.
   clear() {
+    if (this.replaces) return this.leave();
     this.text.value = "";
     this.changed();
   }

@@ -135,13 +135,15 @@ class Asked {
     this.tools = el("div", { class: "acts" }, this.tag, ...actions);
     this.files = el("ul", { class: "files", "aria-label": "Attached files" });
     this.node = el("article", { class: "said user" }, said("user", "You", null), this.files, this.text, this.tools);
-    this.node.append();
-    this.showFiles(entry);
+    this.showFiles(entry.files ?? []);
   }
 
-  showFiles({ files = [] }) {
+  showFiles(files) {
     this.files.hidden = files.length === 0;
-    this.files.replaceChildren(...files.map((file) => el("li", {}, file.link ?? el("span", {}, shown(file.name)))));
+    const open = (file, ...children) => el("a", { href: file.url, target: "_blank", rel: "noopener" }, ...children);
+    this.files.replaceChildren(...files.map((file) =>
+      el("li", {}, file.media_type.startsWith("image/") ? open(file, el("img", { src: file.url, alt: shown(file.name), loading: "lazy" })) : open(file, shown(file.name))),
+    ));
   }
 
   mark(text) {
@@ -184,12 +186,21 @@ class Answered {
   step(steps, live) {
     const told = steps.filter((step) => step.kind !== "model" || steps.length > 1 || live);
     this.steps.hidden = told.length === 0;
-    const card = ({ kind, name, ok }) => {
+    const words = { works: "works", cut: "was cut off", done: "done", failed: "failed" };
+    const card = ({ kind, name, ok, told: part }) => {
       const state = ok === null ? (live ? "works" : "cut") : ok ? "done" : "failed";
-      const words = { works: "works", cut: "was cut off", done: "done", failed: "failed" };
-      return el("li", { class: state }, el("span", { class: "kind" }, kind), shown(name), el("span", { class: "hidden" }, `: ${words[state]}`));
+      const more = part && [el("span", {}, `${(part.ms / 1_000).toFixed(1)} s`), el("span", {}, dollars(part.cost_usd))];
+      const parts = [el("span", { class: "kind" }, kind), el("span", { dir: "auto" }, shown(name)), ...(more ?? []), el("span", { class: "hidden" }, `: ${words[state]}`)];
+      // What one of several models said by itself.
+      if (!part?.text) return el("li", { class: state }, ...parts);
+      return el("li", { class: state }, el("details", {}, el("summary", {}, ...parts), el("div", { class: "plain", dir: "auto" }, shown(part.text))));
     };
+    const open = [...this.steps.querySelectorAll("details")].map((one) => one.open);
+    const looks = JSON.stringify([told, live]);
+    if (looks === this.stepsLook) return;
+    this.stepsLook = looks;
     this.steps.replaceChildren(...told.map(card));
+    [...this.steps.querySelectorAll("details")].forEach((one, at) => (one.open = open[at] ?? false));
   }
 
   rest(entry) {
@@ -232,7 +243,10 @@ export class TurnView {
     const entries = [...turn.entries.values()].sort((a, b) => a.seq - b.seq);
     for (const entry of entries) {
       const view = this.entries.get(entry.seq) ?? this.make(turn, entry);
-      if (entry.role === "user") view.mark(turn.state === "queued" ? "waits" : null);
+      if (entry.role === "user") {
+        view.mark(turn.state === "queued" ? "waits" : null);
+        view.showFiles(entry.files);
+      }
       else view.rest(entry);
     }
     this.showNow(turn);

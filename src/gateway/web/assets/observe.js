@@ -95,6 +95,7 @@ export class Observe {
     find(".plots", this.main).replaceChildren(this.turns(), this.costs(days));
     find(".providers", this.main).replaceChildren(this.providers(providers, metrics));
     find(".channels", this.main).replaceChildren(this.channels(channels));
+    find(".outbox", this.main).replaceChildren(this.outbox(metrics));
     find(".tree", this.main).replaceChildren(el("section", { class: "panel" }, el("h2", {}, "Supervision tree"), el("ul", { class: "branches" }, branch(tree))));
   }
 
@@ -140,6 +141,18 @@ export class Observe {
   channels(channels) {
     const rows = channels.map(({ name, kind, agent, state }) => el("tr", {}, el("th", { scope: "row" }, shown(name)), cell(kind), cell(shown(agent)), cell(dot(state))));
     return table("Channels", ["Name", "Kind", "Agent", "Actor"], rows, "No channel is configured: people reach the agents here, in the terminal and over the API.");
+  }
+
+  /// Answers on their way to platforms; browsers and terminals read along and need none.
+  outbox(metrics) {
+    const items = (metrics.get("mosaic_outbox_items") ?? []).filter(({ value }) => value > 0);
+    const channels = [...new Set(items.map(({ labels }) => labels.channel))].sort();
+    const rows = channels.map((channel) => {
+      const count = (state) => sum(metrics, "mosaic_outbox_items", { channel, state });
+      const cells = ["pending", "sending", "unknown", "dead"].map((state) => cell(number(count(state)), { class: state === "dead" && count(state) > 0 ? "odd" : null }));
+      return el("tr", {}, el("th", { scope: "row" }, shown(channel)), ...cells, cell(since(1_000 * sum(metrics, "mosaic_outbox_oldest_seconds", { channel }))));
+    });
+    return table("Outbox", ["Channel", "Waiting", "Under way", "Unknown", "Given up", "Oldest"], rows, "Nothing waits to go out.");
   }
 
   close() {

@@ -19,6 +19,9 @@ const indexOf = (text, count) => {
 
 const nothing = () => ({ attempt: 0, step: 0, text: "", length: 0, thinking: "", steps: [] });
 
+const files = (session, all = []) =>
+  all.map((file) => ({ ...file, url: `/api/v1/sessions/${encodeURIComponent(session)}/attachments/${encodeURIComponent(file.id)}` }));
+
 export class Talk {
   /// `changed(turn)` is called for each turn that looks different now; `null`: all of it.
   constructor(id, changed) {
@@ -53,7 +56,7 @@ export class Talk {
     for (const row of rows) {
       const turn = this.turn(row.turn, row.seq);
       turn.entries.set(row.seq, {
-        seq: row.seq, id: row.id, role: row.role, text: row.text, at: row.created_at, agent: row.agent, files: row.attachments ?? [],
+        seq: row.seq, id: row.id, role: row.role, text: row.text, at: row.created_at, agent: row.agent, files: files(this.id, row.attachments),
       });
       if (this.first === null || row.seq < this.first) this.first = row.seq;
     }
@@ -102,7 +105,7 @@ export class Talk {
   ["turn.accepted"](turn, { seq, text, attachments }) {
     if (turn.state === "old") turn.state = "queued";
     if (!turn.entries.has(seq)) {
-      turn.entries.set(seq, { seq, id: `${this.id}.${seq}`, role: "user", text, at: new Date().toISOString(), files: attachments ?? [] });
+      turn.entries.set(seq, { seq, id: `${this.id}.${seq}`, role: "user", text, at: new Date().toISOString(), files: files(this.id, attachments) });
     }
   }
 
@@ -138,19 +141,22 @@ export class Talk {
     turn.live.thinking += text;
   }
 
-  ["step.started"](turn, { kind, name }) {
+  ["step.started"](turn, { kind, name, part }) {
     turn.state = "running";
-    this.commit(turn);
-    turn.live.steps.push({ kind, name, ok: null });
+    if (part === undefined) this.commit(turn);
+    turn.live.steps.push({ kind, name, part, ok: null });
   }
 
-  ["step.finished"](turn, { kind, name, ok, seq, part }) {
+  ["step.finished"](turn, { kind, name, ok, part, seq }) {
     const { steps } = turn.live;
-    const step = steps.findLast((step) => step.name === name && step.ok === null) ?? steps[steps.push({ kind, name }) - 1];
-    step.ok = ok;
+    const same = (step) => step.name === name && step.part === part?.number;
+    // One that is told again, as it is stored, is the one that was told live.
+    const step = steps.findLast((step) => same(step) && (step.ok === null || part)) ?? steps[steps.push({ kind, name, part: part?.number }) - 1];
+    Object.assign(step, { ok, told: part ?? null });
+    // Of a step that asks several models at once it is one of them, and the step goes on.
+    if (part) return;
     // The text of a step that is not the last is told by the deltas alone; whether it was the last comes next.
-    // A part of a step is not what the turn says: the step goes on.
-    if (!part && seq !== undefined && kind === "model" && ok && !turn.entries.has(seq)) turn.done = { seq, text: turn.live.text };
+    if (seq !== undefined && kind === "model" && ok && !turn.entries.has(seq)) turn.done = { seq, text: turn.live.text };
   }
 
   /// What a finished step said stands from now on.

@@ -58,9 +58,9 @@ export class Usage {
   }
 
   draw(days, { items, next }) {
-    const total = { turns: 0, input_tokens: 0, output_tokens: 0, cost_usd: null, unpriced_turns: 0 };
+    const total = { turns: 0, calls: 0, input_tokens: 0, output_tokens: 0, cost_usd: null, unpriced_turns: 0 };
     for (const day of days) {
-      for (const key of ["turns", "input_tokens", "output_tokens", "unpriced_turns"]) total[key] += day[key];
+      for (const key of ["turns", "calls", "input_tokens", "output_tokens", "unpriced_turns"]) total[key] += day[key];
       if (day.cost_usd !== null) total.cost_usd = (total.cost_usd ?? 0) + day.cost_usd;
     }
     this.total = total;
@@ -76,7 +76,7 @@ export class Usage {
     const rows = this.rows.map((sum) => this.row(this.key(sum.key), sum));
     const more = this.next ? el("button", { class: "quiet", onclick: () => this.more() }, "More") : null;
     const foot = el("tfoot", {}, this.row("All together", this.total));
-    const heads = [HEADS[this.by], "Turns", "Tokens in", "Tokens out", "Cost", "Without a price"];
+    const heads = [HEADS[this.by], "Turns", "Calls", "Tokens in", "Tokens out", "Cost", "Without a price"];
     const table = el("table", {}, el("caption", { class: "hidden" }, `Usage by ${this.by}`), el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head)))), el("tbody", {}, ...rows), foot);
     find(".sums", this.main).replaceChildren(
       rows.length === 0 ? el("p", { class: "none" }, "Nothing was spent in this time. Answers are counted here as soon as there are any.")
@@ -85,12 +85,13 @@ export class Usage {
   }
 
   key(key) {
+    if (key === "") return "Calls of no session";
     return this.by === "session" ? el("a", { href: `#/s/${encodeURIComponent(key)}` }, shown(key)) : shown(key);
   }
 
   row(name, sum) {
     const cost = sum.cost_usd === null ? dollars(null) : dollars(sum.cost_usd);
-    const cells = [number(sum.turns), number(sum.input_tokens), number(sum.output_tokens), el("span", { title: String(sum.cost_usd) }, cost), sum.unpriced_turns > 0 ? number(sum.unpriced_turns) : "–"];
+    const cells = [number(sum.turns), number(sum.calls), number(sum.input_tokens), number(sum.output_tokens), el("span", { title: String(sum.cost_usd) }, cost), sum.unpriced_turns > 0 ? number(sum.unpriced_turns) : "–"];
     return el("tr", {}, el("th", { scope: "row", dir: "auto" }, name), ...cells.map((cell) => el("td", { class: "n" }, cell)));
   }
 
