@@ -8,8 +8,8 @@ use mosaic_providers::registry;
 use mosaic_runtime::provider::{Limits, ModelFacts, ProviderSettings};
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Providers, RecoveryActor, RouterActor, SessionActor,
-    Sessions, Till, TillActor, Work, WriterActor,
+    AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Outbox, OutboxActor, Providers, RecoveryActor,
+    RouterActor, SessionActor, Sessions, Till, TillActor, Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor, SupervisorSpec, Watchdog};
@@ -75,6 +75,7 @@ impl App {
         let agents = root.adopt_supervisor(family("agents"));
         let agents = Agents::start(&agents, profiles, Some(config.default_agent.clone()));
         let doors = Arc::new(Doors {
+            outbox: Outbox::new(&outside),
             outside,
             store,
             writer,
@@ -102,6 +103,10 @@ impl App {
         let (lent, watched) = (doors.clone(), sessions.clone());
         root.adopt(ChildSpec::new("recovery", Restart::Permanent, RecoveryActor::MAILBOX, move |birth| {
             RecoveryActor::new(lent.clone(), watched.clone(), birth.tether)
+        }));
+        let delivered = doors.clone();
+        root.adopt(ChildSpec::new("outbox", Restart::Permanent, OutboxActor::MAILBOX, move |birth| {
+            OutboxActor::new(delivered.clone(), birth.tether)
         }));
         let owner = owner(&*doors.store, &doors.outside).await?;
         Ok(Self { doors, router, sessions, owner, found, root, fatal, _watchdog: watchdog, _arbiters: arbiters })

@@ -207,7 +207,10 @@ pub(super) async fn tree(gate: Data<Gate>) -> HttpResponse {
 )]
 pub(super) async fn metrics(gate: Data<Gate>) -> HttpResponse {
     let root = gate.root.tree().await;
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(telemetry::metrics::page(&gate.doors, &root))
+    // Without the store the rest of the page is wanted all the more.
+    let items = gate.doors.store.item_counts().await.ok();
+    let page = telemetry::metrics::page(&gate.doors, &root, items.as_deref());
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(page)
 }
 
 /// Says whom this API takes you for

@@ -1,12 +1,15 @@
 //! Metrics: the recorder of this process, and the page that Prometheus reads.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use mosaic_runtime::Doors;
 use mosaic_supervise::{ChildState, ChildView};
+use mosaic_types::Timestamp;
 use mosaic_types::metric::{self, Kind, Metric};
+use mosaic_types::outbox::{ItemCount, ItemState};
 
 use super::page::Page;
 use super::process;
@@ -60,8 +63,8 @@ fn describe() {
     }
 }
 
-/// The whole page. `root` is the tree as it is now.
-pub(crate) fn page(doors: &Doors, root: &ChildView) -> String {
+/// The whole page. `root` is the tree as it is now, `items` what did not go out; `None`: the store could not be asked.
+pub(crate) fn page(doors: &Doors, root: &ChildView, items: Option<&[ItemCount]>) -> String {
     let mut page = Page::default();
     page.family(&metric::BUILD, [([env!("CARGO_PKG_VERSION")], 1.0)]);
     page.one(&metric::WORK, number(doors.work.running()));
@@ -73,10 +76,27 @@ pub(crate) fn page(doors: &Doors, root: &ChildView) -> String {
     page.family(&metric::MODEL_COST, each(|provider| provider.meter.spent_usd()));
     page.family(&metric::PROVIDER_WAITING, each(|provider| number(provider.meter.waiting())));
     page.family(&metric::PROVIDER_IN_FLIGHT, each(|provider| number(provider.in_flight())));
+    if let Some(items) = items {
+        outbox(&mut page, items, doors.outside.now());
+    }
     tree(&mut page, root);
     process::write(&mut page);
     let counted = RECORDER.get().map(PrometheusHandle::render).unwrap_or_default();
     counted + &page.into_text()
+}
+
+/// What did not go out, by channel, whose names are the config's.
+fn outbox(page: &mut Page, items: &[ItemCount], now: Timestamp) {
+    let count = |count: &ItemCount| usize::try_from(count.items).unwrap_or(usize::MAX);
+    let counts = items.iter().map(|item| ([item.channel.as_str(), item.state.as_str()], number(count(item))));
+    page.family(&metric::OUTBOX_ITEMS, counts);
+    let mut oldest: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    for item in items.iter().filter(|item| matches!(item.state, ItemState::Pending | ItemState::Sending)) {
+        let known = oldest.entry(&item.channel).or_insert(item.oldest);
+        *known = item.oldest.min(*known);
+    }
+    let age = |oldest: Timestamp| Duration::from_micros(u64::try_from(now.0 - oldest.0).unwrap_or(0)).as_secs_f64();
+    page.family(&metric::OUTBOX_OLDEST, oldest.into_iter().map(|(channel, oldest)| ([channel], age(oldest))));
 }
 
 /// What the supervisors show of their children: by supervisor, whose names are the code's, never by child.

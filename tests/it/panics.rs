@@ -68,6 +68,11 @@ async fn a_panic_of_the_gateway_costs_the_gateway_only() {
 }
 
 #[actix::test]
+async fn a_panic_of_the_outbox_costs_the_outbox_only() {
+    costs_that_child_only("root", Some("outbox")).await;
+}
+
+#[actix::test]
 async fn a_panic_of_the_recovery_costs_the_recovery_only() {
     costs_that_child_only("root", Some("recovery")).await;
 }

@@ -14,6 +14,7 @@ use crate::alone::Alone;
 use crate::drain::Work;
 use crate::events::Hub;
 use crate::lease::Leases;
+use crate::outbox::Outbox;
 use crate::provider::Providers;
 use crate::till::Till;
 use crate::writer::WriterActor;
@@ -32,6 +33,8 @@ pub struct Doors {
     pub leases: Leases,
     /// Where turns wait that begin alone.
     pub alone: Alone,
+    /// What must go out to platforms.
+    pub outbox: Outbox,
     pub work: Work,
     /// Where calls are paid for that are no turn's own answer.
     pub till: Till,
@@ -43,10 +46,17 @@ impl Doors {
     /// # Errors
     /// The store's own failure, after which nothing was changed; or `unavailable`, after which it is not known.
     pub async fn commit(&self, write: Write) -> Result<Outcome, Failure> {
-        self.writer
-            .ask(Commit { write, span: Span::current() })
-            .await
-            .unwrap_or_else(|error| Err(unreached("the writer", &error)))
+        let delivers = match &write {
+            Write::End(end) => end.delivers,
+            // What waited behind its items goes on.
+            Write::Delete { .. } => true,
+            _ => false,
+        };
+        let asked = self.writer.ask(Commit { write, span: Span::current() }).await;
+        if delivers {
+            self.outbox.ring();
+        }
+        asked.unwrap_or_else(|error| Err(unreached("the writer", &error)))
     }
 }
 

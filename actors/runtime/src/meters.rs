@@ -50,6 +50,11 @@ impl Meters {
         }
     }
 
+    /// What became of a delivery is stored.
+    pub(crate) fn delivered(&self, channel: &str, outcome: &'static str) {
+        counter!(metric::DELIVERIES.name, "channel" => channel.to_owned(), "outcome" => outcome).increment(1);
+    }
+
     /// A turn's end is stored.
     pub(crate) fn ended(&self, end: &TurnEnd) {
         match end {

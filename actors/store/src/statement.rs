@@ -277,10 +277,12 @@ statement! {
 }
 
 statement! {
-    /// Settles an item that is held under a name.
+    /// Settles an item that is held under a name, as it was taken up.
     SettleHeldItem {
         id: i64 => BigInt,
         holder: Id => Uid,
+        part: i64 => BigInt,
+        attempt: i64 => BigInt,
         state: &'a str => Text,
         platform_id: Option<&'a str> => Nullable<Text>,
         /// 1 where a part was delivered and more follow.
@@ -300,6 +302,8 @@ statement! {
     ", updated_at = " (at: Instant)
     " WHERE id = " (id: BigInt)
     " AND state = 'sending' AND holder = " (holder: Uid)
+    " AND part = " (part: BigInt)
+    " AND attempt = " (attempt: BigInt)
     " RETURNING channel, account, conversation"
 }
 

@@ -73,7 +73,7 @@ metrics! {
     TURN_SECONDS = Histogram "mosaic_turn_seconds" [] SECONDS, "From a turn's acceptance to its stored end.";
     TURN_QUEUE_SECONDS = Histogram "mosaic_turn_queue_wait_seconds" [] SECONDS,
         "From a turn's acceptance to the start of its work.";
-    WORK = Gauge "mosaic_work_running" [], "Turns and stateless calls under way.";
+    WORK = Gauge "mosaic_work_running" [], "Turns, stateless calls and deliveries under way.";
 
     MODEL_CALLS = Counter "mosaic_model_calls_total" ["provider", "outcome"],
         "Model calls that ended, by outcome: answered, abandoned, or the class of the error.";
@@ -97,6 +97,12 @@ metrics! {
 
     READERS = Gauge "mosaic_readers" [], "Those who read along in a session now.";
     READERS_CUT = Counter "mosaic_readers_cut_total" [], "Readers that were too slow and were cut off.";
+
+    OUTBOX_ITEMS = Gauge "mosaic_outbox_items" ["channel", "state"],
+        "Answers that did not go out, by state: pending, sending, unknown or dead.";
+    OUTBOX_OLDEST = Gauge "mosaic_outbox_oldest_seconds" ["channel"], "Age of the oldest answer that must still go out.";
+    DELIVERIES = Counter "mosaic_deliveries_total" ["channel", "outcome"],
+        "Calls of platforms to deliver, by outcome: sent, part, later, unknown or dead.";
 
     HTTP_REQUESTS = Counter "mosaic_http_requests_total" ["method", "route", "status"],
         "HTTP requests answered to the end, by pattern of the route and class of the status.";
@@ -166,6 +172,7 @@ mod tests {
             "supervisor",
             "exit",
             "reason",
+            "channel",
         ];
         for metric in ALL {
             assert!(metric.labels.iter().all(|label| few.contains(label)), "{}: {:?}", metric.name, metric.labels);

@@ -217,8 +217,10 @@ pub struct TakeItems {
 pub struct SettleItem {
     pub id: ItemId,
     pub session: SessionId,
-    /// As the item had it; another one has it by now otherwise.
+    /// As the item had them: with others it was settled, and perhaps taken up again, since.
     pub holder: Option<Uuid>,
+    pub part: u32,
+    pub attempt: u32,
     pub settled: Settled,
     pub at: Timestamp,
 }

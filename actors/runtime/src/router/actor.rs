@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use mosaic_messages::{Accepted, CancelTurn, Change, CommandDone, ExecuteCommand, SubmitTurn};
+use mosaic_messages::{
+    Accepted, CancelTurn, Change, CommandDone, ExecuteCommand, FindPreview, KeepPreview, Kept, Receive, Received,
+    SetSession, SubmitTurn,
+};
 use mosaic_supervise::{Mailbox, Tether, supervised};
 use mosaic_types::journal::SessionRow;
 use mosaic_types::{Failure, TurnId};
@@ -79,5 +82,40 @@ impl Handler<ExecuteCommand> for RouterActor {
     type Result = ResponseFuture<Result<CommandDone, Failure>>;
     fn handle(&mut self, ask: ExecuteCommand, _: &mut Self::Context) -> Self::Result {
         Box::pin(command::execute(self.way(), ask))
+    }
+}
+
+impl Handler<Receive> for RouterActor {
+    type Result = ResponseFuture<Result<Received, Failure>>;
+    fn handle(&mut self, said: Receive, _: &mut Self::Context) -> Self::Result {
+        if let Err(failure) = self.doors.work.refuse_new() {
+            return Box::pin(std::future::ready(Err(failure)));
+        }
+        let (way, span) = (self.way(), said.span.clone());
+        Box::pin(async move { way.receive(said).await }.instrument(span))
+    }
+}
+
+impl Handler<SetSession> for RouterActor {
+    type Result = ResponseFuture<Result<(), Failure>>;
+    fn handle(&mut self, ask: SetSession, _: &mut Self::Context) -> Self::Result {
+        let way = self.way();
+        Box::pin(async move { way.set_session(ask).await })
+    }
+}
+
+impl Handler<KeepPreview> for RouterActor {
+    type Result = ResponseFuture<Result<Kept, Failure>>;
+    fn handle(&mut self, ask: KeepPreview, _: &mut Self::Context) -> Self::Result {
+        let way = self.way();
+        Box::pin(async move { way.keep_preview(ask).await })
+    }
+}
+
+impl Handler<FindPreview> for RouterActor {
+    type Result = ResponseFuture<Result<Option<Arc<str>>, Failure>>;
+    fn handle(&mut self, ask: FindPreview, _: &mut Self::Context) -> Self::Result {
+        let way = self.way();
+        Box::pin(async move { way.find_preview(ask).await })
     }
 }

@@ -1,6 +1,7 @@
 //! From a conversation to its session.
 
 mod actor;
+mod conversation;
 mod way;
 
 pub use actor::RouterActor;

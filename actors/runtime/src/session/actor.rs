@@ -122,6 +122,8 @@ impl SessionActor {
                 // What the writer carried out and could not answer is in what was loaded; nothing is carried out from
                 // here on.
                 actor.doors.hub.resync(&actor.id);
+                // An end among it may have left something to deliver.
+                actor.doors.outbox.ring();
                 let charge = charges(actor.crashed.take(), &snapshot);
                 let debounced = !actor.debounce.is_zero();
                 let mut state = SessionState::new(snapshot, epoch, keep_bytes, charge, debounced);

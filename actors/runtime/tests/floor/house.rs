@@ -9,8 +9,8 @@ use mosaic_runtime::events::Interest;
 use mosaic_runtime::provider::ProviderSettings;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Providers, Reader, RouterActor, SessionActor, Sessions,
-    Till, Work, WriterActor,
+    AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Outbox, OutboxActor, Providers, Reader, RouterActor,
+    SessionActor, Sessions, Till, Work, WriterActor,
 };
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor};
 use mosaic_types::journal::{API_CHANNEL, InboxKey, NewSession, NewUser, Write};
@@ -23,6 +23,7 @@ use tokio::sync::watch;
 
 use crate::PATIENCE;
 use crate::panic::{Panic, When};
+use crate::platform::{Bridge, Platform};
 
 /// Time and chance that never repeat.
 #[derive(Default)]
@@ -109,6 +110,7 @@ impl House {
             hub,
             leases: Leases::default(),
             alone: Alone::default(),
+            outbox: Outbox::new(&outside),
             agents,
             providers,
             work,
@@ -127,11 +129,24 @@ impl House {
         let router = root.adopt(ChildSpec::new("router", Restart::Permanent, RouterActor::MAILBOX, move |birth| {
             RouterActor::new(lent.clone(), routed.clone(), birth.tether)
         }));
+        let lent = doors.clone();
+        root.adopt(ChildSpec::new("outbox", Restart::Permanent, OutboxActor::MAILBOX, move |birth| {
+            OutboxActor::new(lent.clone(), birth.tether)
+        }));
         let who = Principal { user: outside.user_id(), role: UserRole::Owner };
         let user = NewUser { id: who.user, name: "ada".into(), role: UserRole::Owner, at: outside.now() };
         doors.commit(Write::CreateUser(user)).await.expect("it is written");
         let parents = vec![root, provider_family, agent_family, session_family];
         Self { doors, router, sessions, parents, who, provider, gate, _arbiters: arbiters }
+    }
+
+    /// A channel to a platform.
+    pub(crate) fn channel(&self, name: &str, platform: &Arc<Platform>) {
+        let lent = platform.clone();
+        let spec = ChildSpec::new(name, Restart::Permanent, Bridge::MAILBOX, move |birth| {
+            Bridge::new(lent.clone(), birth.tether)
+        });
+        self.doors.outbox.connect(name, Arc::new(self.parents[0].adopt(spec)));
     }
 
     pub(crate) async fn session(&self) -> SessionId {

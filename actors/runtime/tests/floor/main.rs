@@ -1,5 +1,6 @@
 //! The second floor, wired as the daemon does it, with a provider that misbehaves.
 
+mod channel;
 mod commands;
 mod fanout;
 mod flood;
@@ -8,6 +9,8 @@ mod models;
 mod order;
 mod panic;
 mod places;
+#[path = "../simulation/world/platform.rs"]
+mod platform;
 mod run_panics;
 
 /// How long a test waits for what must come.

@@ -3,6 +3,7 @@
 //! A failure names its seed; `cargo run --release -p mosaic-runtime --example simulate -- --from SEED --seeds 1 --trace`
 //! shows that run line by line.
 
+mod delivery;
 mod world;
 
 use std::sync::Arc;

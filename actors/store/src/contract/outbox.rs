@@ -61,7 +61,8 @@ async fn take_one(hand: &Hand, at: i64) -> Item {
 
 async fn settle(hand: &Hand, item: &Item, settled: Settled, at: i64) -> Outcome {
     let (id, session, holder) = (item.id, item.session.clone(), item.holder);
-    let settle = SettleItem { id, session, holder, settled, at: Timestamp(at) };
+    let (part, attempt) = (item.part, item.attempt);
+    let settle = SettleItem { id, session, holder, part, attempt, settled, at: Timestamp(at) };
     hand.write(Write::SettleItem(Box::new(settle))).await
 }
 
@@ -160,14 +161,16 @@ pub async fn an_item_is_settled_once_and_by_its_holder_only(store: Arc<dyn Store
     let hand = Hand::on(store).await;
     talk(&hand, 1, "kitchen").await;
     let item = take_one(&hand, 100).await;
-    assert_eq!(hand.store.held_items().await.expect("reads"), std::slice::from_ref(&item));
+    assert_eq!(hand.store.held_items().await.expect("reads"), *std::slice::from_ref(&item));
     let other = Item { holder: Some(Uuid::from_bytes([8; 16])), ..item.clone() };
     assert_eq!(settle(&hand, &other, sent(), 101).await, Outcome::Stale);
     let nobody = Item { holder: None, ..item.clone() };
     assert_eq!(settle(&hand, &nobody, sent(), 101).await, Outcome::Stale);
     assert_eq!(settle(&hand, &item, later(102), 101).await, more(false));
     assert_eq!(settle(&hand, &item, sent(), 101).await, Outcome::Stale, "it was put back");
+    let before = item;
     let item = take_one(&hand, 102).await;
+    assert_eq!(settle(&hand, &before, later(103), 103).await, Outcome::Stale, "it was taken up again");
     assert_eq!(settle(&hand, &item, sent(), 103).await, more(false));
     assert_eq!(settle(&hand, &item, later(104), 104).await, Outcome::Stale, "it was sent");
     assert!(hand.store.held_items().await.expect("reads").is_empty());

@@ -7,8 +7,8 @@ use actix::Arbiter;
 use mosaic_runtime::provider::ProviderSettings;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Alone, Doors, Hub, Leases, Providers, RecoveryActor, RouterActor, SessionActor, Sessions,
-    Till, Work, WriterActor,
+    AgentProfile, Agents, Alone, Doors, Hub, Leases, Outbox, OutboxActor, Providers, RecoveryActor, RouterActor,
+    SessionActor, Sessions, Till, Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{
@@ -88,8 +88,9 @@ impl House {
         });
         let agents = Agents::start(&root.adopt_supervisor(family("agents")), profiles.collect(), None);
         let (hub, leases, work) = (Hub::default(), Leases::default(), Work::default());
-        let (alone, till) = (Alone::default(), Till::default());
-        let doors = Arc::new(Doors { outside, store, writer, hub, leases, alone, agents, providers, work, till });
+        let (alone, outbox, till) = (Alone::default(), Outbox::new(&outside), Till::default());
+        let doors =
+            Arc::new(Doors { outside, store, writer, hub, leases, alone, outbox, agents, providers, work, till });
         let (lent, config) = (doors.clone(), SessionConfig { idle: world.plan.idle, ..SessionConfig::default() });
         let sessions: Sessions = Family::new(
             root.adopt_supervisor(family("sessions")),
@@ -109,6 +110,10 @@ impl House {
         let (lent, woken) = (doors.clone(), sessions.clone());
         root.adopt(ChildSpec::new("recovery", Restart::Permanent, RecoveryActor::MAILBOX, move |birth| {
             RecoveryActor::new(lent.clone(), woken.clone(), birth.tether)
+        }));
+        let lent = doors.clone();
+        root.adopt(ChildSpec::new("outbox", Restart::Permanent, OutboxActor::MAILBOX, move |birth| {
+            OutboxActor::new(lent.clone(), birth.tether)
         }));
         Ok(Self { doors, router, sessions, root, who, spent })
     }

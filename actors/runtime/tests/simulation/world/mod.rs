@@ -12,6 +12,7 @@ mod house;
 mod model;
 mod person;
 pub(crate) mod plan;
+pub(crate) mod platform;
 mod post;
 mod reader;
 pub(crate) mod run;

@@ -86,7 +86,9 @@ impl Post {
 
     pub(crate) fn settle(&mut self, settle: &SettleItem) -> Outcome {
         let held = self.items.get_mut(&settle.id).filter(|row| row.state == ItemState::Sending);
-        let Some(row) = held.filter(|row| row.item.holder.is_some() && row.item.holder == settle.holder) else {
+        let as_taken =
+            |item: &Item| (item.holder, item.part, item.attempt) == (settle.holder, settle.part, settle.attempt);
+        let Some(row) = held.filter(|row| row.item.holder.is_some() && as_taken(&row.item)) else {
             return Outcome::Stale;
         };
         row.changed = settle.at;

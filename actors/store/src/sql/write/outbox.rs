@@ -79,6 +79,8 @@ pub(super) async fn settle(conn: &mut Conn<'_>, settle: &SettleItem) -> Result<O
     let closed = SettleHeldItem {
         id: settle.id,
         holder: Id(holder),
+        part: settle.part.into(),
+        attempt: settle.attempt.into(),
         state: ItemState::Sent.as_str(),
         platform_id: None,
         parts: 0,
