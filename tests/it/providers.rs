@@ -53,3 +53,93 @@ async fn a_provider_is_tried_with_one_tiny_call_and_its_last_call_is_told() {
     let nobody = api.send("POST", "/api/v1/providers/nobody/test", json!({})).await;
     assert_eq!(refusal(&nobody), (404, "not_found".to_owned()));
 }
+
+#[tokio::test]
+async fn a_turn_is_answered_on_every_wire_and_one_that_fails_is_followed_by_the_next() {
+    let mut bed = Testbed::asleep(StandIn::builder());
+    let root = bed.model.base_url();
+    let root = root.trim_end_matches("/v1");
+    let kinds = ["anthropic", "gemini", "ollama", "openai-responses", "openrouter"];
+    let base = |kind: &str| match kind {
+        "gemini" => "/v1beta",
+        "ollama" => "",
+        _ => "/v1",
+    };
+    let mut more: String = kinds
+        .iter()
+        .map(|kind| {
+            format!(
+                "[providers.{kind}]\nkind = {kind:?}\nbase_url = \"{root}{}\"\n\
+                 [providers.{kind}.models.\"m-1\"]\ncontext_tokens = 32000\n\
+                 input_usd_per_mtok = 1.0\noutput_usd_per_mtok = 10.0\n\
+                 [agents.{kind}]\nmodels = [\"{kind}/m-1\"]\n",
+                base(kind)
+            )
+        })
+        .collect();
+    more += "[agents.chain]\nmodels = [\"anthropic/m-1\", \"gemini/m-1\", \"ollama/m-1\"]\n";
+    bed.configure(&more);
+    bed.restart().await;
+    let api = bed.api();
+    for kind in kinds {
+        let session = api.send("POST", "/api/v1/sessions", json!({"agent": kind})).await.json::<Value>();
+        let session = session["id"].as_str().expect("an id");
+        let path = format!("/api/v1/sessions/{session}/messages?wait=true");
+        let answer = api.send("POST", &path, json!({"text": format!("hello {kind}")})).await;
+        let answer = answer.json::<Value>();
+        assert_eq!(answer["text"], format!("You said: hello {kind}"), "{answer}");
+        assert_eq!((&answer["provider"], &answer["model"]), (&json!(kind), &json!("m-1")));
+        let (read, written) = (&answer["usage"]["input_tokens"], &answer["usage"]["output_tokens"]);
+        let cost = (read.as_f64().expect("tokens") + 10.0 * written.as_f64().expect("tokens")) / 1e6;
+        assert!(cost > 0.0 && (answer["cost_usd"].as_f64().expect("a price") - cost).abs() < 1e-12, "{answer}");
+    }
+    // Two that are overloaded in their own words, each asked once, and a third that answers.
+    let before = bed.model.progress().calls;
+    bed.model.push(Step::status(529, "", "Overloaded"));
+    bed.model.push(Step::error_event("rate_limit_exceeded", "slow down"));
+    let session = api.send("POST", "/api/v1/sessions", json!({"agent": "chain"})).await.json::<Value>();
+    let path = format!("/api/v1/sessions/{}/messages?wait=true", session["id"].as_str().expect("an id"));
+    let answer = api.send("POST", &path, json!({"text": "who is there?"})).await.json::<Value>();
+    assert_eq!((&answer["provider"], bed.model.progress().calls - before), (&json!("ollama"), 3), "{answer}");
+    let listed = api.get("/v1/models/anthropic/m-1").await;
+    assert_eq!((&listed["context_tokens"], &listed["price"]["output_usd_per_mtok"]), (&json!(32000), &json!(10.0)));
+    assert_eq!(api.get("/v1/models/lab/m-9").await["price"], Value::Null, "unpriced");
+}
+
+#[tokio::test]
+async fn tools_are_called_over_every_wire_by_clients_of_openais() {
+    let mut bed = Testbed::asleep(StandIn::builder());
+    let root = bed.model.base_url().trim_end_matches("/v1").to_owned();
+    let tables = [("anthropic", "/v1"), ("gemini", "/v1beta"), ("ollama", ""), ("openai-responses", "/v1")];
+    let table =
+        |(kind, path): &(&str, &str)| format!("[providers.{kind}]\nkind = {kind:?}\nbase_url = \"{root}{path}\"\n");
+    bed.configure(&tables.iter().map(table).collect::<String>());
+    bed.restart().await;
+    let api = bed.api();
+    let tools = json!([{"type": "function", "function": {"name": "clock", "parameters": {"type": "object"}}}]);
+    for (kind, _) in tables {
+        bed.model.push(Step::call_tool("clock", r#"{"tz":"UTC"}"#));
+        bed.model.push(Step::say("noon"));
+        let mut messages = vec![json!({"role": "user", "content": "what time is it?"})];
+        let model = format!("{kind}/m-1");
+        let wish = json!({"model": model, "messages": messages, "tools": tools});
+        let answer = api.send("POST", "/v1/chat/completions", wish).await.json::<Value>();
+        let choice = &answer["choices"][0];
+        assert_eq!(
+            (&choice["finish_reason"], &choice["message"]["tool_calls"][0]["function"]["name"]),
+            (&json!("tool_calls"), &json!("clock")),
+            "{kind}: {answer}"
+        );
+        let arguments = choice["message"]["tool_calls"][0]["function"]["arguments"].as_str().expect("a text");
+        assert_eq!(serde_json::from_str::<Value>(arguments).expect("JSON"), json!({"tz": "UTC"}));
+        messages.push(choice["message"].clone());
+        let id = &choice["message"]["tool_calls"][0]["id"];
+        messages.push(json!({"role": "tool", "tool_call_id": id, "content": "12:00"}));
+        let wish = json!({"model": model, "messages": messages, "tools": tools});
+        let answer = api.send("POST", "/v1/chat/completions", wish).await.json::<Value>();
+        assert_eq!(answer["choices"][0]["message"]["content"], "noon", "{kind}: {answer}");
+        let body = bed.model.last_call().body.to_string();
+        assert!(body.contains("12:00") && body.contains("clock"), "{kind}: {body}");
+        assert_eq!(body.contains("c2lnbmVk"), kind == "gemini", "what it wants back, it gets back: {body}");
+    }
+}

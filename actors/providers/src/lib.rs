@@ -4,12 +4,15 @@
 //! retry, never choose another model and keep no count of calls: that is the runtime's work.
 
 pub mod anthropic;
+pub mod catalogue;
 pub mod client;
 pub mod config;
 #[cfg(test)]
 mod contract;
 pub mod error;
 pub mod gemini;
+#[cfg(test)]
+mod mutation;
 pub mod ollama;
 pub mod openai;
 pub mod registry;
@@ -25,13 +28,23 @@ use std::pin::Pin;
 use futures_util::Stream;
 use mosaic_types::{ChatEvent, ChatRequest, ProviderName};
 
+pub use catalogue::ModelFacts;
 pub use error::ProviderError;
 pub use spec::ProviderSpec;
 
 /// A model as its provider lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ModelInfo {
     pub id: String,
+    /// What the list says of it.
+    pub facts: ModelFacts,
+}
+
+impl ModelInfo {
+    /// A model of which nothing is known but its name.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self { id: id.into(), facts: ModelFacts::default() }
+    }
 }
 
 /// A future that may be run on any thread.
@@ -47,6 +60,11 @@ pub trait Provider: Send + Sync {
 
     /// Asks which models it has; costs nothing at the provider.
     fn models(&self) -> Work<Result<Vec<ModelInfo>, ProviderError>>;
+
+    /// What is known of a model: what the provider's list said when it was last asked for, else the catalogue.
+    fn facts(&self, _model: &str) -> ModelFacts {
+        ModelFacts::default()
+    }
 
     /// Sends one call. Resolves when the provider has begun to answer with success; then the stream tells the rest.
     fn chat(&self, request: ChatRequest) -> Work<Result<ChatStream, ProviderError>>;

@@ -71,7 +71,7 @@ impl Spent {
 }
 
 /// What a model costs, in US dollars per million tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Price {
     pub input_usd_per_mtok: f64,
     pub output_usd_per_mtok: f64,

@@ -2,6 +2,7 @@
 
 mod add;
 mod list;
+mod models;
 mod test;
 
 use clap::{Args, Subcommand};
@@ -20,7 +21,11 @@ pub(super) struct Providers {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List providers; without a daemon, those of the config, or what is found where it names none
-    List,
+    List {
+        /// The models that agents and config name instead: their windows and what they cost; takes a daemon
+        #[arg(long)]
+        models: bool,
+    },
     /// Try a provider: the daemon makes one tiny call; without a daemon it is asked for its models, which costs nothing
     #[command(after_help = "mosaic providers test openai\n\
                             mosaic providers test openai --model gpt-5-mini\n\n\
@@ -39,7 +44,8 @@ enum Command {
 
 pub(super) async fn run(common: Common, providers: Providers) -> Result<(), CliError> {
     match providers.command {
-        Command::List => list::run(common).await,
+        Command::List { models: false } => list::run(common).await,
+        Command::List { models: true } => models::run(common).await,
         Command::Test { name, model } => test::run(common, name, model).await,
         Command::Add(add) => add::run(common, add).await,
     }

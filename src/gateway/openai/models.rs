@@ -1,7 +1,10 @@
 //! The names a client may use as a model.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use mosaic_types::{ModelRef, Price};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -21,6 +24,12 @@ struct Model {
     created: i64,
     /// `mosaic` for agents, else the provider.
     owned_by: String,
+    /// Tokens that the model reads at once; null where it is not known, and for agents.
+    #[schema(required)]
+    context_tokens: Option<u64>,
+    /// US dollars per million tokens; null: it works, and its cost is not counted.
+    #[schema(required)]
+    price: Option<Price>,
 }
 
 /// What may be asked for by name.
@@ -33,7 +42,18 @@ struct Models {
 
 fn entry(id: String, owned_by: impl Into<String>) -> Model {
     // When a model was made is not known here; the wire wants a number.
-    Model { id, object: "model", created: 0, owned_by: owned_by.into() }
+    Model { id, object: "model", created: 0, owned_by: owned_by.into(), context_tokens: None, price: None }
+}
+
+/// A provider's model, with what is known of it.
+fn known(gate: &Gate, model: &ModelRef) -> Model {
+    let facts = gate.doors.providers.get(&model.provider).map(|provider| provider.facts(&model.model));
+    let facts = facts.unwrap_or_default();
+    Model {
+        context_tokens: facts.window.and_then(|tokens| u64::try_from(tokens).ok()),
+        price: facts.price,
+        ..entry(model.to_string(), model.provider.to_string())
+    }
 }
 
 /// Lists what may be asked for as `model`
@@ -49,16 +69,15 @@ fn entry(id: String, owned_by: impl Into<String>) -> Model {
 pub(in crate::gateway) async fn models(gate: Data<Gate>) -> HttpResponse {
     let profiles = gate.doors.agents.profiles();
     let mut data: Vec<_> = profiles.iter().map(|agent| entry(agent.name.to_string(), "mosaic")).collect();
-    let mut named: Vec<(String, String)> = Vec::new();
+    let mut named: Vec<ModelRef> = Vec::new();
     for provider in gate.doors.providers.all() {
-        let name = provider.adapter.name();
-        named.extend(provider.settings.models.keys().map(|model| (format!("{name}/{model}"), name.to_string())));
+        let of = |model: &Arc<str>| ModelRef { provider: provider.adapter.name().clone(), model: model.clone() };
+        named.extend(provider.settings.models.keys().map(of));
     }
-    let preferred = profiles.iter().flat_map(|agent| &agent.models).filter(|model| !model.is_auto());
-    named.extend(preferred.map(|model| (model.to_string(), model.provider.to_string())));
-    named.sort();
+    named.extend(profiles.iter().flat_map(|agent| &agent.models).filter(|model| !model.is_auto()).cloned());
+    named.sort_by_key(ToString::to_string);
     named.dedup();
-    data.extend(named.into_iter().map(|(id, owner)| entry(id, owner)));
+    data.extend(named.iter().map(|model| known(&gate, model)));
     HttpResponse::Ok().json(Models { object: "list", data })
 }
 
@@ -73,9 +92,9 @@ pub(in crate::gateway) async fn models(gate: Data<Gate>) -> HttpResponse {
     responses((status = 200, description = "It may be asked for.", body = Model), refusals::OneModel)
 )]
 pub(in crate::gateway) async fn model(gate: Data<Gate>, id: Path<String>) -> Answer {
-    let owner = match Target::find(&gate, &id)? {
-        Target::Agent(_) => "mosaic".to_owned(),
-        Target::Model(model) => model.provider.to_string(),
+    let model = match Target::find(&gate, &id)? {
+        Target::Agent(_) => entry(id.into_inner(), "mosaic"),
+        Target::Model(model) => known(&gate, &model),
     };
-    Ok(HttpResponse::Ok().json(entry(id.into_inner(), owner)))
+    Ok(HttpResponse::Ok().json(model))
 }

@@ -6,12 +6,15 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::wire::{
-    Block, Body, CacheControl, Content, Format, Message, Models, OutputConfig, Thinking, Tool, ToolChoice, WireUsage,
+    Block, Body, CacheControl, Content, Format, Message, Model, Models, OutputConfig, Thinking, Tool, ToolChoice,
+    WireUsage,
 };
-use crate::ModelInfo;
+use crate::catalogue::claude_output_tokens;
 use crate::wire::dialogue::{Part, object, split, tidy};
+use crate::{ModelFacts, ModelInfo};
 
-/// The limit of an answer where nobody asked for one: the wire wants one, and every model since Claude 3.5 takes this.
+/// The limit of an answer where nobody asked for one and the model is not known: the wire wants one, and every model
+/// since Claude 3.5 takes this.
 const MAX_TOKENS: u64 = 8192;
 
 /// Tokens that a model must be given to think at all.
@@ -20,7 +23,7 @@ const LEAST_THINKING: u64 = 1024;
 /// The body of a call.
 pub(super) fn body(request: &ChatRequest) -> Vec<u8> {
     let sampling = &request.sampling;
-    let max_tokens = sampling.max_tokens.unwrap_or(MAX_TOKENS);
+    let max_tokens = sampling.max_tokens.or_else(|| claude_output_tokens(&request.model)).unwrap_or(MAX_TOKENS);
     let (system, parts) = split(&request.messages);
     let (thinking, effort) = thinking(&request.model, sampling.effort, max_tokens);
     let body = Body {
@@ -189,5 +192,9 @@ pub(super) fn usage(known: &mut WireUsage, told: WireUsage) -> Usage {
 /// The models of a list, in its order.
 pub(super) fn models(body: &[u8]) -> Result<Vec<ModelInfo>, serde_json::Error> {
     let models: Models = serde_json::from_slice(body)?;
-    Ok(models.data.into_iter().map(|model| ModelInfo { id: model.id }).collect())
+    let info = |model: Model| {
+        let (context_tokens, output_tokens) = (model.max_input_tokens, model.max_tokens);
+        ModelInfo { id: model.id, facts: ModelFacts { context_tokens, output_tokens, ..ModelFacts::default() } }
+    };
+    Ok(models.data.into_iter().map(info).collect())
 }

@@ -9,7 +9,7 @@ use crate::wire::{self, CallPiece, Parts, Peer};
 
 /// Reads one answer.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     usage: WireUsage,
     /// Blocks of thinking, which the model wants to have back with its calls.
     thoughts: Vec<Value>,

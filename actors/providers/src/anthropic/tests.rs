@@ -61,6 +61,8 @@ fn a_plain_call_holds_nothing_but_the_limit_that_the_wire_wants() {
     let messages = json!([{"role": "user", "content": "hi"}]);
     assert_eq!(sent(&request("hi", false)), json!({"model": "m-1", "max_tokens": 8192, "messages": messages}));
     assert_eq!(sent(&request("hi", true))["stream"], true);
+    let known = ChatRequest { model: "claude-haiku-4-5-20251001".into(), ..request("hi", true) };
+    assert_eq!(sent(&known)["max_tokens"], 64_000, "as the catalogue has it");
 }
 
 #[test]

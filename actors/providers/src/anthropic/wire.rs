@@ -205,4 +205,6 @@ pub(super) struct Models {
 #[derive(Debug, Deserialize)]
 pub(super) struct Model {
     pub(super) id: String,
+    pub(super) max_input_tokens: Option<u64>,
+    pub(super) max_tokens: Option<u64>,
 }

@@ -90,6 +90,11 @@ pub(crate) async fn lists_its_models(build: Build) {
     let models = bed.provider.models().await.expect("a list");
     assert_eq!(models.iter().map(|model| model.id.as_str()).collect::<Vec<_>>(), ["b", "a"]);
     assert_eq!(bed.stand_in.progress().calls, 0, "it costs no call");
+    let facts = models.iter().map(|model| model.facts).find(|facts| facts.context_tokens.is_some());
+    if let Some(listed) = facts {
+        assert_eq!(bed.provider.facts("a").context_tokens, listed.context_tokens, "and what it says is kept");
+    }
+    assert_eq!(bed.provider.facts("a").price, None, "a stranger's price is not known");
     let bed = Bed::of(build, StandIn::builder().key("another"));
     assert!(matches!(bed.provider.models().await, Err(ProviderError::Auth { .. })));
 }

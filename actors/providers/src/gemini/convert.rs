@@ -5,12 +5,12 @@ use mosaic_types::{ChatMessage, ChatRequest, StopReason, Usage};
 use serde_json::Value;
 
 use super::wire::{
-    Body, CallingConfig, Content, Declaration, FunctionCall, FunctionResponse, GenerationConfig, Models, Outcome, Part,
-    ThinkingConfig, ToolConfig, Tools, WireUsage,
+    Body, CallingConfig, Content, Declaration, FunctionCall, FunctionResponse, GenerationConfig, Model, Models,
+    Outcome, Part, ThinkingConfig, ToolConfig, Tools, WireUsage,
 };
-use crate::ModelInfo;
 use crate::wire::call_id::given;
 use crate::wire::dialogue::{self, object, split};
+use crate::{ModelFacts, ModelInfo};
 
 /// What stands in the place of a signature that is not to be had, since another model made the call.
 /// <https://ai.google.dev/gemini-api/docs/thought-signatures>
@@ -181,5 +181,10 @@ pub(super) fn models(body: &[u8]) -> Result<Vec<ModelInfo>, serde_json::Error> {
     let talks = |methods: &Vec<String>| methods.iter().any(|method| method == "generateContent");
     let talking = models.into_iter().filter(|model| model.supported_generation_methods.as_ref().is_none_or(talks));
     let plain = |name: String| name.strip_prefix("models/").map_or(name.clone(), str::to_owned);
-    Ok(talking.map(|model| ModelInfo { id: plain(model.name) }).collect())
+    let info = |model: Model| {
+        let (context_tokens, output_tokens) = (model.input_token_limit, model.output_token_limit);
+        let facts = ModelFacts { context_tokens, output_tokens, reasoning: model.thinking, ..ModelFacts::default() };
+        ModelInfo { id: plain(model.name), facts }
+    };
+    Ok(talking.map(info).collect())
 }

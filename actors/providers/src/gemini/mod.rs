@@ -16,7 +16,7 @@ use crate::registry::Kind;
 use crate::spec::ProviderSpec;
 use crate::wire::{Base, Wire, adapter};
 use crate::{ModelInfo, Provider};
-use read::Reader;
+pub(crate) use read::Reader;
 
 /// This kind of provider.
 pub const KIND: Kind = Kind {

@@ -219,4 +219,7 @@ pub(super) struct Models {
 pub(super) struct Model {
     pub(super) name: String,
     pub(super) supported_generation_methods: Option<Vec<String>>,
+    pub(super) input_token_limit: Option<u64>,
+    pub(super) output_token_limit: Option<u64>,
+    pub(super) thinking: Option<bool>,
 }

@@ -112,5 +112,5 @@ pub(super) fn usage(line: &Line<'_>) -> Option<Usage> {
 /// The models of a list, in its order: the newest first.
 pub(super) fn models(body: &[u8]) -> Result<Vec<ModelInfo>, serde_json::Error> {
     let Models { models } = serde_json::from_slice(body)?;
-    Ok(models.into_iter().map(|model| ModelInfo { id: model.name }).collect())
+    Ok(models.into_iter().map(|model| ModelInfo::new(model.name)).collect())
 }

@@ -17,8 +17,8 @@ use reqwest::header::{AUTHORIZATION, HeaderName};
 use crate::registry::Kind;
 use crate::spec::ProviderSpec;
 use crate::wire::{Wire, adapter};
-use crate::{ModelInfo, Provider};
-use read::Reader;
+use crate::{ModelFacts, ModelInfo, Provider};
+pub(crate) use read::Reader;
 
 /// This kind of provider.
 pub const KIND: Kind =
@@ -47,6 +47,12 @@ fn build(mut spec: ProviderSpec) -> Result<Arc<dyn Provider>, String> {
     })
 }
 
+impl Ollama {
+    fn window(&self, model: &str) -> u64 {
+        self.windows.get(model).copied().unwrap_or(WINDOW)
+    }
+}
+
 impl Wire for Ollama {
     type Reader = Reader;
 
@@ -59,7 +65,7 @@ impl Wire for Ollama {
     }
 
     fn body(&self, request: &ChatRequest) -> Vec<u8> {
-        convert::body(request, self.windows.get(&*request.model).copied().unwrap_or(WINDOW))
+        convert::body(request, self.window(&request.model))
     }
 
     fn stream_type(&self) -> &'static str {
@@ -72,6 +78,10 @@ impl Wire for Ollama {
 
     fn models_url(&self) -> Url {
         self.models.clone()
+    }
+
+    fn facts(&self, model: &str) -> ModelFacts {
+        ModelFacts { context_tokens: Some(self.window(model)), ..ModelFacts::default() }
     }
 
     fn models(&self, body: &[u8]) -> Result<Vec<ModelInfo>, serde_json::Error> {

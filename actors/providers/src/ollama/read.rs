@@ -8,7 +8,7 @@ use crate::wire::{self, CallPiece, Parts, Peer};
 
 /// Reads one answer.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     calls: u32,
 }
 

@@ -52,6 +52,7 @@ async fn the_window_of_a_model_is_the_configured_one() {
     for (model, window) in [("m-1", 32_000), ("m-2", 8192)] {
         let asked = ChatRequest { model: model.into(), ..request("hi", true) };
         all(&*provider, asked).await.1.expect("an answer");
+        assert_eq!(provider.facts(model).context_tokens, Some(window));
         assert_eq!(stand_in.last_call().body["options"]["num_ctx"], window);
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use mosaic_types::chat::{Effort, ToolOffer};
-use mosaic_types::{ChatMessage, ChatRequest, Role, StopReason, ToolCall, Usage};
+use mosaic_types::{ChatMessage, ChatRequest, Price, Role, StopReason, ToolCall, Usage};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -13,7 +13,7 @@ use super::wire::{
     Body, CalledFunction, Extra, List, Message, Models, OfferedFunction, Reasoning, Signed, StreamOptions, Switch,
     Tool, WireUsage, Wired,
 };
-use crate::ModelInfo;
+use crate::{ModelFacts, ModelInfo};
 
 /// The body of a call.
 pub(crate) fn body(request: &ChatRequest, dialect: Dialect) -> Vec<u8> {
@@ -125,8 +125,36 @@ pub(crate) fn arguments(raw: &RawValue) -> Result<String, serde_json::Error> {
     }
 }
 
+/// What servers say of a model, each under a name of its own: OpenRouter (prices per token, as texts), Groq, Mistral, vLLM.
+fn facts(model: &Value) -> ModelFacts {
+    let whole = |names: &[&str]| names.iter().find_map(|name| model.pointer(name)?.as_u64());
+    let has = |list: &str, word: &str| {
+        model.pointer(list)?.as_array().map(|list| list.iter().any(|entry| entry.as_str() == Some(word)))
+    };
+    let usd_per_mtok = |name: &str| {
+        let per_token: f64 = model.pointer("/pricing")?.get(name)?.as_str()?.parse().ok()?;
+        // A router's price is that of whom it asks: it says -1. Rounded, since a millionth of a cent is none.
+        (per_token >= 0.0).then(|| (per_token * 1e12).round() / 1e6)
+    };
+    let price = usd_per_mtok("prompt").zip(usd_per_mtok("completion")).map(|(input, output)| Price {
+        cached_input_usd_per_mtok: usd_per_mtok("input_cache_read"),
+        cache_write_usd_per_mtok: usd_per_mtok("input_cache_write"),
+        ..Price::new(input, output)
+    });
+    ModelFacts {
+        context_tokens: whole(&["/context_length", "/context_window", "/max_model_len", "/max_context_length"]),
+        output_tokens: whole(&["/top_provider/max_completion_tokens", "/max_completion_tokens"]),
+        price,
+        vision: has("/architecture/input_modalities", "image")
+            .or_else(|| model.pointer("/capabilities/vision")?.as_bool()),
+        tools: has("/supported_parameters", "tools")
+            .or_else(|| model.pointer("/capabilities/function_calling")?.as_bool()),
+        reasoning: has("/supported_parameters", "reasoning"),
+    }
+}
+
 /// The models of a list, in its order.
 pub(crate) fn models(body: &[u8]) -> Result<Vec<ModelInfo>, serde_json::Error> {
     let (Models::Wrapped { data: models } | Models::Bare(models)) = serde_json::from_slice(body)?;
-    Ok(models.into_iter().map(|model| ModelInfo { id: model.id }).collect())
+    Ok(models.into_iter().map(|model| ModelInfo { facts: facts(&model.more.into()), id: model.id }).collect())
 }

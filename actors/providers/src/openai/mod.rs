@@ -4,6 +4,8 @@ mod azure;
 mod convert;
 mod dialect;
 #[cfg(test)]
+mod error_tests;
+#[cfg(test)]
 mod preset_tests;
 mod presets;
 mod read;
@@ -25,7 +27,7 @@ pub use azure::AZURE;
 pub(crate) use convert::models;
 use dialect::Dialect;
 pub use presets::{DEEPSEEK, GROQ, LLAMACPP, LMSTUDIO, MISTRAL, OPENROUTER, VLLM, XAI, ZAI};
-use read::Reader;
+pub(crate) use read::Reader;
 
 /// This kind of provider.
 pub const KIND: Kind = Kind {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mosaic_testkit::{StandIn, Step};
 use mosaic_types::chat::{Effort, ToolOffer};
-use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, Secret, StopReason, ToolCall, Usage};
+use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Price, Role, Secret, StopReason, ToolCall, Usage};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -15,11 +15,11 @@ use crate::contract::{Bed, calls, provider_contract, request, text};
 use crate::wire::Peer;
 use crate::wire::assemble::Assembler;
 use crate::wire::sse::Decoder;
-use crate::{ProviderError, ProviderSpec};
+use crate::{ModelFacts, ProviderError, ProviderSpec};
 
 provider_contract!(super::build);
 
-fn peer() -> Peer {
+pub(super) fn peer() -> Peer {
     Peer {
         provider: "p".parse().expect("a name"),
         key: Some(Arc::new(Secret::new("sk-12345678"))),
@@ -27,7 +27,7 @@ fn peer() -> Peer {
     }
 }
 
-fn assemble<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<ChatEvent>, ProviderError> {
+pub(super) fn assemble<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<ChatEvent>, ProviderError> {
     let (mut assembler, mut events) = (Assembler::new(peer(), Decoder::default(), Reader), Vec::new());
     for part in parts {
         assembler.push(part)?;
@@ -44,15 +44,15 @@ fn stream(chunks: &[Value]) -> String {
     chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect()
 }
 
-fn read(chunks: &[Value]) -> Result<Vec<ChatEvent>, ProviderError> {
+pub(super) fn read(chunks: &[Value]) -> Result<Vec<ChatEvent>, ProviderError> {
     assemble([stream(chunks).as_bytes()])
 }
 
-fn delta(delta: Value) -> Value {
+pub(super) fn delta(delta: Value) -> Value {
     json!({"choices": [{"index": 0, "delta": delta, "finish_reason": null}]})
 }
 
-fn finish(reason: &str) -> Value {
+pub(super) fn finish(reason: &str) -> Value {
     json!({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
 }
 
@@ -147,6 +147,36 @@ fn usage_may_come_after_the_finish_and_in_strange_forms() {
         let finished = ChatEvent::Finished { stop_reason: StopReason::Length, usage: known, model: None };
         assert_eq!(events, [ChatEvent::Text("a".into()), finished]);
     }
+}
+
+#[test]
+fn what_servers_list_of_their_models_is_known() {
+    let list = json!({"data": [
+        {"id": "openrouter", "context_length": 200_000, "top_provider": {"max_completion_tokens": 64_000},
+            "architecture": {"input_modalities": ["text", "image"]}, "supported_parameters": ["tools", "seed"],
+            "pricing": {"prompt": "0.000003", "completion": "0.000015", "input_cache_read": "0.0000003"}},
+        {"id": "router", "pricing": {"prompt": "-1", "completion": "-1"}},
+        {"id": "groq", "context_window": 131_072, "max_completion_tokens": 65_536},
+        {"id": "vllm", "max_model_len": 32_768},
+        {"id": "mistral", "max_context_length": 262_144, "capabilities": {"vision": true, "function_calling": false}},
+        {"id": "odd", "context_length": "long", "pricing": {"prompt": 3}, "capabilities": []},
+    ]});
+    let models = convert::models(list.to_string().as_bytes()).expect("a list");
+    let facts: Vec<_> = models.iter().map(|model| model.facts).collect();
+    let price = Price { cached_input_usd_per_mtok: Some(0.3), ..Price::new(3.0, 15.0) };
+    let openrouter = ModelFacts {
+        context_tokens: Some(200_000),
+        output_tokens: Some(64_000),
+        price: Some(price),
+        vision: Some(true),
+        tools: Some(true),
+        reasoning: Some(false),
+    };
+    let nothing = ModelFacts::default();
+    let window = |tokens| ModelFacts { context_tokens: Some(tokens), ..nothing };
+    let groq = ModelFacts { output_tokens: Some(65_536), ..window(131_072) };
+    let mistral = ModelFacts { vision: Some(true), tools: Some(false), ..window(262_144) };
+    assert_eq!(facts, [openrouter, nothing, groq, window(32_768), mistral, nothing]);
 }
 
 #[test]
@@ -273,54 +303,6 @@ fn what_comes_after_the_end_is_of_no_interest() {
     let whole = stream(&[finish("stop")]) + "data: [DONE]\n\n";
     let events = assemble([whole.as_bytes(), b"data: junk\n\n", b"\xff"]).expect("an answer");
     assert_eq!(events.len(), 1);
-}
-
-#[test]
-fn errors_in_a_stream_are_judged_by_what_they_say() {
-    let error = |error: Value| read(&[delta(json!({"content": "a"})), json!({"error": error}), finish("stop")]);
-    let code = |code: Value| error(json!({"message": "it broke", "code": code})).expect_err("an error");
-    assert!(matches!(code(json!(429)), ProviderError::RateLimited { .. }));
-    assert!(matches!(code(json!("502")), ProviderError::Overloaded { .. }));
-    assert!(matches!(code(json!("context_length_exceeded")), ProviderError::ContextOverflow { .. }));
-    assert!(matches!(code(Value::Null), ProviderError::ErrorEvent { .. }));
-    assert!(
-        matches!(error(json!("plain words")), Err(ProviderError::ErrorEvent { detail, .. }) if detail == "plain words")
-    );
-    let overloaded = json!({"message": "x", "type": "overloaded_error"});
-    assert!(matches!(error(overloaded), Err(ProviderError::Overloaded { .. })));
-    let vllm = json!({"object": "error", "message": "it broke", "type": "BadRequestError", "code": 400});
-    assert!(matches!(read(&[vllm]), Err(ProviderError::Rejected { .. })));
-    let router = json!({"choices": [{"delta": {}, "finish_reason": "error", "error": {"code": 503, "message": "x"}}]});
-    assert!(matches!(read(&[router]), Err(ProviderError::Overloaded { .. })));
-    let event = assemble([&b"event: error\ndata: sk-12345678 is wrong\n\n"[..]]);
-    assert!(matches!(event, Err(ProviderError::ErrorEvent { detail, .. }) if detail == "[redacted] is wrong"));
-}
-
-#[test]
-fn refusals_are_told_apart_by_wording_where_there_is_no_code() {
-    let judge = |status: u16, body: &str| peer().status(status, body, false, None);
-    for (status, wording) in [
-        (400, "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."),
-        (400, "the request exceeds the available context size, try increasing it"),
-        (500, "context window exceeded"),
-        (422, "prompt is too long: 210000 tokens > 200000 maximum"),
-    ] {
-        let body = json!({"error": {"message": wording}}).to_string();
-        assert!(matches!(judge(status, &body), ProviderError::ContextOverflow { .. }), "{wording}");
-    }
-    let limit = "max_tokens is too large: 100000. This model supports at most 16384 completion tokens.";
-    assert!(matches!(judge(400, limit), ProviderError::Rejected { .. }));
-    assert!(matches!(judge(400, "The model `x` does not exist"), ProviderError::ModelNotFound { .. }));
-    assert!(matches!(judge(400, "Your credit balance is too low"), ProviderError::Quota { .. }));
-    assert!(matches!(judge(403, "your input was flagged"), ProviderError::ContentFiltered { .. }));
-    let detail = |body: &str| match judge(418, body) {
-        ProviderError::Rejected { detail, .. } => detail,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(detail(r#"{"detail":"no tea"}"#), "HTTP 418: no tea");
-    assert_eq!(detail("<html>tea</html>"), "HTTP 418: a web page");
-    assert_eq!(detail(r#"{"error":{"message":"upstream","metadata":{"raw":"no tea"}}}"#), "HTTP 418: upstream: no tea");
-    assert_eq!(detail(""), "HTTP 418");
 }
 
 #[test]

@@ -270,7 +270,10 @@ pub(crate) enum Models {
     Bare(Vec<Model>),
 }
 
+/// A model of a list. What else is said of it differs from server to server, and is no reason to lose the list.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Model {
     pub(crate) id: String,
+    #[serde(flatten)]
+    pub(crate) more: serde_json::Map<String, Value>,
 }

@@ -17,7 +17,7 @@ use crate::registry::Kind;
 use crate::spec::ProviderSpec;
 use crate::wire::{Wire, adapter};
 use crate::{ModelInfo, Provider, openai};
-use read::Reader;
+pub(crate) use read::Reader;
 
 /// This kind of provider.
 pub const KIND: Kind = Kind {

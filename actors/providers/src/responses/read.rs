@@ -9,7 +9,7 @@ use crate::wire::{self, CallPiece, Parts, Peer};
 
 /// Reads one answer.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     /// By their place in the output: calls whose arguments are still coming, and whether any came.
     open: Vec<(u32, bool)>,
     /// A part of a summary was begun; the next one begins a new line.

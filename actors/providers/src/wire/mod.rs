@@ -19,7 +19,7 @@ pub(crate) use parts::{CallPiece, Parts};
 pub(crate) use peer::Peer;
 pub(crate) use server::{Base, adapter};
 
-use crate::{ModelInfo, ProviderError};
+use crate::{ModelFacts, ModelInfo, ProviderError};
 
 /// One way of asking for an answer and of telling it, at one configured server.
 pub(crate) trait Wire: Send + Sync + 'static {
@@ -48,6 +48,11 @@ pub(crate) trait Wire: Send + Sync + 'static {
 
     /// Where the models are listed.
     fn models_url(&self) -> Url;
+
+    /// What is known of a model because of how this wire asks it.
+    fn facts(&self, _model: &str) -> ModelFacts {
+        ModelFacts::default()
+    }
 
     /// The models of a list, in its order.
     fn models(&self, body: &[u8]) -> Result<Vec<ModelInfo>, serde_json::Error>;

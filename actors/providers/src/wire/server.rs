@@ -1,7 +1,8 @@
 //! One configured server: sends it calls, and tells a good answer from a refusal.
 
+use std::collections::HashMap;
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use mosaic_types::{ChatRequest, ProviderName, Secret};
 use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
@@ -13,11 +14,12 @@ use super::parts::ANSWER_BYTES;
 use super::peer::Peer;
 use super::sse::Decoder;
 use super::stream::{Answer, Shape};
+use crate::catalogue::Maker;
 use crate::client::{self, CONNECT, Way};
 use crate::retry_after::retry_after;
 use crate::spec::ProviderSpec;
 use crate::trace;
-use crate::{ChatStream, ModelInfo, Provider, ProviderError, Work};
+use crate::{ChatStream, ModelFacts, ModelInfo, Provider, ProviderError, Work};
 
 /// Bytes read of an error's body; what is shown of it is far less.
 const ERROR_BYTES: usize = 16 << 10;
@@ -92,7 +94,8 @@ pub(crate) fn adapter<W: Wire>(
     }
     wire.headers(&mut headers);
     let way = Way::to(&base.0);
-    Ok(Arc::new(Adapter(Arc::new(Server { name, key: key.map(Arc::new), headers, way, wire }))))
+    let (maker, listed) = (Maker::at(base.host()), RwLock::default());
+    Ok(Arc::new(Adapter(Arc::new(Server { name, key: key.map(Arc::new), headers, way, wire, maker, listed }))))
 }
 
 /// All of a call that does not depend on the call is made once.
@@ -102,6 +105,9 @@ struct Server<W> {
     headers: HeaderMap,
     way: Way,
     wire: W,
+    maker: Option<&'static Maker>,
+    /// What the list said of its models, when it was last asked for.
+    listed: RwLock<HashMap<String, ModelFacts>>,
 }
 
 struct Adapter<W>(Arc<Server<W>>);
@@ -109,6 +115,13 @@ struct Adapter<W>(Arc<Server<W>>);
 impl<W: Wire> Provider for Adapter<W> {
     fn name(&self) -> &ProviderName {
         &self.0.name
+    }
+
+    fn facts(&self, model: &str) -> ModelFacts {
+        let server = &self.0;
+        let listed = server.listed.read().unwrap_or_else(PoisonError::into_inner).get(model).copied();
+        let known = server.maker.map(|maker| maker.facts(model)).unwrap_or_default();
+        listed.unwrap_or_default().or(server.wire.facts(model)).or(known)
     }
 
     fn models(&self) -> Work<Result<Vec<ModelInfo>, ProviderError>> {
@@ -156,7 +169,11 @@ impl<W: Wire> Server<W> {
             }
             body.extend_from_slice(&bytes);
         }
-        self.wire.models(&body).map_err(|error| peer.unreadable(&error))
+        let models = self.wire.models(&body).map_err(|error| peer.unreadable(&error))?;
+        let told = models.iter().filter(|model| model.facts != ModelFacts::default());
+        let told = told.map(|model| (model.id.clone(), model.facts)).collect();
+        *self.listed.write().unwrap_or_else(PoisonError::into_inner) = told;
+        Ok(models)
     }
 
     /// Sends a request; an answer without success is an error.

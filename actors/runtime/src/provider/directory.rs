@@ -127,9 +127,12 @@ impl ProviderHandle {
         ProviderError::Stalled { provider: self.adapter.name().clone(), idle: self.settings.idle }
     }
 
-    /// What the config says of a model.
+    /// What is known of a model: as the config says, else the provider's own list, else the catalogue.
     pub fn facts(&self, model: &str) -> ModelFacts {
-        self.settings.models.get(model).copied().unwrap_or_default()
+        let said = self.settings.models.get(model).copied().unwrap_or_default();
+        let known = self.adapter.facts(model);
+        let window = known.context_tokens.and_then(|tokens| usize::try_from(tokens).ok());
+        ModelFacts { window: said.window.or(window), price: said.price.or(known.price) }
     }
 }
 

@@ -32,7 +32,7 @@ impl Provider for Panic {
     }
 
     fn models(&self) -> Working<Result<Vec<ModelInfo>, ProviderError>> {
-        Box::pin(async { Ok(vec![ModelInfo { id: "m".into() }]) })
+        Box::pin(async { Ok(vec![ModelInfo::new("m")]) })
     }
 
     fn chat(&self, request: ChatRequest) -> Working<Result<ChatStream, ProviderError>> {

@@ -168,7 +168,7 @@ impl Provider for Models {
     }
 
     fn models(&self) -> Work<Result<Vec<ModelInfo>, ProviderError>> {
-        let listed = Ok(vec![ModelInfo { id: "m".to_owned() }]);
+        let listed = Ok(vec![ModelInfo::new("m")]);
         Box::pin(std::future::ready(listed))
     }
 
