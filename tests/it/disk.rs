@@ -149,9 +149,7 @@ async fn a_small_disk_that_is_really_full_does_the_same() {
         let fail = || disk.fails(Calls::Write, Fault::Full);
         return fails_and_heals(bed, &gate, &["storage"], 3..=3, fail, || disk.heals()).await;
     };
-    let database = folder.path().join("mosaic.db");
-    bed.configure(&format!("[store]\nurl = \"sqlite://{}\"\n", database.display()));
-    std::os::unix::fs::symlink(&database, bed.database()).expect("a link");
+    keep_in(&bed, folder.path());
     let filler = folder.path().join("filler");
     let fail = || {
         let _ = std::fs::write(&filler, vec![1; 64 << 20]);
@@ -161,6 +159,52 @@ async fn a_small_disk_that_is_really_full_does_the_same() {
     drop(mount);
 }
 
+/// Has the daemon keep everything in this folder.
+fn keep_in(bed: &Testbed, folder: &Path) {
+    let database = folder.join("mosaic.db");
+    bed.configure(&format!("[store]\nurl = \"sqlite://{}\"\n", database.display()));
+    std::os::unix::fs::symlink(&database, bed.database()).expect("a link");
+}
+
+#[tokio::test]
+async fn a_daemon_that_finds_its_disk_read_only_serves_reads_and_writes_as_soon_as_it_may() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut bed = Testbed::asleep(StandIn::builder());
+    // As above; without a mount, the disk becomes read-only when the daemon has started.
+    let (disk, mount) = (Disk::sound(), Mount::small(folder.path()));
+    match &mount {
+        Some(_) => keep_in(&bed, folder.path()),
+        None => disk.env().into_iter().for_each(|(name, value)| bed.set_env(name, value)),
+    }
+    bed.restart().await;
+    let session = bed.api().session().await;
+    bed.api().ask(&session, "before").await;
+    match &mount {
+        Some(mount) => {
+            assert!(bed.stop().await.success());
+            mount.again("ro");
+            bed.restart().await;
+        }
+        None => disk.fails(Calls::WriteOrOpen, Fault::ReadOnly),
+    }
+    let api = bed.api();
+    for _ in 0..2 {
+        assert_eq!(api.transcript(&session).await.len(), 2, "reads are served");
+        assert_eq!(refusal(&api.request("GET", "/readyz", &[], b"").await), (503, "storage".to_owned()));
+        let (status, code) = refusal(&api.submit(&session, "", &[("idempotency-key", "after")], "after").await);
+        assert!(status == 503 && ["storage", "unavailable"].contains(&code.as_str()), "{status} {code}");
+    }
+    match &mount {
+        Some(mount) => mount.again("rw"),
+        None => disk.heals(),
+    }
+    insist(&api, &session, "after").await;
+    each_once(&api, &session, &["before", "after"]).await;
+    assert_eq!(api.request("GET", "/readyz", &[], b"").await.status(), 200);
+    assert!(bed.stop().await.success());
+    intact(&bed);
+}
+
 /// A file system of a few MiB; gone with this.
 struct Mount<'a>(&'a Path);
 
@@ -168,6 +212,12 @@ impl<'a> Mount<'a> {
     fn small(at: &'a Path) -> Option<Self> {
         let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "none"]).arg(at).output();
         done.is_ok_and(|done| done.status.success()).then_some(Self(at))
+    }
+
+    /// Mounts it once more, as `ro` or `rw`.
+    fn again(&self, how: &str) {
+        let done = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(self.0).status();
+        assert!(done.is_ok_and(|status| status.success()), "remount {how}");
     }
 }
 

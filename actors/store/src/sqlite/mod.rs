@@ -69,7 +69,8 @@ impl Database {
             opened.write_ahead(&mut conn)?;
             Ok::<_, StoreError>(conn)
         });
-        Ok(Self { writer: Arc::new(Writer::new(job.await??, place, patience)), readers, probe: Probe::default() })
+        let file = readers.clone().map(|readers| (place, readers));
+        Ok(Self { writer: Arc::new(Writer::new(job.await??, file, patience)), readers, probe: Probe::default() })
     }
 
     /// Runs `query` where it disturbs nobody.

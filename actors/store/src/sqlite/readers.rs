@@ -43,7 +43,8 @@ impl SpawnBlocking for InPlace {
     }
 }
 
-/// The pool of readers.
+/// The pool of readers; clones share it.
+#[derive(Clone)]
 pub(super) struct Readers {
     pool: Pool<Reader>,
 }
@@ -65,6 +66,11 @@ impl Readers {
         let manager = AsyncDieselConnectionManager::new_with_config("", config);
         let pool = Pool::builder(manager).max_size(READERS).build();
         Ok(Self { pool: pool.map_err(|error| StoreError::Io(error.to_string()))? })
+    }
+
+    /// Closes every connection that nobody uses just now.
+    pub(super) fn close(&self) {
+        self.pool.retain(|_, _| false);
     }
 
     /// Runs `query` on a connection of its own, as one job that is finished also when the future is dropped.

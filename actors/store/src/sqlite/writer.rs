@@ -10,20 +10,23 @@ use mosaic_types::journal::{Outcome, Write};
 
 use super::dialect::now;
 use super::place::Place;
+use super::readers::Readers;
 use super::write;
 use crate::StoreError;
 
 /// Owns the connection that writes. Its jobs run one after the other.
 pub(super) struct Writer {
     conn: Mutex<SqliteConnection>,
-    /// What the connection is opened from again; `None` in memory, where it is all there is.
-    place: Option<Place>,
+    /// What the connection is opened from again, and who else has it open; `None` in memory, where it is all there is.
+    file: Option<(Place, Readers)>,
     /// For so long a write waits for the lock.
     patience: Duration,
     /// The last write waited for the lock in vain.
     locked: AtomicBool,
     /// The disk failed under the connection: nobody knows what it believes, so the next job has another one.
     spoilt: AtomicBool,
+    /// The connection may only read.
+    read_only: AtomicBool,
 }
 
 /// For so long a write waits for a lock that was waited for in vain just before. All writes go through one connection:
@@ -31,22 +34,22 @@ pub(super) struct Writer {
 const BRIEFLY: Duration = Duration::from_millis(50);
 
 impl Writer {
-    pub(super) fn new(conn: SqliteConnection, place: Place, patience: Duration) -> Self {
-        let place = (place != Place::Memory).then_some(place);
-        let (locked, spoilt) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { conn: Mutex::new(conn), place, patience, locked, spoilt }
+    pub(super) fn new(conn: SqliteConnection, file: Option<(Place, Readers)>, patience: Duration) -> Self {
+        let [locked, spoilt, read_only] = [(); 3].map(|()| AtomicBool::new(false));
+        Self { conn: Mutex::new(conn), file, patience, locked, spoilt, read_only }
     }
 
     /// Notes what a write met. After a lock the next one hardly waits, and the first that gets it ends the haste; after
     /// a disk that failed the next one has a connection of its own.
     pub(super) fn met<'a>(&self, conn: &mut SqliteConnection, errors: impl IntoIterator<Item = &'a StoreError>) {
-        let (mut locked, mut failed) = (false, false);
+        let (mut locked, mut failed, mut read_only) = (false, false, false);
         for error in errors {
             locked |= matches!(error, StoreError::Busy);
-            // What is opened while a disk may only be read stays so.
-            failed |= matches!(error, StoreError::Io(_) | StoreError::Unknown | StoreError::ReadOnly);
+            failed |= matches!(error, StoreError::Io(_) | StoreError::Unknown);
+            read_only |= matches!(error, StoreError::ReadOnly);
         }
-        self.spoilt.fetch_or(failed, Ordering::Relaxed);
+        self.spoilt.fetch_or(failed | read_only, Ordering::Relaxed);
+        self.read_only.store(read_only, Ordering::Relaxed);
         if self.locked.swap(locked, Ordering::Relaxed) != locked {
             let wait = if locked { BRIEFLY.min(self.patience) } else { self.patience };
             if let Err(error) = conn.batch_execute(&format!("PRAGMA busy_timeout = {}", wait.as_millis())) {
@@ -77,7 +80,15 @@ impl Writer {
 
     /// Opens the connection anew, where the disk has failed under it.
     fn renew(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
-        let Some(place) = self.place.as_ref().filter(|_| self.spoilt.load(Ordering::Relaxed)) else { return Ok(()) };
+        let Some((place, readers)) = self.file.as_ref().filter(|_| self.spoilt.load(Ordering::Relaxed)) else {
+            return Ok(());
+        };
+        if self.read_only.load(Ordering::Relaxed) {
+            // What was opened while the disk may only be read stays so, and all connections of a process share it: they
+            // go first. Otherwise they stay: while a disk fails, what is open can read, and hardly anything be opened.
+            readers.close();
+            *conn = Place::Memory.writer_again(self.patience)?;
+        }
         *conn = place.writer_again(self.patience)?;
         self.spoilt.store(false, Ordering::Relaxed);
         self.locked.store(false, Ordering::Relaxed);

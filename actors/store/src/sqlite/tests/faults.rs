@@ -130,6 +130,24 @@ async fn a_full_disk_refuses_what_does_not_fit_and_serves_the_rest() {
 }
 
 #[tokio::test]
+async fn after_a_write_that_was_not_allowed_the_next_one_goes_through_another_connection() {
+    let home = tempdir().expect("a folder");
+    let store = bare(&home).await;
+    let hand = Hand::on(store.clone()).await;
+    store.writer.run(|conn| Ok(conn.batch_execute("PRAGMA query_only = ON")?)).await.expect("is set");
+    let outcomes = hand.commit(vec![accept(&hand, 1), accept(&hand, 2)]).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(StoreError::ReadOnly))), "{outcomes:?}");
+    hand.ask(1, true).await;
+    // One that is not there any more is not made anew.
+    std::fs::rename(home.path().join("mosaic.db"), home.path().join("elsewhere")).expect("it is there");
+    store.writer.run(|conn| Ok(conn.batch_execute("PRAGMA query_only = ON")?)).await.expect("is set");
+    assert!(matches!(hand.commit(vec![accept(&hand, 3)]).await[0], Err(StoreError::ReadOnly)));
+    let gone = hand.store.commit(vec![accept(&hand, 3)]).await;
+    assert!(matches!(gone, Err(StoreError::Io(_))), "{gone:?}");
+    assert!(!home.path().join("mosaic.db").exists());
+}
+
+#[tokio::test]
 async fn a_panic_in_a_job_costs_that_job_only() {
     let home = tempdir().expect("a folder");
     let store = bare(&home).await;
