@@ -8,7 +8,7 @@ use mosaic_providers::registry;
 use mosaic_runtime::provider::{Limits, ModelFacts, ProviderSettings};
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Outbox, OutboxActor, Providers, RecoveryActor,
+    AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, RecoveryActor,
     RouterActor, SessionActor, Sessions, Till, TillActor, Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
@@ -82,6 +82,7 @@ impl App {
             hub: Hub::default(),
             leases: Leases::default(),
             alone: Alone::default(),
+            loads: Loads::default(),
             agents,
             providers,
             work: Work::default(),

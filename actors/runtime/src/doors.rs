@@ -16,6 +16,7 @@ use crate::events::Hub;
 use crate::lease::Leases;
 use crate::outbox::Outbox;
 use crate::provider::Providers;
+use crate::session::Loads;
 use crate::till::Till;
 use crate::writer::WriterActor;
 
@@ -35,6 +36,8 @@ pub struct Doors {
     pub alone: Alone,
     /// What must go out to platforms.
     pub outbox: Outbox,
+    /// How many sessions are read into memory at once.
+    pub loads: Loads,
     pub work: Work,
     /// Where calls are paid for that are no turn's own answer.
     pub till: Till,

@@ -41,6 +41,6 @@ pub use outbox::{Outbox, OutboxActor};
 pub use provider::Providers;
 pub use recovery::RecoveryActor;
 pub use router::RouterActor;
-pub use session::{SessionActor, Sessions};
+pub use session::{Loads, SessionActor, Sessions};
 pub use till::{Till, TillActor};
 pub use writer::WriterActor;

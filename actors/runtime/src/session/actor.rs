@@ -144,7 +144,10 @@ impl SessionActor {
                 ctx.stop();
             }
             Err(failure) => {
-                tracing::warn!(session.id = %actor.id, %failure, "a session could not be loaded");
+                // That many wait is no fault of this one's.
+                if failure.code != Code::Busy {
+                    tracing::warn!(session.id = %actor.id, %failure, "a session could not be loaded");
+                }
                 actor.refuse_held(&failure);
                 ctx.run_later(LOAD_AGAIN, |actor, ctx| actor.reload(ctx));
             }

@@ -16,6 +16,7 @@ use mosaic_supervise::Family;
 use mosaic_types::SessionId;
 
 pub use actor::SessionActor;
+pub use load::Loads;
 
 /// The sessions that are awake, by id.
 pub type Sessions = Family<SessionId, SessionActor>;

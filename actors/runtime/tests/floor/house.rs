@@ -9,8 +9,8 @@ use mosaic_runtime::events::Interest;
 use mosaic_runtime::provider::ProviderSettings;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Outbox, OutboxActor, Providers, Reader, RouterActor,
-    SessionActor, Sessions, Till, Work, WriterActor,
+    AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, Reader,
+    RouterActor, SessionActor, Sessions, Till, Work, WriterActor,
 };
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor};
 use mosaic_types::journal::{API_CHANNEL, InboxKey, NewSession, NewUser, Write};
@@ -111,6 +111,7 @@ impl House {
             leases: Leases::default(),
             alone: Alone::default(),
             outbox: Outbox::new(&outside),
+            loads: Loads::default(),
             agents,
             providers,
             work,

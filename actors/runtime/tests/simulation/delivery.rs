@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mosaic_runtime::{Agents, Alone, Doors, Hub, Leases, Outbox, OutboxActor, Providers, Till, Work, WriterActor};
+use mosaic_runtime::{
+    Agents, Alone, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, Till, Work, WriterActor,
+};
 use mosaic_store::contract::Hand;
 use mosaic_supervise::{Budget, ChildSpec, Control, Link, Parent, Restart, Scope, Supervisor};
 use mosaic_types::journal::{Outcome, TurnEnd, Write};
@@ -69,6 +71,7 @@ impl Office {
             hub: Hub::default(),
             leases: Leases::default(),
             alone: Alone::default(),
+            loads: Loads::default(),
             agents: Agents::start(&root, Vec::new(), None),
             providers: Providers::start(&root, Vec::new()),
             work: Work::default(),

@@ -7,7 +7,7 @@ use actix::Arbiter;
 use mosaic_runtime::provider::ProviderSettings;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Alone, Doors, Hub, Leases, Outbox, OutboxActor, Providers, RecoveryActor, RouterActor,
+    AgentProfile, Agents, Alone, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, RecoveryActor, RouterActor,
     SessionActor, Sessions, Till, Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
@@ -88,9 +88,22 @@ impl House {
         });
         let agents = Agents::start(&root.adopt_supervisor(family("agents")), profiles.collect(), None);
         let (hub, leases, work) = (Hub::default(), Leases::default(), Work::default());
-        let (alone, outbox, till) = (Alone::default(), Outbox::new(&outside), Till::default());
-        let doors =
-            Arc::new(Doors { outside, store, writer, hub, leases, alone, outbox, agents, providers, work, till });
+        let (alone, loads, till) = (Alone::default(), Loads::default(), Till::default());
+        let outbox = Outbox::new(&outside);
+        let doors = Arc::new(Doors {
+            outside,
+            store,
+            writer,
+            hub,
+            leases,
+            alone,
+            loads,
+            outbox,
+            agents,
+            providers,
+            work,
+            till,
+        });
         let (lent, config) = (doors.clone(), SessionConfig { idle: world.plan.idle, ..SessionConfig::default() });
         let sessions: Sessions = Family::new(
             root.adopt_supervisor(family("sessions")),
