@@ -9,6 +9,7 @@ mod calls;
 mod faults;
 mod hop;
 mod lists;
+mod recovery;
 mod report;
 mod screen;
 mod sessions;
@@ -21,13 +22,14 @@ use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     ("supervise", supervise::measure),
     ("sessions", sessions::measure),
     ("calls", calls::measure),
     ("turns", turns::measure),
     ("hop", hop::measure),
     ("start", start::measure),
+    ("recovery", recovery::measure),
     ("lists", lists::measure),
     ("sockets", sockets::measure),
     ("screen", screen::measure),

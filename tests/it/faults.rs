@@ -4,9 +4,6 @@
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use diesel::connection::Connection;
-use diesel::sql_types::BigInt;
-use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use futures_util::{StreamExt, stream};
 use mosaic_testkit::http::Client;
 use mosaic_testkit::provider::Gate;
@@ -19,33 +16,18 @@ use crate::testbed::{Testbed, eventually, refusal, run, signal, soon};
 /// A process that ended itself at a kill point.
 const ABORTED: Option<i32> = Some(6);
 
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
-
-/// How many rows there are, read from the file itself.
-fn rows(bed: &Testbed, what: &str) -> i64 {
-    let url = format!("file:{}?mode=ro", bed.database().display());
-    let mut conn = SqliteConnection::establish(&url).expect("it opens");
-    let found: Count =
-        sql_query(format!("SELECT COUNT(*) AS count FROM {what}")).get_result(&mut conn).expect("a count");
-    found.count
-}
-
 /// Settings with room for many calls at once.
 fn roomy(bed: &Testbed, more: &str) {
-    let url = bed.model.base_url();
+    let (url, store) = (bed.model.base_url(), bed.store_url());
     bed.write_config(&format!(
         "default_agent = \"assistant\"\ndetect = false\n{more}\n[gateway]\nbind = \"127.0.0.1:0\"\nworkers = 2\n\
-         [providers.lab]\nbase_url = \"{url}\"\nmax_in_flight = 2000\n\
+         [store]\nurl = {store:?}\n[providers.lab]\nbase_url = \"{url}\"\nmax_in_flight = 2000\n\
          [agents.assistant]\nmodels = [\"lab/m-1\", \"lab/m-2\"]\n"
     ));
 }
 
 /// Makes so many sessions, each with a turn that is acknowledged.
-async fn turns(bed: &Testbed, count: usize) {
+async fn accept(bed: &Testbed, count: usize) {
     let api = bed.api();
     let talks = (0..count).map(|_| async {
         let session = api.session().await;
@@ -88,24 +70,24 @@ async fn is_one_turn(bed: &Testbed, point: &str, session: &str) {
         assert_eq!(api.count(session, kind).await, 1, "{point}: {kind}");
     }
     for table in ["inbox", "turns", "usage"] {
-        assert_eq!(rows(bed, table), 1, "{point}: {table}");
+        assert_eq!(bed.rows(table).await, 1, "{point}: {table}");
     }
 }
 
 #[tokio::test]
-async fn a_message_of_which_the_process_died_before_it_was_stored_is_one_turn_when_it_is_sent_again() {
+pub(crate) async fn a_message_of_which_the_process_died_before_it_was_stored_is_one_turn_when_it_is_sent_again() {
     for point in ["accept.received", "accept.before_commit", "claim.after"] {
         let mut bed = Testbed::start().await;
         let session = bed.api().session().await;
         dies_of_a_message(&mut bed, point, &session).await;
-        assert_eq!(rows(&bed, "inbox"), 0, "{point}: nothing was stored");
+        assert_eq!(bed.rows("inbox").await, 0, "{point}: nothing was stored");
         is_one_turn(&bed, point, &session).await;
         assert_eq!(bed.model.progress().calls, 1, "{point}");
     }
 }
 
 #[tokio::test]
-async fn a_message_that_was_stored_when_the_process_died_is_answered_unasked_within_five_seconds() {
+pub(crate) async fn a_message_that_was_stored_when_the_process_died_is_answered_unasked_within_five_seconds() {
     let before_the_call = ["batch.after_commit:2", "accept.after_commit", "accept.before_ack", "run.before_call"];
     let in_or_after_it = ["run.mid_stream", "run.after_answer", "finish.before_commit", "finish.after_commit"];
     for (points, again) in [(before_the_call, 0), (in_or_after_it, 1)] {
@@ -125,37 +107,42 @@ async fn a_message_that_was_stored_when_the_process_died_is_answered_unasked_wit
 
 #[tokio::test]
 async fn a_thousand_turns_in_mid_stream_are_at_work_again_within_ten_seconds_of_the_start() {
-    const TURNS: usize = 1_000;
+    at_work_again(1_000).await;
+}
+
+/// Kills the daemon under so many turns in mid-stream and starts it again.
+pub(crate) async fn at_work_again(turns: usize) {
     let gate = Gate::new();
     let always = Step::hold_after(&gate, "one two three", 1);
     let mut bed = Testbed::asleep(StandIn::builder().always(always).keep(0));
     roomy(&bed, "");
     bed.restart().await;
-    turns(&bed, TURNS).await;
-    soon("every call is in mid-stream", gate.arrived(TURNS)).await;
+    accept(&bed, turns).await;
+    soon("every call is in mid-stream", gate.arrived(turns)).await;
     bed.kill9().await;
     let began = Instant::now();
     bed.restart().await;
-    soon("every call is made again", gate.arrived(2 * TURNS)).await;
+    soon("every call is made again", gate.arrived(2 * turns)).await;
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     gate.open();
-    eventually("every turn has ended", || async { (rows(&bed, "turns WHERE end_seq IS NULL") == 0).then_some(()) })
+    eventually("every turn has ended", || async { (bed.rows("turns WHERE end_seq IS NULL").await == 0).then_some(()) })
         .await;
     for what in ["turns WHERE state = 'finished' AND attempt = 2", "messages WHERE role = 'assistant'", "usage"] {
-        assert_eq!(rows(&bed, what), TURNS as i64, "{what}");
+        assert_eq!(bed.rows(what).await, turns as i64, "{what}");
     }
-    assert_eq!(bed.model.progress().calls, 2 * TURNS);
+    assert_eq!(bed.model.progress().calls, 2 * turns);
 }
 
 #[tokio::test]
-async fn of_five_hundred_turns_a_stopping_daemon_finishes_what_it_can_and_the_rest_goes_on_after_the_next_start() {
+pub(crate) async fn of_five_hundred_turns_a_stopping_daemon_finishes_what_it_can_and_the_rest_goes_on_after_the_next_start()
+ {
     const TURNS: usize = 500;
     const GRACE: Duration = Duration::from_secs(5);
     let gate = Gate::new();
     let mut bed = Testbed::asleep(StandIn::builder().always(Step::hold_after(&gate, "one two", 1)).keep(0));
     roomy(&bed, "[shutdown]\ngrace = \"5s\"");
     bed.restart().await;
-    turns(&bed, TURNS).await;
+    accept(&bed, TURNS).await;
     let session = bed.api().session().await;
     soon("every call", gate.arrived(TURNS)).await;
     let told = Instant::now();
@@ -172,14 +159,14 @@ async fn of_five_hundred_turns_a_stopping_daemon_finishes_what_it_can_and_the_re
     assert_eq!(bed.ended().await.code(), Some(0));
     assert!(told.elapsed() >= GRACE && told.elapsed() < GRACE + Duration::from_secs(5), "{:?}", told.elapsed());
     let half = TURNS as i64 / 2;
-    assert_eq!(rows(&bed, "turns WHERE state = 'finished'"), half, "what could finish did");
-    assert_eq!(rows(&bed, "turns WHERE state = 'running'"), half, "and the rest was let be");
+    assert_eq!(bed.rows("turns WHERE state = 'finished'").await, half, "what could finish did");
+    assert_eq!(bed.rows("turns WHERE state = 'running'").await, half, "and the rest was let be");
     gate.open();
     bed.restart().await;
-    eventually("every turn has ended", || async { (rows(&bed, "turns WHERE end_seq IS NULL") == 0).then_some(()) })
+    eventually("every turn has ended", || async { (bed.rows("turns WHERE end_seq IS NULL").await == 0).then_some(()) })
         .await;
     for what in ["turns WHERE state = 'finished'", "messages WHERE role = 'assistant'", "usage"] {
-        assert_eq!(rows(&bed, what), TURNS as i64, "{what}");
+        assert_eq!(bed.rows(what).await, TURNS as i64, "{what}");
     }
     assert_eq!(bed.model.progress().calls, TURNS + TURNS / 2, "what was finished was not asked again");
 }
@@ -209,7 +196,7 @@ async fn a_second_signal_ends_the_daemon_at_once_and_costs_nothing() {
 }
 
 #[tokio::test]
-async fn wherever_it_dies_while_it_stops_the_next_start_finds_all() {
+pub(crate) async fn wherever_it_dies_while_it_stops_the_next_start_finds_all() {
     for point in ["drain.begun", "drain.over", "drain.stopped"] {
         let gate = Gate::new();
         let mut bed = Testbed::asleep(StandIn::builder().script([Step::hold_after(&gate, "never", 1)]));
@@ -235,7 +222,7 @@ async fn a_migration_that_the_process_dies_in_leaves_the_old_state_and_the_next_
         bed.set_env("MOSAIC_DIE_AT", format!("migrate.between:{passing}"));
         let died = run(bed.command(&["migrate"]), "").await;
         assert_eq!((died.code, died.stdout.as_str()), (None, ""), "{died:?}");
-        assert_eq!(rows(&bed, "sqlite_master"), 0, "nothing of it is there");
+        assert_eq!(bed.rows("sqlite_master").await, 0, "nothing of it is there");
         bed.unset_env("MOSAIC_DIE_AT");
         bed.restart().await;
         bed.api().ask(&bed.api().session().await, "hello").await;
@@ -298,21 +285,21 @@ async fn a_process_that_was_stopped_past_its_limits_wakes_without_a_storm() {
     let settings = std::fs::read_to_string(bed.home().join("config.toml")).expect("settings");
     bed.write_config(&settings.replace("max_in_flight = 2000", limit));
     bed.restart().await;
-    turns(&bed, TURNS).await;
+    accept(&bed, TURNS).await;
     soon("every call is in mid-stream", gate.arrived(TURNS)).await;
     signal(bed.pid(), "STOP");
     gate.open();
     // The fault itself: all that the daemon waits for is overdue when it wakes.
     tokio::time::sleep(Duration::from_secs(3)).await;
     signal(bed.pid(), "CONT");
-    eventually("every turn has ended", || async { (rows(&bed, "turns WHERE end_seq IS NULL") == 0).then_some(()) })
+    eventually("every turn has ended", || async { (bed.rows("turns WHERE end_seq IS NULL").await == 0).then_some(()) })
         .await;
     let api = bed.api();
     let calls = bed.model.progress().calls;
     assert!(calls <= 2 * TURNS, "{calls} calls for {TURNS} turns: a storm");
-    let finished = rows(&bed, "turns WHERE state = 'finished'");
-    assert_eq!((rows(&bed, "usage"), rows(&bed, "messages WHERE role = 'assistant'")), (finished, finished));
-    assert_eq!(rows(&bed, "turns WHERE attempt > 1"), 0, "nothing was begun again");
+    let finished = bed.rows("turns WHERE state = 'finished'").await;
+    assert_eq!((bed.rows("usage").await, bed.rows("messages WHERE role = 'assistant'").await), (finished, finished));
+    assert_eq!(bed.rows("turns WHERE attempt > 1").await, 0, "nothing was begun again");
     let tree = api.get("/api/v1/tree").await;
     let lives = tree["children"].as_array().expect("a list").iter().map(|child| child["incarnation"].as_u64());
     assert!(lives.into_iter().all(|lives| lives == Some(1)), "nobody was restarted: {tree}");
@@ -342,7 +329,7 @@ async fn a_turn_under_which_the_process_died_ten_times_begins_alone_and_the_tree
     bed.api().settled(&session).await;
     assert!(began.elapsed() >= Duration::from_secs(5), "{:?}", began.elapsed());
     assert_eq!(api.transcript(&session).await.len(), 2);
-    assert_eq!(rows(&bed, "turns WHERE attempt = 11 AND charged = 0 AND state = 'finished'"), 1);
+    assert_eq!(bed.rows("turns WHERE attempt = 11 AND charged = 0 AND state = 'finished'").await, 1);
     let tree = run(bed.command(&["tree"]), "").await.good();
     assert!(!tree.contains("begins alone"), "{tree}");
 }

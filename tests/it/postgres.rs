@@ -1,9 +1,12 @@
 //! PostgreSQL under the whole daemon: a telling part of the other tests once more, and what only a server can do wrong.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use mosaic_testkit::postgres::Server;
+use mosaic_testkit::provider::Builder;
 use mosaic_testkit::proxy::{Fate, Way};
 use mosaic_testkit::{Gate, StandIn, Step};
 use serde_json::{Value, json};
@@ -52,6 +55,26 @@ again! {
     }
 }
 
+#[cfg(feature = "chaos")]
+again! {
+    faults {
+        a_message_of_which_the_process_died_before_it_was_stored_is_one_turn_when_it_is_sent_again
+        a_message_that_was_stored_when_the_process_died_is_answered_unasked_within_five_seconds
+        of_five_hundred_turns_a_stopping_daemon_finishes_what_it_can_and_the_rest_goes_on_after_the_next_start
+        wherever_it_dies_while_it_stops_the_next_start_finds_all
+    }
+}
+
+#[cfg(feature = "chaos")]
+#[test]
+fn three_hundred_turns_in_mid_stream_are_at_work_again_within_ten_seconds_on_a_server_that_shares_the_machine() {
+    #[tokio::main(flavor = "current_thread")]
+    async fn test() {
+        crate::faults::at_work_again(300).await;
+    }
+    on_postgres(test);
+}
+
 /// For so long it may take, at the most, until the daemon works again when the server is back.
 const BACK: Duration = Duration::from_secs(5);
 
@@ -77,38 +100,59 @@ fn refused(answer: &mosaic_testkit::http::Response) {
     assert!(answer.header("retry-after").is_some(), "{}", answer.text());
 }
 
-#[tokio::test]
-async fn a_server_that_is_away_for_some_seconds_costs_no_message_that_was_acknowledged() {
+/// For how long the server is away: five seconds, or as MOSAIC_TEST_OUTAGE_S says.
+fn outage() -> Duration {
+    let seconds = std::env::var("MOSAIC_TEST_OUTAGE_S").map(|text| text.parse().expect("a number of seconds"));
+    Duration::from_secs(seconds.unwrap_or(5))
+}
+
+/// A model that says back what it hears, but for who asks it to count: that waits, half said.
+fn counting(gate: &Gate) -> Builder {
+    StandIn::builder().when_last_user_contains("count", Step::hold_after(gate, "one two", 1))
+}
+
+/// People go on sending while the server goes `away` and comes `back`, and one turn is in mid-stream when it goes.
+async fn goes_and_comes_back(bed: &Testbed, gate: &Gate, away: impl AsyncFnOnce(), back: impl AsyncFnOnce()) {
     const SESSIONS: usize = 6;
-    let (bed, proxy) = Testbed::behind_a_proxy(StandIn::builder()).await;
     let api = bed.api();
     let sessions = join_all((0..SESSIONS).map(|_| api.session())).await;
-    let begun = Instant::now();
+    let (counting, over) = (api.session().await, Cell::new(false));
+    api.say(&counting, "count").await;
+    soon("the call", gate.arrived(1)).await;
     let outage = async {
         sleep(Duration::from_millis(500)).await;
-        proxy.gone();
+        away().await;
+        let gone = Instant::now();
         sleep(Duration::from_millis(500)).await;
-        let ready = api.request("GET", "/readyz", &[], b"").await;
-        refused(&ready);
-        assert_eq!(api.get("/healthz").await["status"], "ok");
-        sleep(Duration::from_secs(2)).await;
-        proxy.heal();
+        refused(&api.request("GET", "/readyz", &[], b"").await);
+        // Its answer is whole, and cannot be stored.
+        gate.open();
+        while gone.elapsed() < outage() {
+            let asked = Instant::now();
+            assert_eq!(api.get("/healthz").await["status"], "ok");
+            assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+            sleep(Duration::from_millis(250)).await;
+        }
+        back().await;
         let healed = Instant::now();
-        until_accepted(&bed, &sessions[0], "after").await;
+        until_accepted(bed, &sessions[0], "after").await;
         assert!(healed.elapsed() <= BACK, "{:?}", healed.elapsed());
+        over.set(true);
     };
     let speaker = async |session: &String| {
-        let (mut acknowledged, mut refusals) = (HashMap::new(), 0);
+        let (mut acknowledged, mut refusals, mut longest) = (HashMap::new(), 0, Duration::ZERO);
         let mut number = 0;
         // Past the outage, and until something was acknowledged on a machine however slow.
-        while begun.elapsed() < Duration::from_secs(6) || acknowledged.len() < 3 {
-            let key = format!("m{number}");
+        while !over.get() || acknowledged.len() < 3 {
+            let (key, asked) = (format!("m{number}"), Instant::now());
             let answer = api.submit(session, "", &[("idempotency-key", &key)], &key).await;
+            longest = longest.max(asked.elapsed());
             match answer.status() {
                 202 => {
                     let turn = answer.json::<Value>()["turn"].as_str().expect("a turn").to_owned();
                     acknowledged.insert(key, turn);
                     number += 1;
+                    sleep(Duration::from_millis(20)).await;
                 }
                 // Too many wait; they are answered when the server is back.
                 429 => sleep(Duration::from_millis(50)).await,
@@ -116,14 +160,18 @@ async fn a_server_that_is_away_for_some_seconds_costs_no_message_that_was_acknow
                 _ => {
                     refused(&answer);
                     refusals += 1;
+                    sleep(Duration::from_millis(20)).await;
                 }
             }
         }
-        (acknowledged, refusals)
+        (acknowledged, refusals, longest)
     };
-    let ((), spoken): ((), Vec<(HashMap<_, _>, u32)>) = tokio::join!(outage, join_all(sessions.iter().map(speaker)));
-    assert!(spoken.iter().any(|(_, refusals)| *refusals > 0), "the server was away");
-    for (session, (acknowledged, _)) in sessions.iter().zip(spoken) {
+    let ((), spoken): ((), Vec<(HashMap<_, _>, u32, Duration)>) =
+        tokio::join!(outage, join_all(sessions.iter().map(speaker)));
+    assert!(spoken.iter().any(|(_, refusals, _)| *refusals > 0), "the server was away");
+    for (session, (acknowledged, _, longest)) in sessions.iter().zip(spoken) {
+        // The patience of one job and what stands before it.
+        assert!(longest < Duration::from_secs(20), "somebody waited {longest:?}");
         api.settled(session).await;
         let transcript = api.transcript(session).await;
         let ends: Vec<_> = api.journal(session).await;
@@ -137,6 +185,28 @@ async fn a_server_that_is_away_for_some_seconds_costs_no_message_that_was_acknow
             assert_eq!(ends.count(), 1, "{key} has one end");
         }
     }
+    api.settled(&counting).await;
+    assert_eq!(api.count(&counting, "turn.finished").await, 1);
+    let said = |role: &str, text: &str| (role.to_owned(), text.to_owned());
+    assert_eq!(api.transcript(&counting).await, [said("user", "count"), said("assistant", "one two")]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_for_some_seconds_costs_no_message_that_was_acknowledged() {
+    let gate = Gate::new();
+    let (bed, proxy) = Testbed::behind_a_proxy(counting(&gate)).await;
+    goes_and_comes_back(&bed, &gate, async || proxy.gone(), async || proxy.heal()).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_or_stopped_and_started_again_costs_no_message_that_was_acknowledged() {
+    let server = Server::start().await;
+    let gate = Gate::new();
+    let bed = Testbed::kept_by(&server, counting(&gate)).await;
+    goes_and_comes_back(&bed, &gate, async || server.kill(), async || server.restart().await).await;
+    let gate = Gate::new();
+    let bed = Testbed::kept_by(&server, counting(&gate)).await;
+    goes_and_comes_back(&bed, &gate, async || server.stop().await, async || server.restart().await).await;
 }
 
 #[tokio::test]

@@ -1,10 +1,14 @@
 //! The database: brought up to date, refused politely, and locked by somebody else.
 
 use diesel::SqliteConnection;
-use diesel::connection::{Connection, SimpleConnection};
-use mosaic_testkit::StandIn;
+use std::time::Duration;
 
-use crate::testbed::{Testbed, refusal, run};
+use diesel::connection::{Connection, SimpleConnection};
+use futures_util::future::join_all;
+use mosaic_testkit::{Gate, StandIn, Step};
+use tokio::time::{Instant, sleep};
+
+use crate::testbed::{Testbed, refusal, run, soon};
 
 /// A connection of another process to the same database.
 fn stranger(bed: &Testbed) -> SqliteConnection {
@@ -69,4 +73,78 @@ async fn a_store_that_another_process_has_locked_refuses_and_still_reads() {
     let texts: Vec<String> = api.transcript(&awake).await.into_iter().map(|(_, text)| text).collect();
     assert_eq!(texts, ["before", "You said: before", "during", "You said: during"]);
     assert_eq!(bed.model.progress().calls, 3);
+}
+
+/// For so long a write waits for the lock (5 s), and some more for a machine that does much else.
+const WAITED: Duration = Duration::from_secs(8);
+
+/// Longer than a write waits for the lock; or as MOSAIC_TEST_LOCK_S says.
+fn held() -> Duration {
+    let seconds = std::env::var("MOSAIC_TEST_LOCK_S").map(|text| text.parse().expect("a number of seconds"));
+    Duration::from_secs(seconds.unwrap_or(7))
+}
+
+#[tokio::test]
+async fn while_another_process_holds_the_lock_refusals_are_bounded_reads_are_quick_and_then_it_works_at_once() {
+    const SESSIONS: usize = 4;
+    let gate = Gate::new();
+    let model = StandIn::builder().when_last_user_contains("count", Step::hold_after(&gate, "one two", 1));
+    let bed = Testbed::with(model).await;
+    let api = bed.api();
+    let sessions = join_all((0..SESSIONS).map(|_| api.session())).await;
+    let counting = api.session().await;
+    api.say(&counting, "count").await;
+    soon("the call", gate.arrived(1)).await;
+    let mut other = stranger(&bed);
+    other.batch_execute("BEGIN IMMEDIATE").expect("the lock is free");
+    let begun = Instant::now();
+    // Its answer is whole, and cannot be stored.
+    gate.open();
+    let write = async |(number, session): (usize, &String)| {
+        let (mut refusals, mut waits) = (0, Vec::new());
+        while begun.elapsed() < held() {
+            let asked = Instant::now();
+            let answer = match number {
+                0 => api.send("POST", "/api/v1/sessions", serde_json::json!({})).await,
+                1 => api.request("GET", "/readyz", &[], b"").await,
+                _ => api.submit(session, "", &[("idempotency-key", "k")], "during").await,
+            };
+            waits.push(asked.elapsed());
+            assert_eq!(refusal(&answer), (503, "storage".to_owned()), "{}", answer.text());
+            assert!(answer.header("retry-after").is_some());
+            refusals += 1;
+            sleep(Duration::from_millis(20)).await;
+        }
+        let longest = waits.into_iter().max().unwrap_or_default();
+        assert!(longest < WAITED, "somebody waited {longest:?}");
+        refusals
+    };
+    let read = async {
+        let mut reads = 0;
+        while begun.elapsed() < held() {
+            let asked = Instant::now();
+            assert_eq!(api.get("/healthz").await["status"], "ok");
+            assert_eq!(api.transcript(&counting).await.len(), 1, "what is not stored is not told");
+            api.get("/api/v1/tree").await;
+            assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+            reads += 1;
+            sleep(Duration::from_millis(20)).await;
+        }
+        reads
+    };
+    let (refusals, reads) = tokio::join!(join_all(sessions.iter().enumerate().map(write)), read);
+    assert!(refusals.iter().all(|count| *count > 0) && reads > 20, "{refusals:?} refusals, {reads} reads");
+    other.batch_execute("ROLLBACK").expect("the lock is given back");
+    let free = Instant::now();
+    for session in &sessions {
+        let answer = api.submit(session, "?wait=true", &[("idempotency-key", "k")], "during").await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+    }
+    api.settled(&counting).await;
+    assert!(free.elapsed() < Duration::from_secs(5), "{:?}", free.elapsed());
+    assert_eq!(api.transcript(&counting).await[1].1, "one two");
+    assert_eq!(bed.model.progress().calls, SESSIONS + 1, "the answer that had to wait was not asked for again");
+    for session in &sessions {
+        assert_eq!(api.transcript(session).await.len(), 2);
+    }
 }

@@ -162,6 +162,22 @@ impl Server {
         script(&["stop", &text(self.folder.path()), "immediate"]).await;
     }
 
+    /// Stops it in good order.
+    pub async fn stop(&self) {
+        script(&["stop", &text(self.folder.path())]).await;
+    }
+
+    /// Kills it where it stands: its first process, whose end the others follow.
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn kill(&self) {
+        let file = self.folder.path().join("data/postmaster.pid");
+        let pid = std::fs::read_to_string(file).expect("it runs").lines().next().expect("a process id").to_owned();
+        let sent = std::process::Command::new("sh").args(["-c", &format!("kill -s KILL {pid}")]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill {pid}");
+    }
+
     /// Where a user without a password may make databases.
     pub fn url(&self) -> &str {
         &self.url
