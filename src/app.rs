@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Arbiter;
+use mosaic_providers::config::ProviderConfig;
 use mosaic_providers::registry;
 use mosaic_runtime::provider::{Limits, ModelFacts, ProviderSettings};
 use mosaic_runtime::session::config::SessionConfig;
@@ -14,12 +15,13 @@ use mosaic_runtime::{
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor, SupervisorSpec, Watchdog};
 use mosaic_types::journal::{NewUser, Write};
-use mosaic_types::{Failure, ModelRef, Outside, Point, Principal, UserId, UserRole};
+use mosaic_types::{Failure, ModelRef, Outside, Point, Principal, ProviderName, UserId, UserRole};
 use tokio::sync::watch;
 
 use crate::config::{Config, Env};
 use crate::detect;
 use crate::gateway::{Gate, Principals};
+use crate::setup::Setup;
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,8 @@ pub struct App {
     pub found: Vec<String>,
     /// The supervisor above all.
     pub root: Parent,
+    /// How a provider is added while the house runs.
+    setup: Arc<Setup>,
     fatal: watch::Receiver<Option<Arc<str>>>,
     /// Names the handler that holds a thread; none where the system gave no thread for it.
     _watchdog: Option<Watchdog>,
@@ -109,8 +113,9 @@ impl App {
         root.adopt(ChildSpec::new("outbox", Restart::Permanent, OutboxActor::MAILBOX, move |birth| {
             OutboxActor::new(delivered.clone(), birth.tether)
         }));
+        let setup = Arc::new(Setup::new(config, env));
         let owner = owner(&*doors.store, &doors.outside).await?;
-        Ok(Self { doors, router, sessions, owner, found, root, fatal, _watchdog: watchdog, _arbiters: arbiters })
+        Ok(Self { doors, router, sessions, owner, found, root, setup, fatal, _watchdog: watchdog, _arbiters: arbiters })
     }
 
     /// Wakes the sessions with turns that were cut off; each resumes by itself. Answers how many there are.
@@ -133,6 +138,7 @@ impl App {
             router: self.router.clone(),
             sessions: self.sessions.clone(),
             principals,
+            setup: self.setup.clone(),
             root: self.root.clone(),
         }
     }
@@ -194,28 +200,41 @@ pub(crate) async fn providers(config: &Config, env: &Env) -> Result<(Built, Vec<
             found.push(detected.found_by);
         }
     } else {
-        for (name, provider) in &configured {
-            let model = provider.models.keys().next().map_or(ModelRef::AUTO, String::as_str);
-            first.push(ModelRef { provider: name.clone(), model: model.into() });
-        }
+        first = first_models(config);
     }
     let mut built = Vec::new();
     for (name, provider) in configured {
-        let spec = provider.spec(name.clone());
-        let adapter =
-            registry::build(provider.kind, spec).map_err(|why| StartError::Provider { name: name.to_string(), why })?;
-        let facts = |model: mosaic_providers::config::ModelConfig| ModelFacts {
-            window: model.context_tokens.and_then(|tokens| usize::try_from(tokens).ok()),
-            price: model.price,
-        };
-        let models = provider.models.into_iter().map(|(name, model)| (name.into(), facts(model))).collect();
-        let limits =
-            Limits { requests_per_minute: provider.requests_per_minute, tokens_per_minute: provider.tokens_per_minute };
-        let (max_in_flight, idle) = (provider.max_in_flight, provider.idle_timeout);
-        let settings = ProviderSettings { max_in_flight, idle, models, limits };
-        built.push((adapter, settings));
+        built.push(build(name, provider)?);
     }
     Ok((built, found, first))
+}
+
+/// One provider as its table says.
+pub(crate) fn build(
+    name: ProviderName,
+    provider: ProviderConfig,
+) -> Result<(Arc<dyn mosaic_providers::Provider>, ProviderSettings), StartError> {
+    let spec = provider.spec(name.clone());
+    let adapter =
+        registry::build(provider.kind, spec).map_err(|why| StartError::Provider { name: name.to_string(), why })?;
+    let facts = |model: mosaic_providers::config::ModelConfig| ModelFacts {
+        window: model.context_tokens.and_then(|tokens| usize::try_from(tokens).ok()),
+        price: model.price,
+    };
+    let models = provider.models.into_iter().map(|(name, model)| (name.into(), facts(model))).collect();
+    let limits =
+        Limits { requests_per_minute: provider.requests_per_minute, tokens_per_minute: provider.tokens_per_minute };
+    let (max_in_flight, idle) = (provider.max_in_flight, provider.idle_timeout);
+    Ok((adapter, ProviderSettings { max_in_flight, idle, models, limits }))
+}
+
+/// What agents that name no models have, where the config names providers: the first model of each.
+pub(crate) fn first_models(config: &Config) -> Vec<ModelRef> {
+    let first = |(name, provider): (&ProviderName, &ProviderConfig)| ModelRef {
+        provider: name.clone(),
+        model: provider.models.keys().next().map_or(ModelRef::AUTO, String::as_str).into(),
+    };
+    config.providers.iter().map(first).collect()
 }
 
 /// The configured agents; one that names no models has those of `first`.

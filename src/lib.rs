@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod home;
 pub mod link;
 pub mod outside;
+pub mod setup;
 pub mod submission;
 pub mod telemetry;
 pub mod token;

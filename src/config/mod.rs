@@ -67,6 +67,8 @@ pub struct Config {
     pub providers: BTreeMap<ProviderName, ProviderConfig>,
     /// At least one.
     pub agents: BTreeMap<AgentName, AgentConfig>,
+    /// The folder in which relative paths begin.
+    pub home: PathBuf,
     /// The file that was read, if there was one.
     pub file: Option<PathBuf>,
     effective: Effective,
@@ -128,6 +130,7 @@ impl Config {
             session,
             providers,
             agents,
+            home: home.to_owned(),
             file: None,
             effective,
         })

@@ -26,6 +26,7 @@ mod refusals;
 mod routes;
 mod server;
 mod sessions;
+mod setup;
 mod signin;
 mod sse;
 mod tls;

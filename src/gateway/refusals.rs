@@ -110,6 +110,9 @@ refusals! {
     Rendering = BadRequest | TooLarge | Unavailable;
     /// Of a model that is looked up.
     OneModel = ModelNotFound;
+    /// Of a provider that is added: among them what it answers itself.
+    AddedProvider = BadRequest | Exists | TooLarge | ModelNotFound | ProviderAuth | ProviderQuota | ProviderRateLimited
+        | ProviderOverloaded | ProviderUnreachable | ProviderStalled | ProviderBadAnswer | ProviderRejected | Draining;
     /// Of a provider that is tried.
     OneProvider = BadRequest | NotFound | TooLarge | Draining;
     /// Of a completion, stateless or a session's turn.

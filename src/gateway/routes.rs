@@ -17,7 +17,8 @@ use mosaic_types::{Code, Failure, UserRole};
 use super::access::Access;
 use super::error::{Answer, ApiError};
 use super::{
-    auth, back, document, health, info, messages, openai, sessions, signin, tokens, trial, usage, web as dashboard, ws,
+    auth, back, document, health, info, messages, openai, sessions, setup, signin, tokens, trial, usage,
+    web as dashboard, ws,
 };
 
 const OPEN: Access = Access::Open;
@@ -97,6 +98,7 @@ fn entries() -> Vec<Entry> {
         get("/api/v1/sessions/{id}/events", VIEWER, messages::events),
         get("/api/v1/agents", VIEWER, info::agents),
         get("/api/v1/providers", VIEWER, info::providers),
+        post("/api/v1/providers", OWNER, setup::add),
         // It costs a call, so it takes the role that may make calls.
         post("/api/v1/providers/{name}/test", MEMBER, trial::test),
         get("/api/v1/channels", VIEWER, info::channels),

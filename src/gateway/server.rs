@@ -21,6 +21,7 @@ use super::error::ApiError;
 use super::principals::Principals;
 use super::ws::{Doorstep, WRITE_BUFFER};
 use super::{observe, routes, unread};
+use crate::setup::Setup;
 
 /// For so long the head of a request may take to come; its bound of 128 KiB is actix-http's own.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
@@ -31,6 +32,8 @@ pub struct Gate {
     pub router: Link<RouterActor>,
     pub sessions: Sessions,
     pub principals: Principals,
+    /// How a provider is added while the house runs.
+    pub setup: Arc<Setup>,
     /// The supervisor above all, whose tree is shown.
     pub root: Parent,
 }

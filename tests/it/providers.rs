@@ -143,3 +143,65 @@ async fn tools_are_called_over_every_wire_by_clients_of_openais() {
         assert_eq!(body.contains("c2lnbmVk"), kind == "gemini", "what it wants back, it gets back: {body}");
     }
 }
+
+#[tokio::test]
+async fn a_fresh_daemon_takes_a_key_and_answers_without_a_restart() {
+    let mut bed = Testbed::asleep(StandIn::builder().key("sk-good").models(["m-1", "m-2"]));
+    bed.write_config("detect = false # none\n[gateway]\nbind = \"127.0.0.1:0\"\nworkers = 2\n");
+    bed.restart().await;
+    let api = bed.api();
+    assert_eq!(api.get("/api/v1/providers").await["items"], json!([]));
+    let session = api.session().await;
+    let early = api.submit(&session, "?wait=true", &[], "anyone?").await;
+    assert_eq!(refusal(&early), (502, "no_provider".to_owned()));
+
+    let add = async |key: &str, more: Value| {
+        let mut wish = json!({"kind": "openai", "api_key": key, "base_url": bed.model.base_url(), "name": "lab"});
+        wish.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        api.send("POST", "/api/v1/providers", wish).await
+    };
+    let file = bed.home().join("config.toml");
+    let before = std::fs::read_to_string(&file).expect("it is there");
+    let wrong = add("sk-wrong-and-secret", json!({})).await;
+    assert_eq!(refusal(&wrong), (502, "provider_auth".to_owned()));
+    assert!(wrong.text().contains("was not added") && !wrong.text().contains("sk-wrong-and-secret"));
+    for (wish, expected) in [
+        (json!({"kind": "nothing"}), (400, "bad_request")),
+        (json!({"base_url": "ftp://x"}), (400, "bad_request")),
+        (json!({"api_key": 7_313_373}), (400, "bad_request")),
+        (json!({"name": "../lab"}), (400, "bad_request")),
+        (json!({"base_url": StandIn::nobody()}), (502, "provider_unreachable")),
+    ] {
+        let refused = add("sk-good", wish.clone()).await;
+        assert!(!refused.text().contains("7313373"), "{}", refused.text());
+        assert_eq!(refusal(&refused), (expected.0, expected.1.to_owned()), "{wish}");
+    }
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), before, "nothing was changed");
+
+    let added = add("sk-good", json!({})).await;
+    assert_eq!(added.status(), 201, "{}", added.text());
+    assert_eq!(added.json::<Value>(), json!({"name": "lab", "models": ["m-1", "m-2"]}));
+    let finished = api.ask(&session, "and now?").await;
+    assert_eq!((&finished["text"], &finished["model"]), (&json!("You said: and now?"), &json!("m-1")));
+    assert_eq!(refusal(&add("sk-good", json!({})).await), (409, "exists".to_owned()));
+    let tree = api.get("/api/v1/tree").await.to_string();
+    assert!(tree.contains("\"lab\""), "it hangs on the tree: {tree}");
+    let key = bed.home().join("keys/lab");
+    assert_eq!(std::fs::read_to_string(&key).expect("it is kept"), "sk-good");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&key).expect("it exists").permissions().mode() & 0o777, 0o600);
+    }
+    let kept = std::fs::read_to_string(&file).expect("it is there");
+    assert!(kept.starts_with("detect = false # none") && !kept.contains("sk-good"), "{kept}");
+    assert!(!bed.log().contains("sk-good") && !bed.log().contains("sk-wrong-and-secret"));
+
+    let member: Value = api.send("POST", "/api/v1/tokens", json!({"role": "member"})).await.json();
+    let member = api.bearing(member["token"].as_str().expect("a token"));
+    let refused = member.send("POST", "/api/v1/providers", json!({"kind": "openai"})).await;
+    assert_eq!(refusal(&refused), (403, "forbidden".to_owned()));
+    bed.kill9().await;
+    bed.restart().await;
+    assert_eq!(bed.api().ask(&session, "still?").await["model"], "m-1", "the next start finds it");
+}

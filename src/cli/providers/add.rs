@@ -5,10 +5,9 @@ use std::path::Path;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use mosaic_providers::config::{KINDS, Kind, ProviderConfig};
+use mosaic_providers::config::{KINDS, Kind};
 use mosaic_providers::{ProviderSpec, registry};
 use mosaic_runtime::AgentProfile;
-use mosaic_types::settings::Settings;
 use mosaic_types::{ModelRef, ProviderName, Secret};
 
 use super::test::{Reached, Spinner, ask};
@@ -17,8 +16,8 @@ use crate::cli::output::{note, one_line, print};
 use crate::cli::{CliError, Common};
 use crate::config::edit::{Added, EditError, NewProvider, add_model, add_provider};
 use crate::config::{Config, FILE, clean_key};
-use crate::detect::can_chat;
 use crate::home::Home;
+use crate::setup::{base_url, first_model};
 
 /// Bytes read of a key that is piped in; the longest keys known have some hundreds.
 const KEY_BYTES: u64 = 16 * 1024;
@@ -63,7 +62,8 @@ pub(super) async fn run(common: Common, add: Add) -> Result<(), CliError> {
         Some(name) => name.clone(),
         None => add.kind.name.parse().map_err(|error| CliError::Failed(format!("{error}")))?,
     };
-    let base_url = base_url(add.base_url.as_deref().unwrap_or(add.kind.base_url))?;
+    let base_url =
+        base_url(add.base_url.as_deref().unwrap_or(add.kind.base_url), "--base-url").map_err(CliError::Usage)?;
     // A config with mistakes is not in the way: what is added may be what it lacks.
     let before = common.config(&home).ok();
     if !add.replace && before.as_ref().is_some_and(|config| config.providers.contains_key(&name)) {
@@ -93,7 +93,7 @@ pub(super) async fn run(common: Common, add: Add) -> Result<(), CliError> {
         EditError::Exists(name) => exists(&name),
         other => other.into(),
     })?;
-    if let Some(model) = first_model(&add, &base_url, reached.as_ref()) {
+    if let Some(model) = first_model(add.kind, &base_url, reached.as_ref()) {
         add_model(&added.config, &name, model)?;
     }
     let mut told = tell(&name, &added, reached.as_ref());
@@ -112,21 +112,6 @@ fn exists(name: &ProviderName) -> CliError {
     ))
 }
 
-/// The address as the config would read it; one that it would not take is wrong usage.
-fn base_url(text: &str) -> Result<String, CliError> {
-    let settings = Settings::parse(&format!("base_url = {}", toml::Value::from(text)), "--base-url");
-    let settings = settings.map_err(|mistakes| CliError::Usage(mistakes.to_string()))?;
-    let config = ProviderConfig::read(&settings.root(), &|_| Err(String::new()));
-    match settings.finish() {
-        Ok(_) => Ok(config.base_url),
-        Err(mistakes) => {
-            let said =
-                mistakes.iter().next().map(|mistake| format!("--base-url: {}; {}", mistake.found, mistake.right));
-            Err(CliError::Usage(said.unwrap_or_default()))
-        }
-    }
-}
-
 /// The key: asked for on a terminal, else read from stdin; nothing is no key.
 fn key(name: &ProviderName) -> Result<Option<Secret>, CliError> {
     let stdin = std::io::stdin();
@@ -143,18 +128,6 @@ fn key(name: &ProviderName) -> Result<Option<Secret>, CliError> {
         return Ok(None);
     }
     clean_key(&text, "what was given as the key").map(Some).map_err(CliError::Failed)
-}
-
-/// The model to name in the config, so that agents without models of their own do not take the provider's first, where
-/// that is not one to begin with.
-fn first_model<'a>(add: &'a Add, base_url: &str, reached: Option<&'a Reached>) -> Option<&'a str> {
-    let usual = add.kind.first_model.filter(|_| base_url == add.kind.base_url);
-    let Some(reached) = reached else { return usual };
-    let listed = |model: &str| reached.models.iter().any(|id| id == model);
-    usual.filter(|model| listed(model)).or_else(|| {
-        let first = reached.models.first().filter(|first| !can_chat(first));
-        first.and_then(|_| reached.models.iter().find(|id| can_chat(id))).map(String::as_str)
-    })
 }
 
 fn tell(name: &ProviderName, added: &Added, reached: Option<&Reached>) -> String {
@@ -220,20 +193,20 @@ mod tests {
     fn the_usual_model_is_named_only_where_it_is_listed() {
         let (openai, gemini) = (add("openai"), add("gemini"));
         let (usual, url) = (openai.kind.first_model.expect("known"), openai.kind.base_url);
-        assert_eq!(first_model(&openai, url, Some(&lists(&["dall-e-2", usual]))), Some(usual));
-        assert_eq!(first_model(&openai, url, Some(&lists(&["dall-e-2"]))), None);
-        assert_eq!(first_model(&openai, url, None), Some(usual));
-        assert_eq!(first_model(&openai, "http://127.0.0.1:1/v1", None), None, "another server");
+        assert_eq!(first_model(openai.kind, url, Some(&lists(&["dall-e-2", usual]))), Some(usual));
+        assert_eq!(first_model(openai.kind, url, Some(&lists(&["dall-e-2"]))), None);
+        assert_eq!(first_model(openai.kind, url, None), Some(usual));
+        assert_eq!(first_model(openai.kind, "http://127.0.0.1:1/v1", None), None, "another server");
         let flash = gemini.kind.first_model.expect("known");
         let listed = lists(&["gemini-embedding-001", flash]);
-        assert_eq!(first_model(&gemini, gemini.kind.base_url, Some(&listed)), Some(flash));
+        assert_eq!(first_model(gemini.kind, gemini.kind.base_url, Some(&listed)), Some(flash));
     }
 
     #[test]
     fn a_model_that_embeds_is_not_the_one_to_begin_with() {
         let ollama = add("ollama");
         let named =
-            |models: &[&str]| first_model(&ollama, ollama.kind.base_url, Some(&lists(models))).map(str::to_owned);
+            |models: &[&str]| first_model(ollama.kind, ollama.kind.base_url, Some(&lists(models))).map(str::to_owned);
         assert_eq!(named(&["nomic-embed-text", "llama3.2"]).as_deref(), Some("llama3.2"));
         assert_eq!(named(&["llama3.2", "nomic-embed-text"]), None);
         assert_eq!(named(&["nomic-embed-text"]), None);
@@ -241,9 +214,9 @@ mod tests {
 
     #[test]
     fn an_address_is_what_the_config_would_take() {
-        assert_eq!(base_url("http://127.0.0.1:1/v1/").expect("an address"), "http://127.0.0.1:1/v1");
+        assert_eq!(base_url("http://127.0.0.1:1/v1/", "--base-url").expect("an address"), "http://127.0.0.1:1/v1");
         for bad in ["localhost:8080", "ftp://x", "https://x/v1#a", "https://me:hunter2@x/v1"] {
-            let told = base_url(bad).expect_err(bad).to_string();
+            let told = base_url(bad, "--base-url").expect_err(bad);
             assert!(told.starts_with("--base-url: ") && !told.contains("hunter2"), "{told}");
         }
     }

@@ -1,47 +1,19 @@
 //! Whether a provider answers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use mosaic_providers::{Provider, ProviderError};
 use mosaic_types::settings::nearest;
 use mosaic_types::{Failure, ProviderName};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::time::Instant;
 
 use crate::app;
 use crate::cli::client::Client;
-use crate::cli::output::{Out, count, one_line, print};
+use crate::cli::output::{Out, one_line, print};
 use crate::cli::{CliError, Common};
 use crate::detect::NO_PROVIDER;
-
-/// For so long a provider may take to list its models. It is a short list, asked for while somebody waits.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A provider that answered.
-pub(in crate::cli) struct Reached {
-    /// In its own order.
-    pub(in crate::cli) models: Vec<String>,
-    pub(in crate::cli) took: Duration,
-}
-
-impl Reached {
-    /// `3 models in 40 ms`
-    pub(in crate::cli) fn describe(&self) -> String {
-        format!("{} in {} ms", count(self.models.len(), "model"), self.took.as_millis())
-    }
-}
-
-/// Asks a provider for its models: costs nothing there and needs its key.
-pub(in crate::cli) async fn ask(provider: &Arc<dyn Provider>) -> Result<Reached, Failure> {
-    let begun = Instant::now();
-    let stalled = || ProviderError::Stalled { provider: provider.name().clone(), idle: PATIENCE };
-    let answer = tokio::time::timeout(PATIENCE, provider.models()).await.unwrap_or_else(|_| Err(stalled()));
-    let models = answer.map_err(|error| error.failure())?;
-    Ok(Reached { models: models.into_iter().map(|model| model.id).collect(), took: begun.elapsed() })
-}
+pub(in crate::cli) use crate::setup::{Reached, ask};
 
 /// Says on stderr that something is waited for; seen on a terminal only, and gone with its drop.
 pub(in crate::cli) struct Spinner(ProgressBar);

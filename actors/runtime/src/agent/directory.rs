@@ -16,7 +16,7 @@ use crate::doors::unreached;
 use crate::provider::Providers;
 
 struct AgentHandle {
-    profile: watch::Receiver<Arc<AgentProfile>>,
+    profile: Arc<watch::Sender<Arc<AgentProfile>>>,
     link: Link<AgentActor>,
 }
 
@@ -33,8 +33,8 @@ impl Agents {
     pub fn start(family: &Parent, profiles: Vec<AgentProfile>, default: Option<AgentName>) -> Self {
         let by_name = profiles.into_iter().map(|profile| {
             let name = profile.name.clone();
-            let (publish, published) = watch::channel(Arc::new(profile));
-            let publish = Arc::new(publish);
+            let published = Arc::new(watch::channel(Arc::new(profile)).0);
+            let publish = published.clone();
             let spec = ChildSpec::new(name.as_str(), Restart::Permanent, AgentActor::MAILBOX, move |birth| {
                 AgentActor::new(publish.clone(), birth.tether)
             });
@@ -46,6 +46,15 @@ impl Agents {
     /// The agent that answers where none is named.
     pub fn default_name(&self) -> Option<&AgentName> {
         self.default.as_ref()
+    }
+
+    /// Gives agents that there are another profile each, from their next run on. One that there is not is passed over.
+    pub fn publish(&self, profiles: Vec<AgentProfile>) {
+        for profile in profiles {
+            if let Some(agent) = self.by_name.get(&profile.name) {
+                agent.profile.send_replace(Arc::new(profile));
+            }
+        }
     }
 
     /// The present profile of an agent.

@@ -1,7 +1,7 @@
 //! The providers there are, with what the config says of them.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use mosaic_messages::{AcquirePermit, CallEnded, CallResult, Permit};
@@ -58,7 +58,9 @@ pub struct ProviderHandle {
 /// The providers there are; cheap to clone.
 #[derive(Clone, Default)]
 pub struct Providers {
-    by_name: Arc<HashMap<ProviderName, ProviderHandle>>,
+    by_name: Arc<RwLock<BTreeMap<ProviderName, Arc<ProviderHandle>>>>,
+    /// Where one more is hung; `None`: nowhere.
+    family: Option<Parent>,
 }
 
 impl ProviderHandle {
@@ -139,37 +141,46 @@ impl ProviderHandle {
 impl Providers {
     /// Starts an actor for each provider under `family`.
     pub fn start(family: &Parent, configured: Vec<(Arc<dyn Provider>, ProviderSettings)>) -> Self {
-        let by_name = configured.into_iter().map(|(adapter, settings)| {
-            let name = adapter.name().clone();
-            // The permits outlive the actor: a reborn one must not forget the calls that are under way.
-            let places = Arc::new(Places::new(settings.max_in_flight, settings.limits));
-            let limits = settings.limits;
-            let shown = places.clone();
-            let child = name.clone();
-            let spec = ChildSpec::new(name.as_str(), Restart::Permanent, ProviderActor::MAILBOX, move |birth| {
-                ProviderActor::new(child.clone(), places.clone(), limits, birth.tether)
-            });
-            let link = family.adopt(spec);
-            let meter = CallMeter::new(&name);
-            (
-                name,
-                ProviderHandle {
-                    adapter,
-                    settings,
-                    link,
-                    meter,
-                    places: shown,
-                    first_model: OnceCell::new(),
-                    last: Mutex::default(),
-                },
-            )
+        let all = Self { by_name: Arc::default(), family: Some(family.clone()) };
+        for (adapter, settings) in configured {
+            all.add(adapter, settings);
+        }
+        all
+    }
+
+    /// Starts an actor for one more. Answers whether it did: a name that is taken stays whose it is.
+    pub fn add(&self, adapter: Arc<dyn Provider>, settings: ProviderSettings) -> bool {
+        let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        let name = adapter.name().clone();
+        let Some(family) = self.family.as_ref().filter(|_| !by_name.contains_key(&name)) else { return false };
+        // The permits outlive the actor: a reborn one must not forget the calls that are under way.
+        let places = Arc::new(Places::new(settings.max_in_flight, settings.limits));
+        let limits = settings.limits;
+        let shown = places.clone();
+        let child = name.clone();
+        let spec = ChildSpec::new(name.as_str(), Restart::Permanent, ProviderActor::MAILBOX, move |birth| {
+            ProviderActor::new(child.clone(), places.clone(), limits, birth.tether)
         });
-        Self { by_name: Arc::new(by_name.collect()) }
+        let handle = ProviderHandle {
+            link: family.adopt(spec),
+            meter: CallMeter::new(&name),
+            adapter,
+            settings,
+            places: shown,
+            first_model: OnceCell::new(),
+            last: Mutex::default(),
+        };
+        by_name.insert(name, Arc::new(handle));
+        true
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<ProviderName, Arc<ProviderHandle>>> {
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The provider of that name.
-    pub fn get(&self, name: &ProviderName) -> Option<&ProviderHandle> {
-        self.by_name.get(name)
+    pub fn get(&self, name: &ProviderName) -> Option<Arc<ProviderHandle>> {
+        self.read().get(name).cloned()
     }
 
     /// Whether a model can be asked for by name, as far as is known without asking its provider.
@@ -187,14 +198,12 @@ impl Providers {
     }
 
     /// All, in the order of their names.
-    pub fn all(&self) -> Vec<&ProviderHandle> {
-        let mut all: Vec<_> = self.by_name.values().collect();
-        all.sort_by(|a, b| a.adapter.name().cmp(b.adapter.name()));
-        all
+    pub fn all(&self) -> Vec<Arc<ProviderHandle>> {
+        self.read().values().cloned().collect()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
+        self.read().is_empty()
     }
 }

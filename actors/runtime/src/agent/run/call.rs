@@ -152,7 +152,7 @@ pub(super) async fn call(ask: Ask<'_>, model: &ModelRef, voice: Voice<'_>) -> Re
         let sentence = format!("There is no provider {}. `mosaic providers list` shows them.", model.provider);
         return Err(CallFailure::Refused(Failure::new(Code::ModelNotFound, sentence)));
     };
-    let result = admitted(ask, provider, model, voice).await;
+    let result = admitted(ask, &provider, model, voice).await;
     let failed = match &result {
         Ok(_) => Some(None),
         Err(CallFailure::Provider { error, .. }) => Some(Some(error.failure().code)),
