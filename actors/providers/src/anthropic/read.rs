@@ -95,7 +95,9 @@ impl Reader {
                 self.thoughts.push(json!({"type": "redacted_thinking", "data": made.data}));
             }
             "tool_use" => {
-                let thoughts = std::mem::take(&mut self.thoughts);
+                // Without its signature a thought is of no use to the model: imitators of the wire have none.
+                let signed = |thought: &Value| thought["signature"] != "";
+                let thoughts: Vec<_> = std::mem::take(&mut self.thoughts).into_iter().filter(signed).collect();
                 let signature = (!thoughts.is_empty()).then(|| Value::from(thoughts).to_string());
                 // In a stream the input is an empty object, and what is in it comes in pieces.
                 let arguments = made.input.map(|input| input.get()).filter(|input| *input != "{}").unwrap_or_default();

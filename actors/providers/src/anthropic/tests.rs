@@ -252,6 +252,27 @@ fn what_is_not_known_is_passed_over() {
 }
 
 #[test]
+fn what_imitators_of_the_wire_say_is_understood() {
+    // LiteLLM: thoughts without signatures, null in place of what is absent, all that was read told at the end.
+    let whole = json!({"type": "message", "model": "m", "stop_reason": "tool_use", "content": [
+        {"type": "thinking", "thinking": "hm", "signature": null}, {"type": "text", "text": null},
+        {"type": "tool_use", "id": "call_1", "name": "f", "input": {"a": 1}}]});
+    let events = read_whole(Reader::default(), &whole.to_string()).expect("an answer");
+    assert_eq!(events[0], ChatEvent::Thinking("hm".into()));
+    let unsigned = |event: &ChatEvent| matches!(event, ChatEvent::ToolCall { signature: None, .. });
+    assert!(unsigned(&events[1]), "{events:?}");
+    let last = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"},
+        "usage": {"input_tokens": 10, "output_tokens": 6}});
+    let begin = json!({"type": "message_start", "message": {"model": "m", "usage": {"input_tokens": 0}}});
+    let events = read(&[begin, last, json!({"type": "message_stop"})]).expect("an answer");
+    let usage = Some(Usage::new(10, 6));
+    assert_eq!(events, [ChatEvent::Finished { stop_reason: StopReason::Stop, usage, model: Some("m".into()) }]);
+    let unknown = "anthropic_messages: Invalid model name passed in model=nope.";
+    let body = json!({"type": "error", "error": {"type": "invalid_request_error", "message": unknown}});
+    assert!(matches!(peer().status(400, &body.to_string(), false, None), ProviderError::ModelNotFound { .. }));
+}
+
+#[test]
 fn a_whole_answer_says_the_same() {
     let whole = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m",
         "content": [{"type": "thinking", "thinking": "hm", "signature": "c2ln"}, {"type": "text", "text": "wait"},

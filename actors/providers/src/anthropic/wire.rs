@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::wire::or_default;
+
 /// The body of a call. Only what was asked for is in it, and the limit of an answer, without which it is refused.
 #[derive(Debug, Serialize)]
 pub(super) struct Body<'a> {
@@ -149,13 +151,13 @@ pub(super) struct Start {
 pub(super) struct Made<'a> {
     #[serde(borrow)]
     pub(super) r#type: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) text: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) thinking: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) signature: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) data: String,
     pub(super) id: Option<String>,
     pub(super) name: Option<String>,
@@ -166,11 +168,11 @@ pub(super) struct Made<'a> {
 /// What is added to a block, each kind in a field of its own; or how the message ends.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Delta {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) text: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) thinking: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) signature: String,
     pub(super) partial_json: Option<String>,
     pub(super) stop_reason: Option<String>,

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::wire::or_default;
+
 /// The body of a call. Only what was asked for is in it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -174,9 +176,9 @@ pub(super) struct Made<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct MadePart<'a> {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) text: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) thought: bool,
     #[serde(borrow)]
     pub(super) function_call: Option<Called<'a>>,
@@ -210,7 +212,7 @@ pub(super) struct WireUsage {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Models {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) models: Vec<Model>,
 }
 

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::wire::or_default;
+
 /// The body of a call: what was asked for, and that nothing of it may be left out in silence.
 #[derive(Debug, Serialize)]
 pub(super) struct Body<'a> {
@@ -103,7 +105,7 @@ pub(super) struct Line<'a> {
     pub(super) model: Option<String>,
     #[serde(borrow)]
     pub(super) message: Option<Said<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) done: bool,
     pub(super) done_reason: Option<String>,
     pub(super) prompt_eval_count: Option<u64>,
@@ -113,9 +115,9 @@ pub(super) struct Line<'a> {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Said<'a> {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) content: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) thinking: String,
     #[serde(borrow)]
     pub(super) tool_calls: Option<Vec<MadeCall<'a>>>,

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::wire::or_default;
+
 /// The body of a call. Only what was asked for is in it, and that nothing is to be kept there.
 #[derive(Debug, Serialize)]
 pub(super) struct Body<'a> {
@@ -126,16 +128,16 @@ pub(super) struct Made<'a> {
     pub(super) summary: Option<Vec<Piece>>,
     pub(super) call_id: Option<String>,
     pub(super) name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) arguments: String,
 }
 
 /// A part of a message or of a summary: text, or a refusal in words of its own.
 #[derive(Debug, Deserialize)]
 pub(super) struct Piece {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) text: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) refusal: String,
 }
 

@@ -14,12 +14,22 @@ mod stream;
 use mosaic_types::ChatRequest;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName};
+use serde::{Deserialize, Deserializer};
 
 pub(crate) use parts::{CallPiece, Parts};
 pub(crate) use peer::Peer;
 pub(crate) use server::{Base, adapter};
 
 use crate::{ModelFacts, ModelInfo, ProviderError};
+
+/// Reads null as the empty value: imitators of a wire write it where the documentation has nothing.
+pub(crate) fn or_default<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
 
 /// One way of asking for an answer and of telling it, at one configured server.
 pub(crate) trait Wire: Send + Sync + 'static {

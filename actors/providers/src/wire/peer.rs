@@ -149,7 +149,8 @@ impl Peer {
             if may_overflow && (code(TOO_LONG_CODES) || wording(TOO_LONG)) {
                 return ProviderError::ContextOverflow { provider, model, detail };
             }
-            let unknown = message.contains("model") && wording(&["does not exist", "not found", "not a valid model"]);
+            let unknown = message.contains("model")
+                && wording(&["does not exist", "not found", "not a valid model", "invalid model name"]);
             if status == Some(404) || code(&["model_not_found"]) || (status == Some(400) && unknown) {
                 return ProviderError::ModelNotFound { provider, model, detail };
             }
