@@ -124,6 +124,18 @@ fn whatever_happens_every_accepted_turn_ends_once_in_order_and_nothing_is_left_b
 }
 
 #[test]
+fn whatever_dies_every_answer_is_seen_once_on_its_platform_or_accounted_for() {
+    let mut counts = std::collections::BTreeMap::<&str, u64>::new();
+    for seed in 0..100 {
+        let shown = world::deliveries::run(seed).unwrap_or_else(|wrong| panic!("{wrong}"));
+        assert_eq!(world::deliveries::run(seed).as_ref(), Ok(&shown), "seed {seed} ran otherwise the second time");
+        shown.counts.into_iter().for_each(|(what, times)| *counts.entry(what).or_default() += times);
+    }
+    assert!(["sent", "unknown", "dead"].iter().all(|what| counts.contains_key(what)), "{counts:?}");
+    assert!(counts["lives"] > 200, "{counts:?}");
+}
+
+#[test]
 fn seeds_that_found_a_mistake_stay_good() {
     run(PINNED.iter().map(|(seed, _)| Plan::of(*seed)));
 }

@@ -6,6 +6,7 @@
 
 mod chaos;
 mod check;
+pub(crate) mod deliveries;
 mod dice;
 mod disk;
 mod house;

@@ -55,6 +55,9 @@ struct Board {
     script: VecDeque<Step>,
     /// Parts whose call ended without an answer, by nonce.
     cut: BTreeSet<String>,
+    refused: BTreeSet<String>,
+    /// What became visible, in the order of time.
+    log: Vec<(String, TurnId)>,
     calls: u64,
     under_way: BTreeMap<String, usize>,
     most_at_once: usize,
@@ -136,6 +139,15 @@ impl Platform {
         self.board().cut.contains(nonce)
     }
 
+    pub(crate) fn is_refused(&self, nonce: &str) -> bool {
+        self.board().refused.contains(nonce)
+    }
+
+    /// In which conversation an answer became visible, in the order of time.
+    pub(crate) fn log(&self) -> Vec<(String, TurnId)> {
+        self.board().log.clone()
+    }
+
     /// A message that a turn is to be streamed into.
     pub(crate) fn preview(&self, conversation: &str) -> String {
         let mut board = self.board();
@@ -162,6 +174,9 @@ impl Platform {
         *here += 1;
         assert_eq!(*here, 1, "two deliveries at once in {conversation}");
         board.most_at_once = board.most_at_once.max(board.under_way.values().sum());
+        if step == Step::Refuse {
+            board.refused.insert(item.nonce());
+        }
         let call = Call { platform: self.clone(), conversation, nonce: Some(item.nonce()) };
         (call, step, halves.map(Duration::from_millis))
     }
@@ -188,6 +203,7 @@ impl Platform {
             text,
             reply_to: item.reply_to.as_deref().map(ToOwned::to_owned),
         };
+        board.log.push((seen.conversation.clone(), item.turn));
         match board.messages.iter_mut().find(|shown| shown.id == id) {
             Some(shown) => *shown = seen,
             None => board.messages.push(seen),

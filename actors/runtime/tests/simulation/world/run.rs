@@ -242,7 +242,7 @@ async fn settle(
 }
 
 /// Panics that a seed plants are not worth a line each; all others are told.
-fn hush() {
+pub(super) fn hush() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         let others = std::panic::take_hook();
