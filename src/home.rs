@@ -7,6 +7,7 @@
 //! HOME/login.json    the daemon elsewhere that commands talk to, with the token for it
 //! HOME/config.toml   settings, if there are any
 //! HOME/keys/NAME     keys of providers
+//! HOME/tui.log        what `mosaic tui` and a daemon of its own would say on stderr
 //! ```
 //!
 //! What is secret is born with its permissions: no file is ever open to others, not even for a moment.
@@ -30,7 +31,7 @@ use crate::config::Env;
 
 pub use lock::HomeLock;
 pub use login::Login;
-pub use write::write_private;
+pub use write::{append_private, write_private};
 
 /// The variable that names the home.
 pub const HOME_VARIABLE: &str = "MOSAIC_HOME";

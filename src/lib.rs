@@ -14,3 +14,4 @@ pub mod setup;
 pub mod submission;
 pub mod telemetry;
 pub mod token;
+pub mod tui;

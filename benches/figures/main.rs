@@ -16,6 +16,7 @@ mod sessions;
 mod sockets;
 mod start;
 mod supervise;
+mod tui;
 mod turns;
 
 use report::Report;
@@ -33,6 +34,7 @@ const PARTS: [Part; 11] = [
     ("lists", lists::measure),
     ("sockets", sockets::measure),
     ("screen", screen::measure),
+    ("tui", tui::measure),
     ("faults", faults::measure),
 ];
 

@@ -14,7 +14,7 @@ use crate::home::Home;
 use crate::telemetry::context::headers as trace_headers;
 
 /// A daemon that can be reached, with the token for it.
-pub(super) struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
     token: Option<Secret>,
@@ -112,7 +112,7 @@ impl Client {
     /// there is none of them.
     ///
     /// The home's token is offered only to the home's own daemon, and the login's only at its address.
-    pub(super) fn find(common: &Common) -> Result<Option<Self>, CliError> {
+    pub(in crate::cli) fn find(common: &Common) -> Result<Option<Self>, CliError> {
         // Looked at and not made: whoever names everything needs no home.
         let home = Home::locate(common.home.as_deref(), &common.env());
         let login = home.as_ref().map_or(Ok(None), Home::login)?;
@@ -182,10 +182,19 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, CliError> {
-        let response = request.send().await.map_err(|error| {
+        self.checked(self.send_any(request).await?).await
+    }
+
+    /// The answer, whatever it says.
+    async fn send_any(&self, request: RequestBuilder) -> Result<Response, CliError> {
+        request.send().await.map_err(|error| {
             let why = unreached::why(&self.base, &error);
             CliError::Unavailable(format!("cannot reach the daemon at {}: {why}", self.base))
-        })?;
+        })
+    }
+
+    /// The answer, if it is a good one.
+    async fn checked(&self, response: Response) -> Result<Response, CliError> {
         if response.status().is_success() {
             return Ok(response);
         }
@@ -211,8 +220,29 @@ impl Client {
     }
 
     /// GET, as JSON.
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
         self.read(self.send(self.request(Method::GET, path)).await?).await
+    }
+
+    /// Upgrades a new connection to a WebSocket; frames are the caller's business.
+    pub(crate) async fn upgrade(&self, path: &str) -> Result<reqwest::Upgraded, CliError> {
+        use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
+
+        let key = generate_key();
+        let request = self
+            .request(Method::GET, path)
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", &key);
+        let response = self.send_any(request).await?;
+        let accepted = response.headers().get("sec-websocket-accept").and_then(|value| value.to_str().ok());
+        if response.status().as_u16() != 101 || accepted != Some(derive_accept_key(key.as_bytes()).as_str()) {
+            let status = response.status();
+            self.checked(response).await?;
+            return Err(CliError::Failed(format!("{} answered {status}, which is not Mosaic's way.", self.base)));
+        }
+        response.upgrade().await.map_err(|error| CliError::Unavailable(error.to_string()))
     }
 
     /// POST of JSON, answered by JSON.

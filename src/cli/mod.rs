@@ -10,6 +10,7 @@ mod completions;
 mod config;
 mod doctor;
 mod exit;
+mod house;
 mod link;
 mod login;
 mod migrate;
@@ -20,6 +21,7 @@ mod sessions;
 mod token;
 mod tree;
 mod trust;
+mod tui;
 mod unreached;
 mod up;
 mod usage;
@@ -34,6 +36,7 @@ use tracing::Level;
 use crate::config::{Config, Env, LogFormat};
 use crate::home::Home;
 use crate::telemetry;
+pub(crate) use client::Client;
 pub use exit::CliError;
 
 /// A daemon that runs a team of AI agents, and its tools.
@@ -120,6 +123,8 @@ enum Command {
                             git diff | mosaic chat -\n\
                             mosaic chat --continue \"and shorter?\"")]
     Chat(chat::Chat),
+    /// Talk to the agents on a full screen; starts a daemon of its own where none runs
+    Tui(tui::Tui),
     Sessions(sessions::Sessions),
     Agents(agents::Agents),
     Providers(providers::Providers),
@@ -152,6 +157,7 @@ impl Command {
         match self {
             Self::Up(up) => actix::System::new().block_on(up::run(common, up)),
             Self::Chat(chat) => actix::System::new().block_on(chat::run(common, chat)),
+            Self::Tui(tui) => tui::run(common, tui),
             Self::Sessions(sessions) => here(&common.clone(), sessions::run(common, sessions)),
             Self::Agents(agents) => here(&common.clone(), agents::run(common, agents)),
             Self::Providers(providers) => here(&common.clone(), providers::run(common, providers)),

@@ -1,22 +1,20 @@
 //! `mosaic up`: the daemon in the foreground.
 
-use std::io::{ErrorKind, IsTerminal};
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::Args;
-use mosaic_types::UserRole;
 use mosaic_types::journal::Write;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::house::House;
 use super::output::{note, print};
 use super::{CliError, Common};
 use crate::app::App;
 use crate::detect::NO_PROVIDER;
-use crate::gateway::config::reachable;
-use crate::gateway::{Principals, Tls, hash_of, serve};
 use crate::home::HomeError;
 use crate::link::Link;
-use crate::{outside, telemetry};
+use crate::telemetry;
 
 /// For so long another daemon on the same home may take to leave.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -37,7 +35,7 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
         tracing::warn!("{doubt}");
     }
     let mut stops = Stops::listen()?;
-    let mut lock = match home.lock(GLANCE).await {
+    let lock = match home.lock(GLANCE).await {
         Err(error @ HomeError::InUse { .. }) => {
             note(&format!("{error}; waiting {} s for it to leave.", LOCK_PATIENCE.as_secs()));
             tokio::select! {
@@ -47,28 +45,7 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
         }
         answer => answer?,
     };
-    let outside = outside::system();
-    let app = App::start(&config, &common.env(), outside.clone()).await?;
-    let principals = Principals::new(outside.clone());
-    principals.load(app.doors.store.tokens().await?, &app.doors.store.browsers().await?);
-    let token = lock.token(|| outside.bytes())?;
-    let owner = mosaic_types::Principal { user: app.owner, role: UserRole::Owner };
-    principals.admit(hash_of(token.expose()), None, owner, None);
-
-    let server = match serve(app.gate(principals), &config.gateway) {
-        Ok(server) => server,
-        Err(error) => {
-            app.stop().await;
-            let bind = config.gateway.bind;
-            let what = unbound(error.kind());
-            return Err(CliError::Unavailable(format!("cannot listen on {bind}: {error}. {what}")));
-        }
-    };
-    let resumed = app.recover().await?;
-    let tls = config.gateway.tls.as_ref();
-    let address = reachable(server.address);
-    lock.announce(address, tls.map(Tls::cert_sha256))?;
-    let base = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
+    let House { app, server, lock, base, resumed } = House::open(&common, &config, lock).await?;
     let link = if std::io::stdout().is_terminal() {
         first_link(&app, config.gateway.public_url().as_deref().unwrap_or(&base)).await?
     } else {
@@ -96,17 +73,6 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
     }
     server.stop().await;
     ended
-}
-
-/// What to do where the gateway cannot listen.
-fn unbound(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::AddrNotAvailable => {
-            "No interface of this machine has that address; set gateway.bind to one that it has, or to 0.0.0.0 for all."
-        }
-        ErrorKind::PermissionDenied => "This user may not take that port; set gateway.bind to one from 1024 on.",
-        _ => "Another program may hold the port; set gateway.bind to a free one.",
-    }
 }
 
 /// A sign-in link for the owner, as long as none was ever used.

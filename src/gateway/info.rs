@@ -39,6 +39,8 @@ struct Agent {
     strategy: &'static str,
     /// It answers where no agent is named.
     default: bool,
+    /// Tokens of a conversation that its models are sent, at the most.
+    context_tokens: usize,
     state: State,
 }
 
@@ -114,6 +116,7 @@ pub(super) async fn agents(gate: Data<Gate>) -> HttpResponse {
         models: agent.models.clone(),
         strategy: "fallback",
         default: agents.default_name() == Some(&agent.name),
+        context_tokens: agent.context_tokens,
         state: State::of(agents.down(&agent.name).is_some()),
     });
     whole(shown.collect())

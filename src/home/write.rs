@@ -4,6 +4,9 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// Bytes of a log that are kept from one start to the next.
+const LOG_BYTES: u64 = 1 << 20;
+
 /// Makes a folder and those above it, open to their owner only (0700). One that exists stays as it is.
 pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
     let mut folder = DirBuilder::new();
@@ -16,6 +19,16 @@ pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
 /// Opens a file for reading and writing, made (0600) if it is not there, its content kept.
 pub(super) fn open_private(path: &Path) -> io::Result<File> {
     private().read(true).create(true).truncate(false).open(path)
+}
+
+/// Opens a log (0600) for what is to be written at its end. One that has grown past [`LOG_BYTES`] begins anew.
+pub fn append_private(path: &Path) -> io::Result<File> {
+    let mut options = private();
+    let file = options.append(true).create(true).open(path)?;
+    if file.metadata()?.len() > LOG_BYTES {
+        file.set_len(0)?;
+    }
+    Ok(file)
 }
 
 /// Writes a file (0600) through a neighbour that takes its place when it is safe on disk, so that a reader sees the old

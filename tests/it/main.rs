@@ -40,6 +40,7 @@ mod store;
 mod tls;
 mod tokens;
 mod traces;
+mod tui;
 mod usage;
 mod web;
 mod ws;

@@ -11,6 +11,7 @@ pub mod http;
 pub mod postgres;
 pub mod provider;
 pub mod proxy;
+pub mod pty;
 mod request;
 pub mod ws;
 
@@ -18,3 +19,4 @@ pub use browser::{Browser, Key, Page};
 pub use collector::Collector;
 pub use provider::{Gate, StandIn, Step};
 pub use proxy::Proxy;
+pub use pty::Pty;

@@ -1,0 +1,382 @@
+//! What the client knows and decides: news in, effects out. It knows no terminal, no socket and no clock.
+
+mod news;
+mod overlay;
+mod press;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::collections::HashMap;
+
+use mosaic_types::{AgentName, Code, Outside, SessionId, Timestamp, UserRole};
+
+use super::input::Input;
+use super::session::{Meaning, Pending, Session};
+use super::wire::{Agent, Ask, Listed, Offer, Said};
+pub(crate) use news::{Effect, News};
+pub(crate) use overlay::{Choice, Item, Overlay, Which};
+
+/// Sessions that are followed at once; the one that was left longest ago makes room.
+const FOLLOWED: usize = 50;
+/// Inputs of a session that may wait for the connection.
+const WAITING: usize = 20;
+
+/// How the daemon is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// Not yet.
+    Connecting,
+    Up,
+    /// Not any more; it is tried again.
+    Down(String),
+}
+
+/// A text that is looked for in the session.
+#[derive(Debug, Default)]
+pub(crate) struct Find {
+    pub(crate) text: String,
+    /// Which of the hits is shown, from the newest.
+    pub(crate) chosen: usize,
+    /// How many there are, as the screen counted them.
+    pub(crate) hits: usize,
+    /// The hit is to be brought into sight.
+    pub(crate) moved: bool,
+}
+
+/// All that the client knows.
+pub(crate) struct Model {
+    pub(crate) line: Line,
+    pub(crate) role: UserRole,
+    pub(crate) offers: Vec<Offer>,
+    pub(crate) agents: Vec<Agent>,
+    pub(crate) list: Vec<Listed>,
+    /// When each listed session was last looked at.
+    seen: HashMap<SessionId, Timestamp>,
+    listed: bool,
+    /// Those that were opened here, the one that was looked at last first.
+    pub(crate) open: Vec<Session>,
+    pub(crate) input: Input,
+    pub(crate) overlay: Option<Overlay>,
+    pub(crate) find: Option<Find>,
+    /// What becomes of a message that is sent during an answer; `None`: what the agent is set to.
+    pub(crate) mode: Option<&'static str>,
+    pub(crate) notice: Option<(String, bool)>,
+    /// What is to be done before anything can be answered.
+    pub(crate) advice: Option<String>,
+    /// Rows of the transcript on the screen.
+    pub(crate) page: usize,
+    /// Ctrl+C was pressed once.
+    armed: bool,
+    /// The agent of sessions that are begun here.
+    agent: Option<AgentName>,
+    outside: Outside,
+    effects: Vec<Effect>,
+}
+
+impl Model {
+    /// A client that is not connected yet. It begins with a new session of `agent`, or with `session`.
+    pub(crate) fn new(outside: Outside, session: Option<SessionId>, agent: Option<AgentName>) -> Self {
+        let first = Session { id: session, agent: agent.clone(), ..Session::default() };
+        Self {
+            line: Line::Connecting,
+            role: UserRole::Viewer,
+            offers: Vec::new(),
+            agents: Vec::new(),
+            list: Vec::new(),
+            seen: HashMap::new(),
+            listed: false,
+            open: vec![first],
+            input: Input::default(),
+            overlay: None,
+            find: None,
+            mode: None,
+            notice: None,
+            advice: None,
+            page: 10,
+            armed: false,
+            agent,
+            outside,
+            effects: Vec::new(),
+        }
+    }
+
+    /// The session that is shown.
+    pub(crate) fn session(&self) -> &Session {
+        &self.open[0]
+    }
+
+    pub(crate) fn session_mut(&mut self) -> &mut Session {
+        &mut self.open[0]
+    }
+
+    /// Whether something moves on the screen while nothing happens.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.line == Line::Up && self.session().running.is_some() || self.line == Line::Connecting
+    }
+
+    /// Whether something happened in a listed session since it was looked at.
+    pub(crate) fn is_unread(&self, row: &Listed) -> bool {
+        self.session().id.as_ref() != Some(&row.id) && self.seen.get(&row.id).is_none_or(|seen| *seen < row.updated_at)
+    }
+
+    /// Takes news in; answers what is to be done.
+    pub(crate) fn hear(&mut self, news: News) -> Vec<Effect> {
+        match news {
+            News::Key(key) => self.press(key),
+            News::Look => {}
+            News::Said(said) => self.said(said),
+            News::Down(why) => {
+                self.line = Line::Down(why);
+                self.open.iter_mut().for_each(Session::cut_off);
+            }
+            News::Located { session, after } => {
+                if let Some(known) = self.known(&session).filter(|known| !known.caught_up && known.last == 0) {
+                    (known.last, known.cut) = (after, after > 0);
+                    self.say(Ask::Subscribe { session, after });
+                }
+            }
+            News::Sessions(list) => self.listed(list),
+            News::Agents(agents) => self.agents = agents,
+            News::Advice(advice) => self.advice = advice,
+            News::Show(session) => self.go_to(&session),
+            News::Tell(text, bad) => self.notice = Some((text, bad)),
+            News::Stop => self.effects.push(Effect::Quit),
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    fn said(&mut self, said: Said) {
+        match said {
+            Said::Ready { role, commands } => {
+                (self.line, self.role, self.offers) = (Line::Up, role, commands);
+                for at in 0..self.open.len() {
+                    self.follow(at);
+                }
+                self.flush();
+                self.effects.push(Effect::List);
+            }
+            Said::Ack { id, session, turn, .. } => {
+                let Some(at) = self.sender(&id) else { return };
+                self.open[at].acknowledged(&id, turn);
+                if self.open[at].id.is_none() {
+                    self.open[at].id = Some(session.clone());
+                    self.open[at].caught_up = true;
+                    self.say(Ask::Subscribe { session, after: 0 });
+                    self.effects.push(Effect::List);
+                }
+                self.flush();
+            }
+            Said::Subscribed { session } => {
+                if let Some(known) = self.known(&session) {
+                    known.caught_up = true;
+                }
+            }
+            Said::Result { session, asked, text } => self.result(session, asked.as_deref(), &text),
+            Said::Error { id, session, code, message } => self.failed(id, session, code, &message),
+            Said::Notice(text) => self.notice = Some((text, false)),
+            Said::Event(event) => {
+                let session = event.session.clone();
+                let shown = self.session().id.as_ref() == Some(&session);
+                let Some(known) = self.known(&session) else { return };
+                let live = known.caught_up;
+                let meaning = known.hear(*event);
+                if let Meaning::Cancelled(turn) = meaning
+                    && shown
+                    && self.input.is_empty()
+                    && let Some(text) = self.session().input_of(turn).map(str::to_owned)
+                {
+                    self.input.set(text);
+                }
+                if meaning != Meaning::Nothing && live {
+                    self.effects.push(Effect::List);
+                }
+            }
+            Said::Other => {}
+        }
+    }
+
+    /// The answer to a slash command.
+    fn result(&mut self, session: SessionId, asked: Option<&str>, text: &str) {
+        // The question's id names the session that it was asked in.
+        let from = asked.and_then(|asked| asked.split_once(':')).map(|(session, _)| session.to_owned());
+        if from.as_deref().is_some_and(|from| from != session.as_str()) {
+            self.go_to(&session);
+        }
+        match self.known(&session) {
+            Some(known) => known.note(text, false),
+            None => self.notice = Some((text.to_owned(), false)),
+        }
+    }
+
+    fn failed(&mut self, id: Option<String>, session: Option<SessionId>, code: Option<Code>, message: &str) {
+        if let Some(at) = id.as_deref().and_then(|id| self.sender(id)) {
+            if code == Some(Code::Draining) {
+                // Sent again, by its key, when the daemon is back.
+                self.open[at].cut_off();
+                self.notice = Some((format!("{message} Your message is sent when it is back."), true));
+                return;
+            }
+            let id = id.unwrap_or_default();
+            let refused = self.open[at].pending.iter().position(|pending| pending.id == id);
+            let text = refused.map(|refused| self.open[at].pending.remove(refused).text).unwrap_or_default();
+            self.open[at].note(&format!("Not sent: {message}"), true);
+            if at == 0 && self.input.is_empty() {
+                self.input.set(text);
+            } else if at != 0 && self.open[at].draft.is_empty() {
+                self.open[at].draft = text;
+            }
+            return;
+        }
+        let Some(session) = session else {
+            self.notice = Some((message.to_owned(), true));
+            return;
+        };
+        let Some(known) = self.known(&session) else { return };
+        match code {
+            Some(Code::NotFound) => {
+                known.gone = true;
+                known.running = None;
+                known.note("This session was removed. Ctrl+N begins a new one.", true);
+                self.effects.push(Effect::List);
+            }
+            Some(Code::BadCursor) => {
+                known.forget();
+                self.say(Ask::Subscribe { session, after: 0 });
+            }
+            _ => known.note(message, true),
+        }
+    }
+
+    fn listed(&mut self, list: Vec<Listed>) {
+        for row in &list {
+            let shown = self.session().id.as_ref() == Some(&row.id);
+            if shown || !self.listed {
+                self.seen.insert(row.id.clone(), row.updated_at);
+            }
+            if let Some(known) = self.known(&row.id) {
+                known.title.clone_from(&row.title);
+                known.agent.get_or_insert_with(|| row.agent.clone());
+            }
+        }
+        self.listed = true;
+        self.seen.retain(|id, _| list.iter().any(|row| row.id == *id));
+        self.list = list;
+    }
+
+    /// A session that is open, by its id.
+    fn known(&mut self, id: &SessionId) -> Option<&mut Session> {
+        self.open.iter_mut().find(|session| session.id.as_ref() == Some(id))
+    }
+
+    /// The session in which an input with this key waits.
+    fn sender(&self, id: &str) -> Option<usize> {
+        self.open.iter().position(|session| session.pending.iter().any(|pending| pending.id == id))
+    }
+
+    /// Says it, if somebody hears it.
+    fn say(&mut self, ask: Ask) {
+        if self.line == Line::Up {
+            self.effects.push(Effect::Say(ask));
+        }
+    }
+
+    fn follow(&mut self, at: usize) {
+        let session = &self.open[at];
+        let Some(id) = session.id.clone().filter(|_| !session.gone) else { return };
+        if session.last > 0 || session.caught_up {
+            let after = session.last;
+            self.say(Ask::Subscribe { session: id, after });
+        } else if self.line == Line::Up {
+            self.effects.push(Effect::Locate(id));
+        }
+    }
+
+    /// Shows a session, and keeps what was typed in the one before.
+    pub(super) fn go_to(&mut self, id: &SessionId) {
+        if self.session().id.as_ref() == Some(id) {
+            return;
+        }
+        self.leave();
+        let found = self.open.iter().position(|session| session.id.as_ref() == Some(id));
+        match found {
+            Some(at) => {
+                let session = self.open.remove(at);
+                self.open.insert(0, session);
+            }
+            None => {
+                let row = self.list.iter().find(|row| row.id == *id);
+                let title = row.map(|row| row.title.clone()).unwrap_or_default();
+                let agent = row.map(|row| row.agent.clone());
+                self.open.insert(0, Session { id: Some(id.clone()), agent, title, ..Session::default() });
+                self.follow(0);
+            }
+        }
+        if let Some(row) = self.list.iter().find(|row| row.id == *id) {
+            self.seen.insert(id.clone(), row.updated_at);
+        }
+        let draft = std::mem::take(&mut self.session_mut().draft);
+        self.input.set(draft);
+    }
+
+    /// Shows a session that is yet to be made.
+    pub(super) fn begin(&mut self, agent: Option<AgentName>) {
+        self.leave();
+        let agent = agent.or_else(|| self.agent.clone());
+        self.open.insert(0, Session { agent, ..Session::default() });
+        self.input.set("");
+    }
+
+    fn leave(&mut self) {
+        self.find = None;
+        let text = self.input.take();
+        let session = self.session_mut();
+        session.draft = text;
+        session.scroll = 0;
+        // Of a session in which nothing was said nothing is kept.
+        let void = |session: &Session| session.id.is_none() && session.pending.is_empty() && session.draft.is_empty();
+        self.open.retain(|session| !void(session));
+        if self.open.len() > FOLLOWED {
+            let idle = self.open.iter().rposition(|session| session.pending.is_empty() && session.draft.is_empty());
+            if let Some(Some(session)) = idle.map(|idle| self.open.remove(idle).id) {
+                self.say(Ask::Unsubscribe { session });
+            }
+        }
+    }
+
+    /// Takes an input to be sent, now or when the daemon can be reached.
+    fn submit(&mut self, text: String) -> Result<(), &'static str> {
+        if self.role < UserRole::Member {
+            return Err("You may look here and not write: your role is viewer.");
+        }
+        if self.session().gone {
+            return Err("This session was removed. Ctrl+N begins a new one.");
+        }
+        if self.session().pending.len() >= WAITING {
+            return Err("Too many messages wait to be sent already.");
+        }
+        let pending = Pending::new(self.outside.uuid().to_string(), text, self.mode);
+        let session = self.session_mut();
+        session.scroll = 0;
+        session.pending.push(pending);
+        self.flush();
+        Ok(())
+    }
+
+    /// Sends what waits.
+    fn flush(&mut self) {
+        if self.line != Line::Up {
+            return;
+        }
+        for session in self.open.iter_mut().filter(|session| !session.gone) {
+            let (id, agent) = (session.id.clone(), session.agent.clone());
+            // The first input makes the session; the others wait until it has a name.
+            let most = if id.is_some() { usize::MAX } else { 1 };
+            for pending in session.pending.iter_mut().take(most).filter(|pending| !pending.sent) {
+                pending.sent = true;
+                let agent = agent.clone().filter(|_| id.is_none());
+                let (key, text, mode) = (pending.id.clone(), pending.text.clone(), pending.mode);
+                self.effects.push(Effect::Say(Ask::Send { id: key, session: id.clone(), agent, text, mode }));
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! What a key does.
+
+use super::{Effect, Find, Item, Line, Model, Overlay, Which};
+use crate::tui::input::Move;
+use crate::tui::keys::{Action, Key, action};
+use crate::tui::wire::{Ask, Offer};
+
+/// What becomes of a message that is sent during an answer, in the order in which Ctrl+O goes through them.
+const MODES: [Option<&str>; 5] = [None, Some("queue"), Some("steer"), Some("interrupt"), Some("collect")];
+
+/// Rows that the wheel scrolls.
+const WHEEL: usize = 3;
+
+impl Model {
+    pub(super) fn press(&mut self, key: Key) {
+        self.notice = None;
+        let armed = std::mem::take(&mut self.armed);
+        match action(&key) {
+            Some(Action::Interrupt) => return self.interrupt(armed),
+            Some(Action::Quit) => return self.effects.push(Effect::Quit),
+            _ => {}
+        }
+        if let Key::Wheel(up) = key {
+            return self.scroll(up, WHEEL);
+        }
+        if let Key::Click(..) = key {
+            return;
+        }
+        if self.overlay.is_some() {
+            return self.press_over(&key);
+        }
+        if self.find.is_some() && self.press_find(&key) {
+            return;
+        }
+        match action(&key) {
+            Some(action) => self.act(action),
+            None => self.edit(key),
+        }
+    }
+
+    /// Does what a key or the palette asks for.
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Send => self.send(),
+            Action::Break => self.put("\n"),
+            Action::Complete => {
+                if let Some(offer) = self.completions().first() {
+                    let name = format!("/{} ", offer.name);
+                    self.input.set(name);
+                }
+            }
+            Action::Escape => self.cancel(),
+            Action::Palette => self.overlay = Some(Overlay::new(Which::Palette)),
+            Action::Sessions => {
+                self.overlay = Some(Overlay::new(Which::Sessions));
+                self.effects.push(Effect::List);
+            }
+            Action::Help => self.overlay = Some(Overlay::new(Which::Help)),
+            Action::New => {
+                if self.session().id.is_some() || !self.session().pending.is_empty() {
+                    self.begin(None);
+                }
+            }
+            Action::Find => self.find = Some(Find::default()),
+            Action::PageUp => self.scroll(true, self.page.saturating_sub(2).max(1)),
+            Action::PageDown => self.scroll(false, self.page.saturating_sub(2).max(1)),
+            Action::Older => self.input.go(Move::Up),
+            Action::Newer => self.input.go(Move::Down),
+            Action::Mode => {
+                let at = MODES.iter().position(|mode| *mode == self.mode).unwrap_or(0);
+                self.mode = MODES[(at + 1) % MODES.len()];
+            }
+            Action::Copy => match self.session().last_answer().map(str::to_owned) {
+                Some(text) => {
+                    self.notice = Some(("The last answer was handed to the terminal's clipboard.".to_owned(), false));
+                    self.effects.push(Effect::Copy(text));
+                }
+                None => self.notice = Some(("There is no answer to copy yet.".to_owned(), false)),
+            },
+            Action::Theme => self.effects.push(Effect::Theme),
+            Action::Interrupt => self.interrupt(false),
+            Action::Quit => self.effects.push(Effect::Quit),
+        }
+    }
+
+    /// Shows an overlay's choice, or narrows it.
+    fn press_over(&mut self, key: &Key) {
+        let Some(mut overlay) = self.overlay.take() else { return };
+        let choices = overlay.choices(self);
+        let last = choices.len().saturating_sub(1);
+        overlay.chosen = overlay.chosen.min(last);
+        match key {
+            Key::Enter => {
+                if let Some(choice) = choices.into_iter().nth(overlay.chosen) {
+                    self.choose(choice.item);
+                }
+                return;
+            }
+            Key::Up => overlay.chosen = overlay.chosen.checked_sub(1).unwrap_or(last),
+            Key::Down | Key::Tab => overlay.chosen = if overlay.chosen == last { 0 } else { overlay.chosen + 1 },
+            Key::PageUp | Key::Home => overlay.chosen = 0,
+            Key::PageDown | Key::End => overlay.chosen = last,
+            Key::Char(char) if overlay.which != Which::Help => {
+                overlay.filter.push(*char);
+                overlay.chosen = 0;
+            }
+            Key::Paste(text) if overlay.which != Which::Help => overlay.filter.push_str(text.trim()),
+            Key::Backspace => {
+                overlay.filter.pop();
+                overlay.chosen = 0;
+            }
+            // The key that opened it closes it too.
+            key => match (action(key), overlay.which) {
+                (Some(Action::Escape), _)
+                | (Some(Action::Palette), Which::Palette)
+                | (Some(Action::Sessions), Which::Sessions)
+                | (Some(Action::Help), Which::Help) => return,
+                (Some(action @ (Action::Palette | Action::Sessions | Action::Help | Action::New)), _) => {
+                    return self.act(action);
+                }
+                _ => {}
+            },
+        }
+        self.overlay = Some(overlay);
+    }
+
+    fn choose(&mut self, item: Item) {
+        match item {
+            Item::Do(action) => self.act(action),
+            Item::Command(name, true) => self.input.set(name + " "),
+            Item::Command(name, false) => drop(self.execute(&name)),
+            Item::Session(id) => self.go_to(&id),
+        }
+    }
+
+    /// Whether the key was for what is looked for.
+    fn press_find(&mut self, key: &Key) -> bool {
+        let Some(find) = &mut self.find else { return false };
+        match key {
+            Key::Char(char) => find.text.push(*char),
+            Key::Paste(text) => find.text.push_str(text.lines().next().unwrap_or_default()),
+            Key::Backspace => drop(find.text.pop()),
+            // Further up is older.
+            Key::Up | Key::Enter => {
+                find.chosen = if find.chosen + 1 < find.hits { find.chosen + 1 } else { 0 };
+                find.moved = true;
+                return true;
+            }
+            Key::Down => {
+                find.chosen = find.chosen.checked_sub(1).unwrap_or(find.hits.saturating_sub(1));
+                find.moved = true;
+                return true;
+            }
+            Key::Esc | Key::Ctrl('f') => {
+                self.find = None;
+                return true;
+            }
+            _ => return false,
+        }
+        (find.chosen, find.moved) = (0, true);
+        true
+    }
+
+    fn edit(&mut self, key: Key) {
+        match key {
+            Key::Char(char) => self.put(char.encode_utf8(&mut [0; 4])),
+            Key::Paste(text) => self.put(&text.replace("\r\n", "\n").replace('\r', "\n")),
+            Key::Backspace => self.input.backspace(),
+            Key::WordBackspace | Key::Ctrl('w') => self.input.delete_word(),
+            Key::Delete | Key::Ctrl('d') => self.input.delete(),
+            Key::Left | Key::Ctrl('b') => self.input.go(Move::Left),
+            Key::Right => self.input.go(Move::Right),
+            Key::WordLeft | Key::Alt('b') => self.input.go(Move::WordLeft),
+            Key::WordRight | Key::Alt('f') => self.input.go(Move::WordRight),
+            Key::Home | Key::Ctrl('a') => self.input.go(Move::Start),
+            Key::End | Key::Ctrl('e') => self.input.go(Move::End),
+            Key::Ctrl('u') => self.input.delete_to_start(),
+            _ => {}
+        }
+    }
+
+    fn put(&mut self, text: &str) {
+        if !self.input.insert(text) {
+            let most = mosaic_types::limits::TEXT_CHARS;
+            self.notice = Some((format!("A message has at most {most} characters; the rest was left out."), true));
+        }
+    }
+
+    fn scroll(&mut self, up: bool, rows: usize) {
+        let session = self.session_mut();
+        session.scroll = if up { session.scroll + rows } else { session.scroll.saturating_sub(rows) };
+    }
+
+    /// Slash commands that begin with what is typed.
+    pub(crate) fn completions(&self) -> Vec<&Offer> {
+        let Some(typed) = self.input.text().strip_prefix('/') else { return Vec::new() };
+        if typed.contains(char::is_whitespace) {
+            return Vec::new();
+        }
+        self.offers.iter().filter(|offer| offer.role <= self.role && offer.name.starts_with(typed)).collect()
+    }
+
+    fn send(&mut self) {
+        let text = self.input.text().trim_end().to_owned();
+        if text.trim().is_empty() {
+            return;
+        }
+        if is_command(&text) {
+            if self.execute(text.trim()) {
+                self.input.remember(&text);
+                self.input.take();
+            }
+            return;
+        }
+        match self.submit(text.clone()) {
+            Ok(()) => {
+                self.input.remember(&text);
+                self.input.take();
+            }
+            Err(sentence) => self.notice = Some((sentence.to_owned(), true)),
+        }
+    }
+
+    /// Has a slash command carried out; answers whether it could be asked.
+    fn execute(&mut self, line: &str) -> bool {
+        if self.line != Line::Up {
+            self.notice = Some(("No daemon answers; commands work again when it is back.".to_owned(), true));
+            return false;
+        }
+        let Some(session) = self.session().id.clone() else { return self.execute_alone(line) };
+        let id = format!("{session}:{}", self.outside.uuid());
+        self.say(Ask::Execute { id, session, line: line.to_owned() });
+        true
+    }
+
+    /// A slash command where there is no session yet: what can be known without one.
+    fn execute_alone(&mut self, line: &str) -> bool {
+        let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let wish = rest.trim().parse().ok();
+        let known = wish.as_ref().is_none_or(|wish| self.agents.iter().any(|agent| agent.name == *wish));
+        match name {
+            "/new" | "/agent" if known && (wish.is_some() || rest.is_empty()) => {
+                if wish.is_some() {
+                    self.session_mut().agent = wish;
+                }
+            }
+            "/help" => {
+                let lines: Vec<String> =
+                    self.offers.iter().map(|offer| format!("{}  {}", offer.usage, offer.help)).collect();
+                self.session_mut().note(&lines.join("\n"), false);
+            }
+            "/agents" | "/agent" | "/new" => {
+                let lines: Vec<String> =
+                    self.agents.iter().map(|agent| format!("{}  {}", agent.name, agent.models.join(", "))).collect();
+                self.session_mut().note(&lines.join("\n"), false);
+            }
+            _ => {
+                self.notice = Some(("There is no session yet: it begins with your first message.".to_owned(), false));
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Cancels what runs.
+    fn cancel(&mut self) {
+        let connected = self.line == Line::Up;
+        let session = self.session_mut();
+        let id = session.id.clone();
+        let (Some(running), Some(id)) = (&mut session.running, id) else { return };
+        if !connected {
+            self.notice = Some(("No daemon answers; nothing can be cancelled now.".to_owned(), true));
+            return;
+        }
+        if !running.cancelling {
+            running.cancelling = true;
+            self.say(Ask::Cancel { session: id });
+        }
+    }
+
+    fn interrupt(&mut self, armed: bool) {
+        if armed {
+            return self.effects.push(Effect::Quit);
+        }
+        self.armed = true;
+        (self.overlay, self.find) = (None, None);
+        let runs = self.session().running.as_ref().is_some_and(|running| !running.cancelling);
+        if runs {
+            self.cancel();
+        }
+        self.notice.get_or_insert_with(|| ("Press Ctrl+C again to quit.".to_owned(), false));
+    }
+}
+
+/// Whether a text is a slash command: a slash, a name, and perhaps more behind a blank.
+fn is_command(text: &str) -> bool {
+    let name = text.strip_prefix('/').and_then(|rest| rest.split_whitespace().next());
+    !text.contains('\n') && name.is_some_and(|name| name.chars().all(|char| char.is_ascii_alphabetic()))
+}

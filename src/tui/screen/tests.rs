@@ -1,0 +1,166 @@
+use std::sync::{Arc, Mutex};
+
+use mosaic_types::EventBody;
+
+use super::*;
+use crate::tui::keys::{BINDINGS, Key};
+use crate::tui::model::News;
+use crate::tui::model::tests::{accepted, connected, delta, event, finished, started, type_in};
+use crate::tui::text::tests::HOSTILE;
+
+fn drawn(model: &mut Model, columns: usize, rows: usize) -> String {
+    let screen = compose(model, columns, rows, 0);
+    assert_eq!(screen.rows.len(), rows);
+    for row in &screen.rows {
+        assert!(row.width() <= columns, "{} columns: {:?}", row.width(), row.text());
+    }
+    screen.rows.iter().map(|row| row.text().trim_end().to_owned() + "\n").collect()
+}
+
+/// A session with a bit of everything.
+fn talk() -> Model {
+    let mut model = connected();
+    type_in(&mut model, "What is a monad?");
+    let effects = model.hear(News::Key(Key::Enter));
+    let key = match &effects[0] {
+        crate::tui::model::Effect::Say(crate::tui::wire::Ask::Send { id, .. }) => id.clone(),
+        other => panic!("{other:?}"),
+    };
+    model.hear(crate::tui::model::tests::ack(&key, "s", 1));
+    for (seq, body) in [
+        (Some(1), accepted("What is a monad?")),
+        (Some(2), started()),
+        (None, EventBody::TurnThinking { text: "The user wants a definition.".into() }),
+        (None, delta(1, 1, 0, "A **monad** is a type `M` with:\n\n1. `unit`\n2. `bind`\n\n")),
+        (
+            None,
+            delta(
+                1,
+                1,
+                55,
+                "```rust\nfn unit<T>(value: T) -> M<T>;\n```\n\n| law | says |\n|---|---|\n| left | `a` |\n",
+            ),
+        ),
+    ] {
+        model.hear(event("s", 1, seq, body));
+    }
+    model
+}
+
+#[test]
+fn a_new_session_says_what_to_do_next() {
+    let mut model = connected();
+    insta::assert_snapshot!("welcome", drawn(&mut model, 80, 16));
+    model.hear(News::Advice(Some(mosaic_types::failure::NO_PROVIDER.into())));
+    let screen = drawn(&mut model, 80, 16);
+    assert!(screen.contains("No model provider"), "{screen}");
+}
+
+#[test]
+fn a_conversation_is_laid_out_at_either_size() {
+    let mut model = talk();
+    insta::assert_snapshot!("streaming_80x24", drawn(&mut model, 80, 24));
+    let end = "A **monad** is short.";
+    model.hear(event("s", 1, Some(3), finished(end)));
+    type_in(&mut model, "and\u{fe0f} then?");
+    insta::assert_snapshot!("finished_200x60", drawn(&mut model, 200, 60));
+}
+
+#[test]
+fn no_size_of_the_screen_breaks_it() {
+    let mut model = talk();
+    type_in(&mut model, &"typed 漢字 ".repeat(40));
+    for columns in (0..130).step_by(3) {
+        for rows in (0..40).step_by(3) {
+            drawn(&mut model, columns, rows);
+        }
+    }
+}
+
+#[test]
+fn the_help_shows_every_key_of_the_list() {
+    let mut model = connected();
+    model.hear(News::Key(Key::F1));
+    let screen = drawn(&mut model, 90, 24);
+    for binding in BINDINGS {
+        assert!(screen.contains(binding.name) && screen.contains(binding.help), "{}: {screen}", binding.name);
+    }
+}
+
+#[test]
+fn what_is_looked_for_is_found_from_the_newest_on() {
+    let mut model = connected();
+    let lines: Vec<String> = (1..200).map(|number| format!("- line {number}\n")).collect();
+    model.hear(News::Show("s".parse().expect("valid")));
+    model.hear(event("s", 1, Some(1), accepted("list")));
+    model.hear(event("s", 1, Some(2), started()));
+    model.hear(event("s", 1, Some(3), finished(&lines.concat())));
+    drawn(&mut model, 80, 24);
+    model.hear(News::Key(Key::Ctrl('f')));
+    type_in(&mut model, "LINE 7");
+    let screen = drawn(&mut model, 80, 24);
+    assert!(screen.contains("11 of 11") && screen.contains("line 79"), "{screen}");
+    model.hear(News::Key(Key::Up));
+    let screen = drawn(&mut model, 80, 24);
+    assert!(screen.contains("10 of 11") && screen.contains("line 78"), "{screen}");
+    model.hear(News::Key(Key::Esc));
+    // What is read stays where it is while more is said below.
+    let before = drawn(&mut model, 80, 24);
+    model.hear(event("s", 2, Some(4), accepted("more")));
+    let top = |screen: &str| screen.lines().nth(4).map(str::to_owned);
+    assert_eq!(top(&drawn(&mut model, 80, 24)), top(&before));
+}
+
+#[test]
+fn hostile_text_is_shown_everywhere_and_obeyed_nowhere() {
+    let mut model = connected();
+    model.hear(News::Show("s".parse().expect("valid")));
+    let mut seq = 0;
+    for (number, text) in HOSTILE.iter().enumerate() {
+        let of = number as u128;
+        for body in [
+            accepted(text),
+            started(),
+            EventBody::TurnThinking { text: (*text).into() },
+            EventBody::StepStarted { kind: mosaic_types::event::StepKind::Tool, name: (*text).into(), part: None },
+            finished(&format!("{text}\n\n```{text}\n{text}\n```\n| {text} |\n|---|\n| {text} |\n")),
+        ] {
+            seq += 1;
+            model.hear(event("s", of, Some(seq), body));
+        }
+    }
+    model.hear(News::Key(Key::Paste(HOSTILE.concat())));
+    model.hear(News::Tell(HOSTILE.concat(), true));
+    model.session_mut().title = HOSTILE.concat();
+    for scroll in [0, 20, 60, 100, 1_000] {
+        model.session_mut().scroll = scroll;
+        let screen = drawn(&mut model, 80, 24);
+        assert!(!screen.chars().any(|char| char != '\n' && char.is_control()), "{screen:?}");
+        assert!(!screen.contains('\u{202e}'), "{screen:?}");
+    }
+    // And through cursive, which would panic at a cell wider than it knows.
+    let backend = cursive::backends::puppet::Backend::init(Some((80, 24).into()));
+    let frames = backend.stream();
+    let cursor = Arc::new(Mutex::new(None));
+    let mut canvas =
+        crate::tui::shell::Canvas::new(backend, crate::tui::theme::Theme::Dark, cursor, Box::new(|| (80, 24)));
+    canvas.show(&mut model, 0);
+    assert!(frames.try_iter().last().is_some(), "a picture was drawn");
+}
+
+#[test]
+fn a_line_of_a_hundred_kilobytes_costs_no_more_than_its_end() {
+    let mut model = connected();
+    model.hear(News::Show("s".parse().expect("valid")));
+    model.hear(event("s", 1, Some(1), accepted("go")));
+    model.hear(event("s", 1, Some(2), started()));
+    model.hear(event("s", 1, None, delta(1, 1, 0, &"x".repeat(100 << 10))));
+    drawn(&mut model, 80, 24);
+    let begun = tokio::time::Instant::now();
+    for more in 0..100 {
+        model.hear(event("s", 1, None, delta(1, 1, (100 << 10) + more, "y")));
+        drawn(&mut model, 80, 24);
+    }
+    // Without keeping what is done, each picture would break the whole line again.
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+}

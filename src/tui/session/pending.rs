@@ -1,0 +1,59 @@
+//! Inputs that were typed here, until their own events come.
+
+use mosaic_types::TurnId;
+
+use super::Session;
+
+/// An input that was typed here and whose own event did not come yet.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Pending {
+    /// Its idempotency key.
+    pub(crate) id: String,
+    pub(crate) text: String,
+    pub(crate) mode: Option<&'static str>,
+    /// Known once it was acknowledged.
+    pub(crate) turn: Option<TurnId>,
+    /// Its event came before its acknowledgement.
+    seen: bool,
+    /// It was given to a connection, which may have broken since.
+    pub(crate) sent: bool,
+}
+
+impl Pending {
+    pub(crate) fn new(id: String, text: String, mode: Option<&'static str>) -> Self {
+        Self { id, text, mode, turn: None, seen: false, sent: false }
+    }
+
+    /// Whether it is to be shown: its event shows it otherwise.
+    pub(crate) fn is_shown(&self) -> bool {
+        !self.seen
+    }
+}
+
+impl Session {
+    /// An input was stored: if it was typed here, it waits no more.
+    pub(super) fn accepted(&mut self, turn: TurnId, text: &str) {
+        let mine = |pending: &&mut Pending| {
+            !pending.seen && pending.sent && pending.turn.is_none_or(|known| known == turn) && pending.text == text
+        };
+        if let Some(pending) = self.pending.iter_mut().find(mine) {
+            pending.seen = true;
+        }
+        self.pending.retain(|pending| !(pending.seen && pending.turn.is_some()));
+    }
+
+    /// An input was acknowledged.
+    pub(crate) fn acknowledged(&mut self, id: &str, turn: TurnId) {
+        if let Some(pending) = self.pending.iter_mut().find(|pending| pending.id == id) {
+            pending.turn = Some(turn);
+        }
+        self.pending.retain(|pending| !(pending.seen && pending.turn.is_some()));
+    }
+
+    /// The connection broke: what has no acknowledgement is to be sent again, by its key.
+    pub(crate) fn cut_off(&mut self) {
+        for pending in self.pending.iter_mut().filter(|pending| pending.turn.is_none()) {
+            pending.sent = false;
+        }
+    }
+}
