@@ -3,6 +3,7 @@
 mod again;
 mod chat;
 mod door;
+mod first;
 mod hostile;
 mod house;
 mod reach;

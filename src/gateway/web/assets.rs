@@ -36,6 +36,7 @@ assets! {
     "choices.js": SCRIPT,
     "composer.js": SCRIPT,
     "dom.js": SCRIPT,
+    "firstrun.js": SCRIPT,
     "icon.svg": PICTURE,
     "kept.js": SCRIPT,
     "message.js": SCRIPT,

@@ -3,6 +3,7 @@
 import { ask, get, onSignedOut, post, session, setCsrf } from "./api.js";
 import { Chat } from "./chat.js";
 import { find, template, toast } from "./dom.js";
+import { FirstRun } from "./firstrun.js";
 import { forget, keep, read } from "./kept.js";
 import { Observe } from "./observe.js";
 import { Sessions } from "./sessions.js";
@@ -31,7 +32,9 @@ class House {
   }
 
   async start() {
-    this.agents = (await get("/api/v1/agents")).items;
+    const [agents, providers] = await Promise.all([get("/api/v1/agents"), get("/api/v1/providers")]);
+    this.agents = agents.items;
+    this.ready = providers.items.length > 0;
     this.route();
   }
 
@@ -50,7 +53,9 @@ class House {
       if (link.getAttribute("href") === `#/${page}`) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    const Page = PAGES[page] ?? Chat;
+    // Only an owner may bring a key; whoever else comes first is told by the first answer what is missing.
+    const first = !this.ready && this.me.role === "owner" && !shown;
+    const Page = PAGES[page] ?? (first ? FirstRun : Chat);
     if (Page !== Chat || !(this.page instanceof Chat)) {
       this.page?.close();
       this.page = new Page(this.main, this);

@@ -17,7 +17,7 @@ export class Chat {
     this.house = house;
     this.main = main;
     main.replaceChildren(template("t-chat"));
-    this.views = new Map();
+    Object.assign(this, { views: new Map(), dirty: new Set(), settled: new Map() });
     this.scroll = find(".scroll", main);
     this.turns = find(".turns", main);
     this.earlier = find(".earlier", main);
@@ -142,27 +142,30 @@ export class Chat {
     else announce(end.kind === "cancelled" ? "Stopped." : end.message);
   }
 
+  /// Something looks different: one turn, or with `null` all of it. Drawn once a frame, however fast a model speaks.
   changed(turn) {
-    const { talk } = this;
-    if (!talk) return;
-    this.name(talk.title);
-    this.choices.update(talk);
-    if (turn && this.views.has(turn.id)) this.draw(turn);
-    else this.drawAll();
-    if (turn) this.settle(turn);
-    this.composer.working(talk.running !== null);
-    this.main.querySelector(".turns").setAttribute("aria-busy", String(talk.running !== null));
+    if (turn && this.views.has(turn.id)) this.dirty.add(turn);
+    else this.whole = true;
+    // Frames come only to what is seen; what is not seen is drawn all the same, for whoever comes back to it.
+    this.frame ??= (document.hidden ? (work) => setTimeout(work, 100) : requestAnimationFrame)(() => this.draw());
   }
 
-  /// Redraws at most once a frame, however fast a model speaks.
-  draw(turn) {
-    this.dirty ??= new Set();
-    this.dirty.add(turn);
-    this.frame ??= (document.hidden ? (work) => setTimeout(work, 100) : requestAnimationFrame)(() => {
-      this.frame = null;
-      for (const turn of this.dirty) this.views.get(turn.id)?.update(turn);
-      this.dirty.clear();
-    });
+  draw() {
+    this.frame = null;
+    const { talk } = this;
+    if (!talk) return;
+    if (this.whole) this.drawAll();
+    else for (const turn of this.dirty) this.views.get(turn.id)?.update(turn);
+    this.whole = false;
+    this.dirty.clear();
+    this.name(talk.title);
+    this.choices.update(talk);
+    this.composer.working(talk.running !== null);
+    this.turns.setAttribute("aria-busy", String(talk.running !== null));
+    if (this.settled.size > 0) {
+      for (const [id, { turn }] of this.settled) if (talk.turns.get(turn)?.entries.size > 0) this.settled.delete(id);
+      this.showPending();
+    }
   }
 
   drawAll() {
@@ -289,21 +292,15 @@ export class Chat {
       return;
     }
     // Its event shows it, maybe a moment later.
-    this.settled ??= new Map();
     this.settled.set(message.id, { ...message, turn: ack.turn });
-    if (this.talk?.turns.has(ack.turn)) this.settled.delete(message.id);
     this.showPending();
-  }
-
-  settle(turn) {
-    for (const [id, message] of this.settled ?? []) if (message.turn === turn.id && turn.entries.size > 0) this.settled.delete(id);
-    this.showPending();
+    if (this.talk) this.changed(null);
   }
 
   /// Messages that were sent and are not in the transcript yet.
   showPending() {
     this.pending ??= el("div", { class: "pending" });
-    const mine = [...outbox.all(), ...(this.settled ?? new Map()).values()].filter((message) => (message.session ?? null) === this.id);
+    const mine = [...outbox.all(), ...this.settled.values()].filter((message) => (message.session ?? null) === this.id);
     const one = ({ text }) => el("article", { class: "said user sending" }, el("h2", { class: "hidden" }, "You, not acknowledged yet"), el("div", { class: "plain", dir: "auto" }, shown(text)));
     this.pending.replaceChildren(...mine.map(one));
     if (this.pending.parentNode !== this.turns.parentNode) this.turns.after(this.pending);
