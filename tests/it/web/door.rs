@@ -37,6 +37,30 @@ async fn a_token_signs_a_browser_in_and_a_wrong_one_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_viewer_reads_along_and_finds_nothing_to_change() {
+    let bed = Testbed::start().await;
+    let session = bed.api().session().await;
+    bed.api().ask(&session, "hello").await;
+    let made: serde_json::Value = bed.api().send("POST", "/api/v1/tokens", json!({"role": "viewer"})).await.json();
+    let ada = Visitor::stranger(&bed).await;
+    ada.page.until("document.activeElement?.id === 'token'").await;
+    ada.page.type_text(made["token"].as_str().expect("a token")).await;
+    ada.page.press(Key::Enter).await;
+    ada.page.sees("your role is viewer").await;
+    ada.go(&format!("#/s/{session}")).await;
+    ada.is_answered("You said: hello").await;
+    bed.api().ask(&session, "and again").await;
+    ada.is_answered("You said: and again").await;
+    let changes = "[...document.querySelectorAll('button, select, textarea')].filter((one) => one.checkVisibility()).map((one) => one.ariaLabel ?? one.innerText)";
+    let changes = ada.page.eval(changes).await.to_string();
+    for word in ["Send", "Change", "Ask again", "Go on from here", "Rename"] {
+        assert!(!changes.contains(word), "{word}: {changes}");
+    }
+    assert!(changes.contains("Copy the answer"), "{changes}");
+    ada.is_content();
+}
+
+#[tokio::test]
 async fn a_browser_whose_token_is_revoked_is_shown_the_door_at_once() {
     let bed = Testbed::start().await;
     let made: serde_json::Value = bed.api().send("POST", "/api/v1/tokens", json!({"role": "member"})).await.json();

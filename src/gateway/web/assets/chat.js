@@ -26,6 +26,9 @@ export class Chat {
     this.more = find(".more", main);
     this.composer = new Composer(main, this);
     this.choices = new Choices(main, this, house);
+    if (house.me.role === "viewer") {
+      this.composer.form.replaceChildren(el("p", { class: "none" }, "You may read here, and say nothing: your role is viewer."));
+    }
     this.earlier.addEventListener("click", () => this.loadEarlier());
     this.latest.addEventListener("click", () => this.toEnd());
     this.more.addEventListener("click", () => house.sessions.menu(this.id, this.more));
