@@ -172,6 +172,7 @@ async fn a_long_session_is_read_from_its_end_and_upwards() {
     let ada = Visitor::owner(&bed).await;
     ada.go(&format!("#/s/{session}")).await;
     ada.is_answered("You said: message 49").await;
+    ada.page.until("document.querySelectorAll('.meta .why').length === 20").await;
     assert_eq!(ada.transcript().await.len(), 40);
     ada.page.click(".earlier").await;
     ada.page

@@ -3,6 +3,7 @@
 use mosaic_testkit::StandIn;
 use serde_json::json;
 
+use super::reach::check;
 use super::visitor::Visitor;
 use crate::testbed::Testbed;
 
@@ -13,6 +14,7 @@ async fn a_fresh_daemon_takes_a_key_tries_it_and_the_chat_begins() {
     bed.restart().await;
     let ada = Visitor::fresh(&bed).await;
     ada.page.sees("Which model shall answer?").await;
+    check(&ada, "the first page").await;
     ada.is_content();
     let fill = async |key: &str| {
         let url = json!(bed.model.base_url());

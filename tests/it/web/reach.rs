@@ -10,7 +10,7 @@ use crate::testbed::Testbed;
 /// landmarks, order of headings, ids that are there twice, language, title, what is hidden but can be reached.
 const CHECKS: &str = include_str!("checks.js");
 
-async fn check(ada: &Visitor, what: &str) {
+pub(super) async fn check(ada: &Visitor, what: &str) {
     for scheme in ["light", "dark"] {
         ada.page.prefers("prefers-color-scheme", scheme).await;
         for (width, height) in [(1280, 800), (390, 844)] {

@@ -50,7 +50,8 @@ export class Chat {
     this.views.clear();
     this.turns.replaceChildren();
     for (const note of this.main.querySelectorAll(".note")) note.remove();
-    this.pinned = true;
+    Object.assign(this, { pinned: true, replaying: false });
+    this.earlier.disabled = false;
     this.composer.restore();
     this.composer.text.focus({ preventScroll: true });
     this.earlier.hidden = true;
@@ -105,6 +106,7 @@ export class Chat {
       const first = talk.first;
       const page = await get(at(talk.id, `/messages?before=${this.before}&limit=${PAGE}`));
       if (this.talk !== talk) return;
+      this.replaying = true;
       talk.load(page.items);
       this.before = page.next;
       this.earlier.hidden = !page.next;
@@ -113,10 +115,13 @@ export class Chat {
         for (const event of events.items) if (event.seq < first) talk.event(event);
         after = events.next;
       }
-      this.scroll.scrollTop = scrollTop + this.scroll.scrollHeight - scrollHeight;
     } catch (error) {
       toast(error.message);
     }
+    if (this.talk !== talk) return;
+    this.caughtUp();
+    this.draw();
+    this.scroll.scrollTop = scrollTop + this.scroll.scrollHeight - scrollHeight;
     this.earlier.disabled = false;
   }
 
@@ -130,14 +135,21 @@ export class Chat {
     if (event.type === "subscribed") {
       talk.seq = Math.max(talk.seq, event.after);
       talk.live = true;
-      return;
+      return this.caughtUp();
     }
+    // A turn that is told from its beginning does not look as if it ran now.
+    if (!talk.live) this.replaying = true;
     const before = talk.turns.get(event.turn)?.end;
     talk.event(event);
     const turn = talk.turns.get(event.turn);
     // What is replayed was heard already, or is read by who wants to.
     if (turn?.end && !before && talk.live) this.ended(turn);
     this.house.sessions.heard(talk.id, event);
+  }
+
+  caughtUp() {
+    this.replaying = false;
+    this.changed(null);
   }
 
   ended({ end, agent }) {
@@ -156,7 +168,7 @@ export class Chat {
   draw() {
     this.frame = null;
     const { talk } = this;
-    if (!talk) return;
+    if (!talk || this.replaying) return;
     if (this.whole) this.drawAll();
     else for (const turn of this.dirty) this.views.get(turn.id)?.update(turn);
     this.whole = false;
@@ -240,7 +252,10 @@ export class Chat {
     const words = { connecting: "connecting…", waiting: "connection lost, coming back…", out: "signed out", open: "" };
     this.state.textContent = words[state];
     this.main.classList.toggle("offline", state !== "open");
-    if (state !== "open" && this.talk) this.talk.live = false;
+    if (state !== "open" && this.talk) {
+      this.talk.live = false;
+      this.caughtUp();
+    }
     if (state === "out") this.house.signedOut();
     if (state === "open") {
       this.composer.suggest();

@@ -57,8 +57,9 @@ class Body {
   /// It stands from now on.
   async set(text) {
     if (this.final && this.text === text) return;
+    // What is no beginning of it was cut off, and must not stand there until this is rendered.
+    if (!this.node.firstChild || !text.startsWith(this.text)) this.node.replaceChildren(el("p", { class: "plain" }, shown(text)));
     Object.assign(this, { text, final: true });
-    if (!this.node.firstChild) this.node.append(el("p", { class: "plain" }, shown(text)));
     const clean = await html(text);
     if (this.text !== text) return;
     if (clean === null) this.node.replaceChildren(el("p", { class: "plain" }, shown(text)));
