@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use crate::testbed::{Talk, Testbed, soon};
+use crate::testbed::{Talk, Testbed, refusal, soon};
 
 /// The variable that names a Python which has the library.
 const PYTHON: &str = "MOSAIC_TEST_PYTHON";
@@ -169,4 +169,24 @@ async fn the_librarys_own_retries_double_nothing() {
     let later = api.request("POST", "/v1/chat/completions", &[("x-mosaic-session", "talk-1")], wire.as_bytes()).await;
     assert_eq!(later.json::<Value>()["choices"][0]["message"]["content"], "You said: hello");
     assert_eq!(api.count("talk-1", "turn.accepted").await, 2);
+}
+
+#[tokio::test]
+async fn a_picture_goes_through_to_the_model_and_is_refused_where_it_would_be_lost() {
+    let bed = Testbed::start().await;
+    let api = bed.api();
+    let wish = |url: &str| {
+        let image = json!({"type": "image_url", "image_url": {"url": url}});
+        json!({"model": "lab/m-1", "messages": [{"role": "user", "content": [{"type": "text", "text": "look"}, image]}]})
+    };
+    let url = "data:image/png;base64,iVBORw0KGgo=";
+    let answer = api.send("POST", "/v1/chat/completions", wish(url)).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert_eq!(bed.model.last_call().body["messages"][0]["content"][1]["image_url"]["url"], url);
+    let elsewhere = api.send("POST", "/v1/chat/completions", wish("http://127.0.0.1:1/cat.png")).await;
+    assert_eq!(refusal(&elsewhere), (400, "bad_request".to_owned()));
+    let body = wish(url).to_string();
+    let kept = api.request("POST", "/v1/chat/completions", &[("x-mosaic-session", "album")], body.as_bytes()).await;
+    assert_eq!(refusal(&kept), (400, "bad_request".to_owned()));
+    assert_eq!(bed.model.progress().calls, 1);
 }

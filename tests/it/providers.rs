@@ -96,7 +96,7 @@ async fn a_turn_is_answered_on_every_wire_and_one_that_fails_is_followed_by_the_
     // Two that are overloaded in their own words, each asked once, and a third that answers.
     let before = bed.model.progress().calls;
     bed.model.push(Step::status(529, "", "Overloaded"));
-    bed.model.push(Step::error_event("rate_limit_exceeded", "slow down"));
+    bed.model.push(Step::status(429, "rate_limit_exceeded", "slow down"));
     let session = api.send("POST", "/api/v1/sessions", json!({"agent": "chain"})).await.json::<Value>();
     let path = format!("/api/v1/sessions/{}/messages?wait=true", session["id"].as_str().expect("an id"));
     let answer = api.send("POST", &path, json!({"text": "who is there?"})).await.json::<Value>();

@@ -29,7 +29,7 @@ pub(crate) const KEY: &str = "sk-planted-1234567890";
 macro_rules! provider_contract {
     ($build:expr) => {
         $crate::contract::provider_contract! { $build =>
-            speaks thinks calls_tools sends_what_was_asked_and_no_more takes_a_dialogue_with_tools lists_its_models
+            speaks thinks calls_tools sends_what_was_asked_and_no_more takes_a_dialogue_with_tools shows_pictures lists_its_models
             misfortunes_are_typed_errors misfortunes_of_whole_answers_are_typed_errors refusals_are_told_apart
             pauses_are_passed_on the_key_is_never_shown nobody_there_is_unreachable long_lines_are_refused
             endless_answers_are_refused a_flood_passes silence_is_the_runtimes_to_end

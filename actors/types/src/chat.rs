@@ -45,6 +45,22 @@ pub struct ToolCall {
     pub signature: Option<String>,
 }
 
+/// A picture that goes with a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// As in `image/png`.
+    pub media_type: String,
+    /// The picture in base64, as every wire wants it.
+    pub data: Arc<str>,
+}
+
+impl Image {
+    /// The picture as an address that holds it.
+    pub fn data_url(&self) -> String {
+        format!("data:{};base64,{}", self.media_type, self.data)
+    }
+}
+
 /// One message of a dialogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatMessage {
@@ -56,12 +72,15 @@ pub struct ChatMessage {
     /// On a tool's message: the call it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<String>,
+    /// On a user's message: what is to be looked at beside its text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<Image>,
 }
 
 impl ChatMessage {
     /// A plain message.
     pub fn new(role: Role, text: impl Into<Arc<str>>) -> Self {
-        Self { role, text: text.into(), tool_calls: Vec::new(), tool_call_id: None }
+        Self { role, text: text.into(), tool_calls: Vec::new(), tool_call_id: None, images: Vec::new() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The OpenAI wire, so that any client that speaks it can talk to agents and models.
 
 pub(super) mod models;
+mod picture;
 mod session;
 mod stateless;
 mod wire;

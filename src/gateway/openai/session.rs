@@ -35,6 +35,10 @@ pub(super) async fn answer(
     let last = wish.messages()?.into_iter().rev().find(|message| message.role == Role::User).ok_or_else(|| {
         ApiError(Failure::new(Code::BadRequest, "There is no user message to append to the session."))
     })?;
+    if !last.images.is_empty() {
+        let sentence = "A session keeps no pictures yet: send them in a call without X-Mosaic-Session.";
+        return Err(ApiError(Failure::new(Code::BadRequest, sentence)));
+    }
     let mut ask = submission(&gate.doors.outside, id, who, last.text.to_string(), model, key_of(request)?)?;
     ask.create = Some(agent);
     // Official clients repeat without a key; the repeat says so in a header.

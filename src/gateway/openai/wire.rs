@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
+use super::picture;
 use crate::gateway::error::ApiError;
 
 /// A request for a completion. Fields that are not named here are accepted and ignored, as clients send many.
@@ -95,13 +96,25 @@ enum Content {
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = CompletionPart)]
 struct Part {
-    /// This build reads text.
     #[serde(rename = "type")]
-    #[schema(pattern = "^text$")]
+    #[schema(pattern = "^(text|image_url)$")]
     kind: String,
     #[serde(default)]
     text: String,
+    #[serde(default)]
+    image_url: Option<ImageUrl>,
 }
+
+/// A picture, in calls that no session keeps: PNG, JPEG, WebP or GIF, 5 MiB at the most.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CompletionImageUrl)]
+struct ImageUrl {
+    /// `data:TYPE;base64,…`; nothing is fetched.
+    url: String,
+}
+
+/// Pictures in one message, at the most.
+const PICTURES: usize = 8;
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = CompletionToolCall)]
@@ -216,17 +229,29 @@ impl Message {
             "developer" => Role::System,
             other => Role::parse(other).ok_or_else(|| bad(format!("There is no role {other:?}.")))?,
         };
-        let text = match self.content {
-            None => String::new(),
-            Some(Content::Text(text)) => text,
-            Some(Content::Parts(parts)) => parts.into_iter().try_fold(String::new(), |text, part| {
-                if part.kind == "text" {
-                    Ok(text + &part.text)
-                } else {
-                    Err(bad(format!("A content part of type {:?} is not taken: this build reads text.", part.kind)))
+        let (mut text, mut images) = (String::new(), Vec::new());
+        match self.content {
+            None => {}
+            Some(Content::Text(said)) => text = said,
+            Some(Content::Parts(parts)) => {
+                for part in parts {
+                    match (part.kind.as_str(), part.image_url) {
+                        ("text", _) => text += &part.text,
+                        ("image_url", Some(at)) if role == Role::User => images.push(picture::read(&at.url)?),
+                        ("image_url", _) => {
+                            return Err(bad("A picture stands in a user's message, with its image_url."));
+                        }
+                        (kind, _) => {
+                            let sentence = "this build reads text and image_url";
+                            return Err(bad(format!("A content part of type {kind:?} is not taken: {sentence}.")));
+                        }
+                    }
                 }
-            })?,
-        };
+            }
+        }
+        if images.len() > PICTURES {
+            return Err(bad("A message has more than 8 pictures."));
+        }
         let calls = self.tool_calls.unwrap_or_default().into_iter();
         let call = |call: Call| ToolCall {
             id: call.id,
@@ -239,6 +264,7 @@ impl Message {
             text: text.into(),
             tool_calls: calls.map(call).collect(),
             tool_call_id: self.tool_call_id,
+            images,
         })
     }
 }

@@ -1,13 +1,13 @@
 //! To and from the words every room shares. Pure.
 
-use mosaic_types::chat::{Effort, Sampling, ToolOffer};
+use mosaic_types::chat::{Effort, Image, Sampling, ToolOffer};
 use mosaic_types::{ChatMessage, ChatRequest, StopReason, ToolCall, Usage};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::wire::{
-    Block, Body, CacheControl, Content, Format, Message, Model, Models, OutputConfig, Thinking, Tool, ToolChoice,
-    WireUsage,
+    Block, Body, CacheControl, Content, Format, Message, Model, Models, OutputConfig, Source, Thinking, Tool,
+    ToolChoice, WireUsage,
 };
 use crate::catalogue::claude_output_tokens;
 use crate::wire::dialogue::{Part, object, split, tidy};
@@ -71,7 +71,7 @@ fn messages<'a>(parts: &[Part<'a>]) -> Vec<Message<'a>> {
     let mut messages: Vec<(&'static str, Vec<Block<'a>>)> = Vec::new();
     for part in parts {
         let (role, blocks) = match part {
-            Part::System(message) | Part::User(message) => ("user", vec![text(message)]),
+            Part::System(message) | Part::User(message) => ("user", user(message)),
             Part::Assistant(message) => ("assistant", assistant(message)),
             Part::Results(results) => {
                 let result = |(call, content): &(&'a ToolCall, &'a str)| Block::ToolResult {
@@ -91,6 +91,16 @@ fn messages<'a>(parts: &[Part<'a>]) -> Vec<Message<'a>> {
         _ => Content::Blocks(blocks),
     };
     messages.into_iter().map(|(role, blocks)| Message { role, content: plain(blocks) }).collect()
+}
+
+/// What is to be looked at stands before what is said of it, as the documentation asks for.
+fn user<'a>(message: &'a ChatMessage) -> Vec<Block<'a>> {
+    let image = |Image { media_type, data }: &'a Image| Block::Image { source: Source::Base64 { media_type, data } };
+    let mut blocks: Vec<_> = message.images.iter().map(image).collect();
+    if !message.text.is_empty() {
+        blocks.push(text(message));
+    }
+    blocks
 }
 
 fn text(message: &ChatMessage) -> Block<'_> {

@@ -1,6 +1,6 @@
 //! The contract, and what is particular to this wire. Fixtures follow Anthropic's public documentation.
 
-use mosaic_types::chat::{Effort, ToolOffer};
+use mosaic_types::chat::{Effort, Image, ToolOffer};
 use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, StopReason, ToolCall, Usage};
 use serde_json::{Value, json};
 
@@ -308,4 +308,17 @@ fn errors_are_judged_by_their_types_and_words() {
     assert!(matches!(refused(400, "invalid_request_error", filtered), ProviderError::ContentFiltered { .. }));
     let broke = "Your credit balance is too low to access the Anthropic API.";
     assert!(matches!(refused(400, "invalid_request_error", broke), ProviderError::Quota { .. }));
+}
+
+#[test]
+fn a_picture_goes_along_in_the_wires_form() {
+    let mut asked = request("hi", false);
+    let mut message = asked.messages[0].clone();
+    message.images = vec![Image { media_type: "image/png".into(), data: "aWNv".into() }];
+    asked.messages = [message].into();
+    assert_eq!(
+        sent(&asked)["messages"][0]["content"],
+        json!([{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aWNv"}},
+        {"type": "text", "text": "hi"}])
+    );
 }

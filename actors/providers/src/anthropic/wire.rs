@@ -56,6 +56,9 @@ pub(super) enum Block<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheControl>,
     },
+    Image {
+        source: Source<'a>,
+    },
     ToolUse {
         id: Cow<'a, str>,
         name: &'a str,
@@ -68,6 +71,12 @@ pub(super) enum Block<'a> {
     /// A block of thinking, as the model made it.
     #[serde(untagged)]
     Kept(&'a RawValue),
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Source<'a> {
+    Base64 { media_type: &'a str, data: &'a str },
 }
 
 /// Marks the end of what is the same in every call of an agent.

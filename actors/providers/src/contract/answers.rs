@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use mosaic_testkit::{Gate, StandIn, Step};
-use mosaic_types::chat::ToolOffer;
+use mosaic_types::chat::{Image, ToolOffer};
 use mosaic_types::{ChatEvent, ChatMessage, Role, StopReason, ToolCall, Usage};
 
 use super::{Bed, Build, KEY, all, calls, next, request, text};
@@ -83,6 +83,21 @@ pub(crate) async fn takes_a_dialogue_with_tools(build: Build) {
     for part in ["be short", "time?", "12:00", "c1", "clock", "Tells the time."] {
         assert!(body.contains(part), "{part} is missing in {body}");
     }
+}
+
+pub(crate) async fn shows_pictures(build: Build) {
+    let mut request = request("what is this?", true);
+    let mut message = request.messages[0].clone();
+    message.images = vec![Image { media_type: "image/png".into(), data: "iVBORw0KGgo=".into() }];
+    let mut bare = message.clone();
+    bare.text = "".into();
+    request.messages = [message, ChatMessage::new(Role::Assistant, "A cat."), bare].into();
+    let bed = Bed::new(build, [Step::say("The same cat.")]);
+    let events = all(&*bed.provider, request).await.1.expect("an answer");
+    assert_eq!(text(&events), "The same cat.");
+    let body = bed.last_call().body.to_string();
+    assert_eq!(body.matches("iVBORw0KGgo=").count(), 2, "{body}");
+    assert!(body.contains("what is this?") && !body.contains(r#""text":"""#), "no text is no part: {body}");
 }
 
 pub(crate) async fn lists_its_models(build: Build) {

@@ -5,7 +5,7 @@ use mosaic_types::{ChatMessage, ChatRequest, StopReason, Usage};
 use serde_json::Value;
 
 use super::wire::{
-    Body, CallingConfig, Content, Declaration, FunctionCall, FunctionResponse, GenerationConfig, Model, Models,
+    Blob, Body, CallingConfig, Content, Declaration, FunctionCall, FunctionResponse, GenerationConfig, Model, Models,
     Outcome, Part, ThinkingConfig, ToolConfig, Tools, WireUsage,
 };
 use crate::wire::call_id::given;
@@ -38,9 +38,7 @@ fn contents<'a>(parts: &[dialogue::Part<'a>], signed: bool) -> Vec<Content<'a>> 
     let mut contents: Vec<Content<'a>> = Vec::new();
     for part in parts {
         let (role, parts) = match part {
-            dialogue::Part::System(message) | dialogue::Part::User(message) => {
-                ("user", vec![Part::Text(&message.text)])
-            }
+            dialogue::Part::System(message) | dialogue::Part::User(message) => ("user", user(message)),
             dialogue::Part::Assistant(message) => ("model", model(message, signed)),
             dialogue::Part::Results(results) => {
                 let result = |(call, result): &(&'a mosaic_types::ToolCall, &'a str)| {
@@ -56,6 +54,12 @@ fn contents<'a>(parts: &[dialogue::Part<'a>], signed: bool) -> Vec<Content<'a>> 
         }
     }
     contents
+}
+
+fn user(message: &ChatMessage) -> Vec<Part<'_>> {
+    let images = message.images.iter();
+    let text = (!message.text.is_empty()).then_some(Part::Text(&message.text));
+    images.map(|image| Part::InlineData(Blob { mime_type: &image.media_type, data: &image.data })).chain(text).collect()
 }
 
 fn model(message: &ChatMessage, signed: bool) -> Vec<Part<'_>> {

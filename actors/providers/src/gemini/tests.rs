@@ -1,6 +1,6 @@
 //! The contract, and what is particular to this wire. Fixtures follow Google's public documentation.
 
-use mosaic_types::chat::{Effort, ToolOffer};
+use mosaic_types::chat::{Effort, Image, ToolOffer};
 use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, StopReason, ToolCall, Usage};
 use serde_json::{Value, json};
 
@@ -224,4 +224,16 @@ async fn the_key_is_never_a_part_of_the_address_and_a_model_never_another_path()
     }
     let events = all(&*bed.provider, request("hello", true)).await.1.expect("an answer");
     assert_eq!(text(&events), "You said: hello");
+}
+
+#[test]
+fn a_picture_goes_along_in_the_wires_form() {
+    let mut asked = request("hi", false);
+    let mut message = asked.messages[0].clone();
+    message.images = vec![Image { media_type: "image/png".into(), data: "aWNv".into() }];
+    asked.messages = [message].into();
+    assert_eq!(
+        sent(&asked)["contents"][0]["parts"],
+        json!([{"inlineData": {"mimeType": "image/png", "data": "aWNv"}}, {"text": "hi"}])
+    );
 }

@@ -35,6 +35,7 @@ pub(super) struct Content<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) enum Part<'a> {
     Text(&'a str),
+    InlineData(Blob<'a>),
     FunctionResponse(FunctionResponse<'a>),
     #[serde(untagged)]
     Call {
@@ -43,6 +44,13 @@ pub(super) enum Part<'a> {
         #[serde(rename = "thoughtSignature", skip_serializing_if = "Option::is_none")]
         thought_signature: Option<&'a str>,
     },
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Blob<'a> {
+    pub(super) mime_type: &'a str,
+    pub(super) data: &'a str,
 }
 
 #[derive(Debug, Serialize)]

@@ -44,7 +44,10 @@ fn messages<'a>(request: &'a ChatRequest) -> Vec<Message<'a>> {
     for part in parts {
         match part {
             Part::System(said) => messages.push(Message { role: "system", content: &said.text, ..Message::default() }),
-            Part::User(said) => messages.push(Message { role: "user", content: &said.text, ..Message::default() }),
+            Part::User(said) => {
+                let images = said.images.iter().map(|image| &*image.data).collect();
+                messages.push(Message { role: "user", content: &said.text, images, ..Message::default() });
+            }
             Part::Assistant(said) => {
                 let call = |call: &'a ToolCall| {
                     let function = Function { name: &call.name, arguments: object(&call.arguments) };

@@ -1,7 +1,7 @@
 //! The contract, and what is particular to this wire. Fixtures follow Ollama's public documentation.
 
 use mosaic_testkit::StandIn;
-use mosaic_types::chat::{Effort, ToolOffer};
+use mosaic_types::chat::{Effort, Image, ToolOffer};
 use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, StopReason, ToolCall, Usage};
 use serde_json::{Value, json};
 
@@ -139,4 +139,13 @@ fn ends_are_told_apart() {
     let broke = json!({"error": "model runner has unexpectedly stopped"});
     assert!(matches!(read(&[hi, broke]), Err(ProviderError::ErrorEvent { detail, .. }) if detail.contains("runner")));
     assert!(matches!(read_whole(Reader::default(), "{}"), Err(ProviderError::Undecodable { .. })));
+}
+
+#[test]
+fn a_picture_goes_along_in_the_wires_form() {
+    let mut asked = request("hi", false);
+    let mut message = asked.messages[0].clone();
+    message.images = vec![Image { media_type: "image/png".into(), data: "aWNv".into() }];
+    asked.messages = [message].into();
+    assert_eq!(sent(&asked)["messages"][0]["images"], json!(["aWNv"]));
 }

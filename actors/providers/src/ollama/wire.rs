@@ -32,6 +32,8 @@ pub(super) struct Message<'a> {
     pub(super) role: &'static str,
     pub(super) content: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) images: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tool_calls: Vec<Call<'a>>,
     /// On a result: the tool that it is of.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use super::dialect::{Dialect, EffortAs};
 use super::wire::{
-    Body, CalledFunction, Extra, List, Message, Models, OfferedFunction, Reasoning, Signed, StreamOptions, Switch,
-    Tool, WireUsage, Wired,
+    Body, CalledFunction, Extra, ImageUrl, List, Message, Models, OfferedFunction, Part, Reasoning, Said, Signed,
+    StreamOptions, Switch, Tool, WireUsage, Wired,
 };
 use crate::{ModelFacts, ModelInfo};
 
@@ -58,11 +58,20 @@ impl Wired for ChatMessage {
         let only_calls = self.role == Role::Assistant && self.text.is_empty() && !self.tool_calls.is_empty();
         Message {
             role: self.role,
-            content: (!only_calls).then_some(&*self.text),
+            content: (!only_calls).then(|| said(self)),
             tool_calls: List(&self.tool_calls, dialect),
             tool_call_id: self.tool_call_id.as_deref().map(|id| dialect.id(id)),
         }
     }
+}
+
+fn said(message: &ChatMessage) -> Said<'_> {
+    if message.images.is_empty() {
+        return Said::Text(&message.text);
+    }
+    let images = message.images.iter().map(|image| Part::ImageUrl { image_url: ImageUrl { url: image.data_url() } });
+    let text = (!message.text.is_empty()).then_some(Part::Text { text: &message.text });
+    Said::Parts(text.into_iter().chain(images).collect())
 }
 
 impl Wired for ToolCall {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mosaic_testkit::{StandIn, Step};
-use mosaic_types::chat::{Effort, ToolOffer};
+use mosaic_types::chat::{Effort, Image, ToolOffer};
 use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Price, Role, Secret, StopReason, ToolCall, Usage};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -353,6 +353,18 @@ async fn a_whole_answer_to_a_streamed_call_is_taken_and_the_other_way_round() {
     assert_eq!(text(&bed.stream("hi").await.expect("an answer")), "all at once");
     assert!(matches!(bed.stream("hi").await, Err(ProviderError::Undecodable { .. })));
     assert!(matches!(bed.stream("hi").await, Err(ProviderError::Undecodable { .. })));
+}
+
+#[test]
+fn a_picture_goes_along_in_the_wires_form() {
+    let mut asked = request("hi", false);
+    let mut message = asked.messages[0].clone();
+    message.images = vec![Image { media_type: "image/png".into(), data: "aWNv".into() }];
+    asked.messages = [message].into();
+    assert_eq!(
+        sent(&asked, Dialect::COMPATIBLE)["messages"][0]["content"],
+        json!([{"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,aWNv"}}])
+    );
 }
 
 proptest! {

@@ -91,11 +91,31 @@ impl<T: Wired> Serialize for List<'_, T> {
 pub(crate) struct Message<'a> {
     pub(crate) role: mosaic_types::Role,
     /// Null where an assistant only called tools.
-    pub(crate) content: Option<&'a str>,
+    pub(crate) content: Option<Said<'a>>,
     #[serde(skip_serializing_if = "List::is_empty")]
     pub(crate) tool_calls: List<'a, mosaic_types::ToolCall>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tool_call_id: Option<Cow<'a, str>>,
+}
+
+/// A text, or parts where there is more to it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Said<'a> {
+    Text(&'a str),
+    Parts(Vec<Part<'a>>),
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Part<'a> {
+    Text { text: &'a str },
+    ImageUrl { image_url: ImageUrl },
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ImageUrl {
+    pub(crate) url: String,
 }
 
 /// A tool offered, or called.

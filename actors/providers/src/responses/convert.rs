@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use mosaic_types::chat::{Effort, Sampling, ToolOffer};
-use mosaic_types::{ChatRequest, StopReason, ToolCall, Usage};
+use mosaic_types::{ChatMessage, ChatRequest, StopReason, ToolCall, Usage};
 use serde_json::{Value, json};
 
-use super::wire::{Body, Format, Item, Reasoning, Tagged, Text, Tool, WireUsage};
+use super::wire::{self, Body, Format, Item, Reasoning, Said, Tagged, Text, Tool, WireUsage};
 use crate::wire::dialogue::{Part, split, tidy};
 
 /// The body of a call.
@@ -33,14 +33,14 @@ pub(super) fn body(request: &ChatRequest) -> Vec<u8> {
 
 fn input(request: &ChatRequest) -> Vec<Item<'_>> {
     let (system, parts) = split(&request.messages);
-    let mut items: Vec<_> = system.into_iter().map(|content| Item::Message { role: "system", content }).collect();
+    let mut items: Vec<_> = system.into_iter().map(|content| plain("system", content)).collect();
     for part in &parts {
         match part {
-            Part::System(said) => items.push(Item::Message { role: "system", content: &said.text }),
-            Part::User(said) => items.push(Item::Message { role: "user", content: &said.text }),
+            Part::System(said) => items.push(plain("system", &said.text)),
+            Part::User(said) => items.push(user(said)),
             Part::Assistant(said) => {
                 if !said.text.is_empty() {
-                    items.push(Item::Message { role: "assistant", content: &said.text });
+                    items.push(plain("assistant", &said.text));
                 }
                 items.extend(said.tool_calls.iter().map(call));
             }
@@ -52,6 +52,19 @@ fn input(request: &ChatRequest) -> Vec<Item<'_>> {
         }
     }
     items
+}
+
+fn plain<'a>(role: &'static str, text: &'a str) -> Item<'a> {
+    Item::Message { role, content: Said::Text(text) }
+}
+
+fn user(message: &ChatMessage) -> Item<'_> {
+    if message.images.is_empty() {
+        return plain("user", &message.text);
+    }
+    let images = message.images.iter().map(|image| wire::Part::InputImage { image_url: image.data_url() });
+    let text = (!message.text.is_empty()).then_some(wire::Part::InputText { text: &message.text });
+    Item::Message { role: "user", content: Said::Parts(text.into_iter().chain(images).collect()) }
 }
 
 fn call(call: &ToolCall) -> Item<'_> {

@@ -1,6 +1,6 @@
 //! The contract, and what is particular to this wire. Fixtures follow OpenAI's public documentation.
 
-use mosaic_types::chat::{Effort, ToolOffer};
+use mosaic_types::chat::{Effort, Image, ToolOffer};
 use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, StopReason, ToolCall, Usage};
 use serde_json::{Value, json};
 
@@ -171,4 +171,16 @@ fn a_whole_answer_says_the_same() {
     let failed = json!({"status": "failed", "error": {"code": "server_error", "message": "x"}, "output": []});
     assert!(matches!(read_whole(Reader::default(), &failed.to_string()), Err(ProviderError::ErrorEvent { .. })));
     assert!(matches!(read_whole(Reader::default(), "{}"), Err(ProviderError::Undecodable { .. })));
+}
+
+#[test]
+fn a_picture_goes_along_in_the_wires_form() {
+    let mut asked = request("hi", false);
+    let mut message = asked.messages[0].clone();
+    message.images = vec![Image { media_type: "image/png".into(), data: "aWNv".into() }];
+    asked.messages = [message].into();
+    assert_eq!(
+        sent(&asked)["input"][0]["content"],
+        json!([{"type": "input_text", "text": "hi"}, {"type": "input_image", "image_url": "data:image/png;base64,aWNv"}])
+    );
 }

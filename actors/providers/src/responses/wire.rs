@@ -37,8 +37,23 @@ pub(super) struct Body<'a> {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Item<'a> {
-    Message { role: &'static str, content: &'a str },
+    Message { role: &'static str, content: Said<'a> },
     Tagged(Tagged<'a>),
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Said<'a> {
+    Text(&'a str),
+    Parts(Vec<Part<'a>>),
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(clippy::enum_variant_names)] // the wire's names
+pub(super) enum Part<'a> {
+    InputText { text: &'a str },
+    InputImage { image_url: String },
 }
 
 #[derive(Debug, Serialize)]

@@ -28,7 +28,7 @@ pub(crate) fn split(messages: &[ChatMessage]) -> (Vec<&str>, Vec<Part<'_>>) {
     let mut parts = Vec::with_capacity(messages.len() - begins);
     let mut rest = messages[begins..].iter().peekable();
     while let Some(message) = rest.next() {
-        let is_empty = message.text.is_empty() && message.tool_calls.is_empty();
+        let is_empty = message.text.is_empty() && message.tool_calls.is_empty() && message.images.is_empty();
         match message.role {
             Role::Tool => {}
             _ if is_empty => {}
