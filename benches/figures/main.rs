@@ -23,7 +23,7 @@ use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     ("supervise", supervise::measure),
     ("sessions", sessions::measure),
     ("calls", calls::measure),
