@@ -342,9 +342,10 @@ impl SessionActor {
         let (doors, id) = (self.doors.clone(), self.id.clone());
         let work = async move {
             tokio::select! {
-                () = doors.alone.place(&id, deaths, &doors.outside) => {}
+                biased;
                 // Its end is being written already.
                 () = unwanted.cancelled() => return Ok(()),
+                () = doors.alone.place(&id, deaths, &doors.outside) => {}
             }
             // The run before this one was told to end; until it has, it may still speak to its provider.
             doors.leases.vacant(&id).await;
