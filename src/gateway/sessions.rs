@@ -2,8 +2,7 @@
 
 use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use mosaic_messages::Change;
-use mosaic_supervise::Control;
+use mosaic_messages::{Change, RemoveSession};
 use mosaic_types::command::ModelWish;
 use mosaic_types::journal::{API_CHANNEL, NewSession, Outcome, SessionPhase, SessionQuery, SessionRow, Write};
 use mosaic_types::page::{Limit, Page};
@@ -268,18 +267,6 @@ pub(super) async fn change(
     responses((status = 204, description = "Removed."), refusals::AskedSession)
 )]
 pub(super) async fn delete(gate: Data<Gate>, Asker(who): Asker, id: Path<String>) -> Answer {
-    let id = visible(&gate, &named(&id)?, who).await?.id;
-    if gate.sessions.find(&id).is_some() {
-        gate.cancel(id.clone(), who).await?;
-    }
-    let outcome = gate.doors.commit(Write::Delete { session: id.clone() }).await?;
-    if let Some(live) = gate.sessions.find(&id) {
-        let _ = live.control(Control::Stop);
-    }
-    // Whoever waits for a turn that was queued would wait in vain.
-    gate.doors.hub.close(&id);
-    match outcome {
-        Outcome::Missing => Err(ApiError(Failure::not_found("session"))),
-        _ => Ok(HttpResponse::NoContent().finish()),
-    }
+    gate.ask(RemoveSession { session: named(&id)?, from: who }).await?;
+    Ok(HttpResponse::NoContent().finish())
 }

@@ -13,5 +13,5 @@ pub use agent::{RunBegan, RunId};
 pub use channel::{Deliver, Reconcile};
 pub use provider::{AcquirePermit, CallEnded, CallResult, Permit};
 pub use router::{CommandDone, ExecuteCommand, FindPreview, KeepPreview, Kept, Receive, Received, SetSession};
-pub use session::{Accepted, CancelTurn, Change, PartEnded, RunEnded, SubmitTurn};
+pub use session::{Accepted, CancelTurn, Change, PartEnded, RemoveSession, RunEnded, SubmitTurn};
 pub use writer::Commit;

@@ -79,6 +79,15 @@ impl Change {
     }
 }
 
+/// Removes the session with all that hangs on it; a running turn is cancelled. Handled by the router, to its end, also
+/// where whoever asked is gone.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), Failure>")]
+pub struct RemoveSession {
+    pub session: SessionId,
+    pub from: Principal,
+}
+
 /// Tells a session how its run ended. Sent by the run.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use mosaic_messages::{
     Accepted, CancelTurn, Change, CommandDone, ExecuteCommand, FindPreview, KeepPreview, Kept, Receive, Received,
-    SetSession, SubmitTurn,
+    RemoveSession, SetSession, SubmitTurn,
 };
 use mosaic_supervise::{Mailbox, Tether, supervised};
 use mosaic_types::journal::SessionRow;
@@ -75,6 +75,14 @@ impl Handler<Change> for RouterActor {
     fn handle(&mut self, ask: Change, _: &mut Self::Context) -> Self::Result {
         let way = self.way();
         Box::pin(async move { way.ask(&ask.session.clone(), ask.from, None, false, ask).await })
+    }
+}
+
+impl Handler<RemoveSession> for RouterActor {
+    type Result = ResponseFuture<Result<(), Failure>>;
+    fn handle(&mut self, ask: RemoveSession, _: &mut Self::Context) -> Self::Result {
+        let way = self.way();
+        Box::pin(async move { way.remove(&ask.session, ask.from).await })
     }
 }
 

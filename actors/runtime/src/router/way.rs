@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
-use mosaic_supervise::{Link, LinkError};
+use mosaic_messages::CancelTurn;
+use mosaic_supervise::{Control, Link, LinkError};
 use mosaic_types::journal::{API_CHANNEL, NewSession, Outcome, SessionRow, Write};
 use mosaic_types::{AgentName, Code, Failure, Principal, SessionId};
 
@@ -70,6 +71,40 @@ impl Way {
         }
     }
 
+    /// Removes the session, if `from` may see it.
+    pub(crate) async fn remove(&self, id: &SessionId, from: Principal) -> Result<(), Failure> {
+        self.visible(id, from).await?;
+        if self.sessions.find(id).is_some() {
+            // What runs is to end before its journal does. A session that cannot be asked is removed all the same: one
+            // that is down would otherwise be there for ever.
+            let ask = CancelTurn { session: id.clone(), from };
+            let _ = self.ask(id, from, None, true, ask).await;
+        }
+        let unheard = Unheard { way: self, id };
+        let outcome = self.doors.commit(Write::Delete { session: id.clone() }).await;
+        match &outcome {
+            Err(failure) if !matches!(failure.code, Code::Storage | Code::Busy) => drop(unheard),
+            // Nothing was changed.
+            Err(_) => std::mem::forget(unheard),
+            Ok(_) => {
+                std::mem::forget(unheard);
+                self.stop(id);
+                // Whoever waits for a turn that was queued would wait in vain.
+                self.doors.hub.close(id);
+            }
+        }
+        match outcome? {
+            Outcome::Missing => Err(Failure::not_found("session")),
+            _ => Ok(()),
+        }
+    }
+
+    fn stop(&self, id: &SessionId) {
+        if let Some(live) = self.sessions.find(id) {
+            let _ = live.control(Control::Stop);
+        }
+    }
+
     /// Asks the session, again where it died or left on the way. What is urgent goes past its bound.
     pub(crate) async fn ask<M, T>(
         &self,
@@ -96,5 +131,19 @@ impl Way {
                 Err(error) => return Err(unreached("The session", &error)),
             }
         }
+    }
+}
+
+/// A removal of which it is not known whether it was carried out, also because the router died meanwhile. Dropped, it has
+/// the session read anew: whoever follows it learns of its next life, or that there is none.
+struct Unheard<'a> {
+    way: &'a Way,
+    id: &'a SessionId,
+}
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        self.way.doors.hub.doubt(self.id);
+        self.way.stop(self.id);
     }
 }

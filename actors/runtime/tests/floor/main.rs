@@ -6,6 +6,7 @@ mod fanout;
 mod flood;
 mod house;
 mod models;
+mod modes;
 mod order;
 mod panic;
 mod places;
