@@ -314,6 +314,10 @@ supervised!(SessionActor);
 
 impl Drop for SessionActor {
     fn drop(&mut self) {
+        // Its run ends with it and may have begun to speak after the session was removed, so that nobody else would
+        // have the hub forget it.
+        self.running = None;
+        self.doors.hub.hush(&self.id);
         if self.writing {
             self.doors.hub.doubt(&self.id);
         }
