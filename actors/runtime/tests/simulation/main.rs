@@ -9,18 +9,27 @@ mod world;
 use std::sync::Arc;
 
 use mosaic_store::Store;
+use mosaic_types::Clock;
+use world::World;
 use world::plan::Plan;
 use world::run::replayed;
 use world::store::MemoryStore;
 use world::tally::Tally;
 
-/// Seeds that once went wrong, with what they found.
-const PINNED: &[(u64, &str)] = &[
+/// Seeds of [`Plan::plain`] that once went wrong, with what they found.
+const PLAIN: &[(u64, &str)] = &[
     (0, "a reader that left stayed in the hub for ever"),
     (7, "two writes of a session overtook each other, and its readers were told of the second first"),
     (9, "an end that was stored while its session died was announced to nobody"),
     (12, "a session that was stopped with open turns slept until the next message"),
     (16, "a session that was stopped and woken again did not tell its readers to look into the journal"),
+];
+
+/// Seeds of [`Plan::of`] that once went wrong, with what they found.
+const PINNED: &[(u64, &str)] = &[
+    (219, "an input that was to make a turn was a repeat; two others joined that turn again and again, for ever"),
+    (507, "the same, in another order"),
+    (426, "a run that began to speak after its session was removed stayed in the hub for ever"),
 ];
 
 async fn memory() -> (Arc<dyn Store>, ()) {
@@ -94,6 +103,7 @@ fn whatever_happens_every_accepted_turn_ends_once_in_order_and_nothing_is_left_b
             "ends: the root's budget was spent",
             "store: batches done as the process died",
             "store: batches refused",
+            "store: batches of which nobody learns",
             "store: reads that failed",
             "store: slow batches",
             "kills: panics of sessions",
@@ -111,6 +121,12 @@ fn whatever_happens_every_accepted_turn_ends_once_in_order_and_nothing_is_left_b
             "clock: jumps",
             "people: messages said again",
             "people: turns cancelled",
+            "people: old messages said again",
+            "people: sessions removed",
+            "people: messages to a session that was removed",
+            "turns: of several inputs",
+            "turns: of several steps",
+            "turns: removed while they had several inputs",
             "refusals: unavailable",
             "refusals: storage",
             "refusals: draining",
@@ -138,6 +154,7 @@ fn whatever_dies_every_answer_is_seen_once_on_its_platform_or_accounted_for() {
 #[test]
 fn seeds_that_found_a_mistake_stay_good() {
     run(PINNED.iter().map(|(seed, _)| Plan::of(*seed)));
+    run(PLAIN.iter().map(|(seed, _)| Plan::plain(*seed)));
 }
 
 #[test]
@@ -153,4 +170,16 @@ fn hours_of_mixed_traffic_with_faults_end_with_nothing_left() {
     happened(&tally, &["clock: jumps", "kills: panics of sessions", "store: batches refused"]);
     assert!(tally.of("lives of the process") > 1, "{tally}");
     assert!(tally.of("turns: finished") > 1_000, "{tally}");
+}
+
+#[test]
+fn whoever_goes_round_in_circles_is_found_though_no_time_goes_by() {
+    let world = World::new(Plan::of(0), false);
+    let rounds = (0..1_000_000).take_while(|_| {
+        world.now();
+        !world.is_broken()
+    });
+    assert!(rounds.count() < 1_000_000, "there is a bound");
+    let (broken, ..) = world.verdict();
+    assert!(broken.is_some_and(|what| what.starts_with("I10")));
 }

@@ -4,10 +4,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mosaic_messages::RemoveSession;
+use mosaic_runtime::doors::unreached;
 use mosaic_supervise::Control;
+use mosaic_types::Code;
+use tokio::time::timeout;
 
 use super::dice::Dice;
 use super::house::{House, agent, provider};
+use super::person::{ANSWERED_WITHIN, passes};
 use super::{World, held};
 
 /// The root's own children: each order to one of them is charged to the root.
@@ -46,6 +51,37 @@ fn victim(dice: &mut Dice, world: &World) -> (String, &'static str) {
         None => (format!("sessions/s{}", draw / 3), "kills: panics of sessions"),
         Some(number) if number < plan.agents => (format!("agents/{}", agent(number)), "kills: panics of agents"),
         Some(number) => (format!("providers/{}", provider(number - plan.agents)), "kills: panics of providers"),
+    }
+}
+
+/// Removes sessions, until faults are over. What is said in them later makes them anew.
+pub(crate) async fn removals(house: Rc<House>, world: Arc<World>) {
+    let Some(pause) = world.plan.removals.clone() else { return };
+    loop {
+        let pause = held(&world.chaos).millis(pause.clone());
+        tokio::time::sleep(pause).await;
+        let number = held(&world.chaos).below(world.plan.sessions);
+        let session: mosaic_types::SessionId = format!("s{number}").parse().expect("a valid id");
+        // Whoever wants it gone asks again.
+        while !world.is_calm() {
+            let ask = RemoveSession { session: session.clone(), from: house.who };
+            let Ok(answer) = timeout(ANSWERED_WITHIN, house.router.ask(ask)).await else {
+                world.broken(&format_args!("I9: whoever removes {session} got no answer within {ANSWERED_WITHIN:?}"));
+                return;
+            };
+            match answer.unwrap_or_else(|error| Err(unreached("The router", &error))) {
+                Ok(()) => {
+                    world.count("people: sessions removed");
+                    break;
+                }
+                Err(failure) if failure.code == Code::NotFound => break,
+                Err(failure) if passes(&failure) => tokio::time::sleep(Duration::from_millis(500)).await,
+                Err(failure) => world.broken(&format_args!("I9: {session} cannot be removed: {failure:?}")),
+            }
+        }
+        if world.is_calm() {
+            return;
+        }
     }
 }
 

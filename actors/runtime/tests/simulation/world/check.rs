@@ -5,19 +5,42 @@ use std::collections::{HashMap, HashSet};
 use mosaic_types::{EventBody, TurnId};
 
 use super::World;
-use super::disk::{Table, Turn};
+use super::disk::Table;
 use super::store::lock;
+
+/// Counts what became of turns that took in more than one input.
+fn count(world: &World, table: &Table, removed: bool) {
+    for turn in &table.turns {
+        if turn.inputs() > 1 {
+            world.count("turns: of several inputs");
+        }
+        if turn.steps() > 0 {
+            world.count("turns: of several steps");
+        }
+        if turn.inputs() > 1 && removed && turn.is_open() {
+            world.count("turns: removed while they had several inputs");
+        }
+    }
+}
 
 /// Checks every journal: I1 to I4.
 pub(crate) fn journals(world: &World) {
+    {
+        let disk = lock(&world.tables);
+        disk.sessions.values().for_each(|table| count(world, table, false));
+        disk.removed.tables.iter().for_each(|table| count(world, table, true));
+    }
     let wrong: Vec<String> = {
         let disk = lock(&world.tables);
-        let inbox = disk.inbox.values().map(|input| input.turn).collect::<HashSet<_>>();
-        let turns: usize = disk.sessions.values().map(|table| table.turns.len()).sum();
-        let inputs: usize = disk.sessions.values().flat_map(|table| &table.turns).map(Turn::inputs).sum();
-        let keys = (disk.inbox.len() != inputs || inbox.len() != turns)
-            .then(|| format!("I1: {} keys of {inputs} inputs name {} of {turns} turns", disk.inbox.len(), inbox.len()));
-        disk.sessions.values().filter_map(|table| journal(table).err()).chain(keys).collect()
+        let mut keys = HashMap::<TurnId, usize>::new();
+        disk.inbox.values().for_each(|input| *keys.entry(input.turn).or_default() += 1);
+        let turns: HashMap<_, _> =
+            disk.sessions.values().flat_map(|table| &table.turns).map(|turn| (turn.id, turn.inputs())).collect();
+        let differ = (keys != turns).then(|| "I1: the keys of the inbox are not those of the stored inputs".to_owned());
+        let kept = disk.sessions.values().filter_map(|table| journal(table, false).err());
+        // One that was removed may have been in the middle of anything.
+        let removed = disk.removed.tables.iter().filter_map(|table| journal(table, true).err());
+        kept.chain(removed).chain(differ).collect()
     };
     for wrong in wrong {
         world.broken(&wrong);
@@ -25,10 +48,11 @@ pub(crate) fn journals(world: &World) {
 }
 
 /// One session: numbers without a gap; each turn accepted, then active alone, then ended once; ends in the order of
-/// acceptance.
-fn journal(table: &Table) -> Result<(), String> {
+/// acceptance; a turn takes in what comes while it is the first of those that have not ended, or the newest, and what is answered is all of that, each
+/// input once.
+fn journal(table: &Table, removed: bool) -> Result<(), String> {
     let session = &table.row.id;
-    let (mut accepted, mut ended) = (Vec::new(), Vec::new());
+    let (mut accepted, mut ended, mut known) = (Vec::new(), Vec::new(), HashSet::new());
     let (mut active, mut attempts) = (None::<TurnId>, HashMap::new());
     for (index, event) in table.events.iter().enumerate() {
         if event.seq.and_then(|seq| usize::try_from(seq).ok()) != Some(index + 1) {
@@ -36,7 +60,13 @@ fn journal(table: &Table) -> Result<(), String> {
         }
         let Some(turn) = event.turn else { continue };
         match &event.body {
-            EventBody::TurnAccepted { .. } => accepted.push(turn),
+            EventBody::TurnAccepted { .. } if known.insert(turn) => accepted.push(turn),
+            EventBody::TurnAccepted { .. } => {
+                let (first, newest) = (accepted.get(ended.len()), accepted.last());
+                if first != Some(&turn) && newest.filter(|_| first.is_some()) != Some(&turn) {
+                    return Err(format!("I3: {session}: {turn} takes in what others were before"));
+                }
+            }
             EventBody::TurnStarted { .. } => {
                 if let Some(active) = active.replace(turn) {
                     return Err(format!("I4: {session}: {turn} starts while {active} runs"));
@@ -50,7 +80,9 @@ fn journal(table: &Table) -> Result<(), String> {
                 }
             }
             body if body.is_end() => {
-                if active.take() != Some(turn) {
+                // One that collects may be cancelled before it starts.
+                let waited = active.is_none() && *body == EventBody::TurnCancelled {};
+                if active.take() != Some(turn) && !waited {
                     return Err(format!("I2: {session}: {turn} ends and does not run"));
                 }
                 ended.push(turn);
@@ -58,11 +90,14 @@ fn journal(table: &Table) -> Result<(), String> {
             _ => {}
         }
     }
-    if let Some(lost) = accepted.iter().find(|turn| !ended.contains(turn)) {
-        return Err(format!("I1: {session}: {lost} was accepted and has no end"));
-    }
     if let Some((asked, answered)) = accepted.iter().zip(&ended).find(|(asked, answered)| asked != answered) {
         return Err(format!("I3: {session}: {answered} ended in the place of {asked}"));
+    }
+    if let Some(lost) = accepted.get(ended.len()).filter(|_| !removed) {
+        return Err(format!("I1: {session}: {lost} was accepted and has no end"));
+    }
+    if let Some(turn) = table.turns.iter().find(|turn| !turn.is_answered(table.answer_of(turn))) {
+        return Err(format!("I1: {session}: not all that {} was asked is answered, once and in order", turn.id));
     }
     Ok(())
 }

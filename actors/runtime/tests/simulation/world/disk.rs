@@ -11,48 +11,12 @@ use mosaic_types::journal::{
 };
 use mosaic_types::outbox::Conversation;
 use mosaic_types::{
-    AgentName, ChatMessage, Epoch, EventBody, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Timestamp, TurnId,
-    limits,
+    AgentName, ChatMessage, Epoch, EventBody, Role, Seq, SessionEvent, SessionId, Spent, Timestamp, TurnId, limits,
 };
 
 use super::post::Post;
-
-/// A turn as it is stored.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    pub(crate) id: TurnId,
-    pub(crate) state: TurnState,
-    /// Of the input that made it.
-    pub(crate) text: Arc<str>,
-    /// Its messages, each with the newest input that was seen where a model said it.
-    said: Vec<(Option<Seq>, Said)>,
-    collects: bool,
-    /// Some of its inputs came from platforms.
-    delivers: bool,
-    spent: Spent,
-    /// By calls beside its answers.
-    beside: Spent,
-    /// Of the step that runs.
-    parts: Vec<EventBody>,
-    agent: AgentName,
-    model: Option<ModelRef>,
-    attempt: u32,
-    charged: u32,
-    end: Option<Seq>,
-}
-
-impl Turn {
-    pub(crate) fn inputs(&self) -> usize {
-        self.said.iter().filter(|(saw, _)| saw.is_none()).count()
-    }
-
-    /// As the model sees it.
-    fn dialogue(&self) -> Vec<Said> {
-        let mut said = self.said.clone();
-        said.sort_by_key(|(saw, said)| (saw.unwrap_or(said.seq), said.seq));
-        said.into_iter().map(|(_, said)| said).collect()
-    }
-}
+use super::removed::Removed;
+use super::turn::Turn;
 
 /// A session with all that hangs on it.
 #[derive(Debug)]
@@ -85,6 +49,7 @@ pub(crate) struct Disk {
     pub(crate) inbox: HashMap<InboxKey, Input>,
     pub(crate) post: Post,
     places: HashMap<TurnId, (SessionId, usize)>,
+    pub(crate) removed: Removed,
 }
 
 /// What a constraint of the tables says to a write that breaks it.
@@ -108,6 +73,14 @@ impl Table {
 
     fn open_turn(&self, turn: TurnId) -> Option<usize> {
         self.open.iter().copied().find(|index| self.turns[*index].id == turn)
+    }
+
+    /// The final answer of a turn that is finished.
+    pub(crate) fn answer_of(&self, turn: &Turn) -> Option<&str> {
+        match &self.events.get(usize::try_from(turn.end? - 1).ok()?)?.body {
+            EventBody::TurnFinished(finished) => Some(&finished.text),
+            _ => None,
+        }
     }
 
     fn journal(&mut self, turn: Option<TurnId>, body: EventBody) -> SessionEvent {
@@ -221,7 +194,6 @@ impl Disk {
         table.turns.push(Turn {
             id: accept.turn,
             state: TurnState::Queued,
-            text: accept.text.clone(),
             said: vec![said],
             collects: accept.entry == Entry::Waits { collects: true },
             delivers: Conversation::of(&accept.inbox).is_some(),
@@ -351,9 +323,8 @@ impl Disk {
     }
 
     fn delete(&mut self, session: &SessionId) -> Outcome {
-        if self.sessions.remove(session).is_none() {
-            return Outcome::Missing;
-        }
+        let Some(table) = self.sessions.remove(session) else { return Outcome::Missing };
+        self.removed.add(table);
         self.places.retain(|_, (of, _)| of != session);
         self.inbox.retain(|_, input| self.places.contains_key(&input.turn));
         self.post.forget(session, |turn| self.places.contains_key(&turn));
@@ -405,13 +376,12 @@ impl Disk {
         });
         let (mut newest_first, mut left) = (Vec::new(), context_bytes);
         for turn in table.turns.iter().rev().filter(|turn| turn.state == TurnState::Finished) {
-            let end = usize::try_from(turn.end.unwrap_or_default() - 1).unwrap_or_default();
-            let Some(EventBody::TurnFinished(finished)) = table.events.get(end).map(|event| &event.body) else { break };
+            let Some(answer) = table.answer_of(turn) else { break };
             let said = turn.dialogue();
-            let size = said.iter().map(|said| said.text.len()).sum::<usize>() + finished.text.len();
+            let size = said.iter().map(|said| said.text.len()).sum::<usize>() + answer.len();
             let Some(rest) = left.checked_sub(size) else { break };
             left = rest;
-            newest_first.push(ChatMessage::new(Role::Assistant, finished.text.as_str()));
+            newest_first.push(ChatMessage::new(Role::Assistant, answer));
             newest_first.extend(said.into_iter().rev().map(|said| ChatMessage::new(said.role, said.text)));
         }
         newest_first.reverse();

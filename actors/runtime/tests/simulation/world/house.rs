@@ -14,7 +14,7 @@ use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{
     Budget, ChildSpec, ChildState, ChildView, Family, Link, Parent, Restart, Scope, Supervisor, SupervisorSpec,
 };
-use mosaic_types::{AgentName, ModelRef, Principal, ProviderName, QueueMode, UserId, UserRole};
+use mosaic_types::{AgentName, ModelRef, Principal, ProviderName, UserId, UserRole};
 use tokio::sync::watch;
 
 use super::World;
@@ -81,7 +81,7 @@ impl House {
             // Every other agent has a model to fall back to.
             models: (number..=number + 1 - number % 2).map(|first| model(first % plan.providers)).collect(),
             fanout: Default::default(),
-            queue: QueueMode::Queue,
+            queue: plan.agents_modes[number % plan.agents_modes.len()],
             context_tokens: 256,
             max_output_tokens: None,
             temperature: None,
@@ -104,7 +104,7 @@ impl House {
             work,
             till,
         });
-        let (lent, config) = (doors.clone(), SessionConfig { idle: world.plan.idle, ..SessionConfig::default() });
+        let (lent, config) = (doors.clone(), SessionConfig { idle: plan.idle, debounce: plan.debounce });
         let sessions: Sessions = Family::new(
             root.adopt_supervisor(family("sessions")),
             Restart::Transient,
@@ -133,10 +133,12 @@ impl House {
 
     /// What is not zero though nobody works any more; `None`: all is.
     pub(crate) async fn left_over(&self, world: &World) -> Option<String> {
-        let Doors { hub, leases, work, providers, .. } = &*self.doors;
+        let Doors { hub, leases, alone, work, providers, .. } = &*self.doors;
         let counts = [
             ("sessions awake", self.sessions.len()),
             ("leases", leases.len()),
+            ("turns that wait to begin alone", alone.waiting().len()),
+            ("readers", hub.readers()),
             ("sessions in the hub", hub.len()),
             ("sessions in doubt", hub.doubted().len()),
             ("work under way", work.running()),

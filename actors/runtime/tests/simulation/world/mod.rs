@@ -16,9 +16,13 @@ pub(crate) mod plan;
 pub(crate) mod platform;
 mod post;
 mod reader;
+mod removed;
 pub(crate) mod run;
 pub(crate) mod store;
 pub(crate) mod tally;
+mod told;
+mod turn;
+mod view;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
@@ -28,7 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mosaic_store::StoreError;
-use mosaic_types::journal::{Entry, Outcome, Write};
+use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::{Chance, Clock, Outside, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -37,6 +41,7 @@ use self::dice::Dice;
 use self::plan::Plan;
 use self::store::{Fate, Tables, Verdict, lock};
 use self::tally::Tally;
+use self::told::{became, named};
 
 /// Where a simulation begins: 14 November 2023.
 const BEGAN: i64 = 1_700_000_000_000_000;
@@ -54,6 +59,17 @@ struct Jobs {
     sent: u64,
     under_way: BTreeMap<u64, (Vec<Write>, Verdict)>,
 }
+
+/// Things that were done: a clock read, chance drawn, a store asked, a line written down.
+#[derive(Default)]
+struct Steps {
+    all: u64,
+    second: u64,
+    in_second: u64,
+}
+
+/// In one second of virtual time nothing busy does more: whoever does goes round in circles, in no time or next to none.
+const STEPS_A_SECOND: u64 = 200_000;
 
 /// All that a simulated process does not hold itself, and that outlives it.
 pub(crate) struct World {
@@ -77,6 +93,8 @@ pub(crate) struct World {
     calm: AtomicBool,
     /// Batches that are not done yet.
     jobs: Mutex<Jobs>,
+    /// What was done at all, and in the running second.
+    steps: Mutex<Steps>,
     /// Sessions for which a model is at work, by the text of what it answers.
     speaking: Mutex<HashMap<String, usize>>,
 }
@@ -102,6 +120,7 @@ impl World {
             off: AtomicI64::new(0),
             calm: AtomicBool::new(false),
             jobs: Mutex::default(),
+            steps: Mutex::default(),
             speaking: Mutex::default(),
             plan,
         })
@@ -124,7 +143,7 @@ impl World {
         };
         *held(&self.before) = (lived + pause, None);
         for (batch, verdict) in batches {
-            if verdict == Verdict::Done {
+            if matches!(verdict, Verdict::Done | Verdict::DoneUnknown) {
                 self.count("store: batches done as the process died");
                 let results = Ok(batch.iter().map(|write| lock(&self.tables).apply(write)).collect());
                 self.written(&batch, &results);
@@ -166,11 +185,31 @@ impl World {
     /// Writes down what happened.
     pub(crate) fn note(&self, what: &dyn Display) {
         let line = format!("{:>12.3} {what}", self.age().as_secs_f64() * 1_000.0);
+        self.step();
         let mut trace = held(&self.trace);
         line.hash(&mut trace.hash);
         if let Some(lines) = &mut trace.lines {
             lines.push(line);
         }
+    }
+
+    /// Something is done. There is a bound to it, since what goes round in circles may take no time.
+    fn step(&self) {
+        let second = self.age().as_secs();
+        let mut steps = held(&self.steps);
+        steps.all += 1;
+        if steps.second != second {
+            (steps.second, steps.in_second) = (second, 0);
+        }
+        steps.in_second += 1;
+        let (all, count) = (steps.all, steps.in_second);
+        drop(steps);
+        if count == STEPS_A_SECOND || all == self.plan.steps {
+            held(&self.broken).get_or_insert(format!("I10: {count} steps in the second {second}, {all} in all"));
+            self.stop.notify_one();
+        }
+        // Who does not even let others run is stopped in mid-step.
+        assert!(count < 2 * STEPS_A_SECOND, "it goes round in circles");
     }
 
     pub(crate) fn count(&self, what: &'static str) {
@@ -224,19 +263,26 @@ impl World {
 /// What the store is told of its fate.
 impl World {
     pub(super) fn commit_fate(&self) -> Fate {
+        self.step();
         let (mut dice, plan) = (held(&self.store), &self.plan);
         let refused = dice.happens(plan.bad_commits) && !self.is_calm();
         let slow = dice.happens(plan.slow_store) && !self.is_calm();
-        let verdict = match (refused, dice.happens(500)) {
-            (true, true) => Verdict::Refused,
-            (true, false) => Verdict::EachRefused,
-            (false, _) => Verdict::Done,
+        let unknown = plan.unknown_commits > 0 && dice.happens(plan.unknown_commits) && !self.is_calm();
+        let verdict = match (refused, unknown, dice.happens(500)) {
+            (true, _, true) => Verdict::Refused,
+            (true, _, false) => Verdict::EachRefused,
+            (false, true, true) => Verdict::DoneUnknown,
+            (false, true, false) => Verdict::LostUnknown,
+            (false, false, _) => Verdict::Done,
         };
         let (before, after) =
             (dice.millis(0..=if slow { 3_000 } else { 3 }), dice.millis(0..=if slow { 500 } else { 1 }));
         drop(dice);
         if refused {
             self.count("store: batches refused");
+        }
+        if unknown && !refused {
+            self.count("store: batches of which nobody learns");
         }
         if slow {
             self.count("store: slow batches");
@@ -246,6 +292,7 @@ impl World {
 
     /// Whether a read fails, and how long it takes.
     pub(super) fn read_fate(&self) -> (bool, Duration) {
+        self.step();
         let (mut dice, plan) = (held(&self.store), &self.plan);
         let (fails, slow) = (dice.happens(plan.bad_reads), dice.happens(plan.slow_store));
         let takes = dice.millis(0..=if slow { 1_500 } else { 1 });
@@ -290,43 +337,9 @@ impl World {
     }
 }
 
-fn named(write: &Write) -> String {
-    match write {
-        Write::CreateSession(new) => format!("create {}", new.id),
-        Write::Claim { session } => format!("claim {session}"),
-        Write::Accept(accept) => {
-            format!(
-                "accept {}@{} {} {}",
-                accept.session,
-                accept.epoch,
-                accept.text,
-                if accept.entry == Entry::Starts { "first" } else { "" }
-            )
-        }
-        Write::Step(step) => format!("step {}@{} {} {}", step.session, step.epoch, step.turn, step.step),
-        Write::End(end) => format!("end {}@{} {} {:?}", end.session, end.epoch, end.turn, end.end.state()),
-        Write::Start { session, epoch, next, .. } => format!("start {session}@{epoch} {}", next.turn),
-        Write::Restart(again) => {
-            format!("restart {}@{} {} {}/{}", again.session, again.epoch, again.turn, again.attempt, again.charged)
-        }
-        Write::Change(change) => format!("change {}", change.session),
-        _ => "another write".to_owned(),
-    }
-}
-
-fn became(result: &Result<Outcome, StoreError>) -> String {
-    match result {
-        Ok(Outcome::Written(events)) => {
-            format!("{:?}", events.iter().filter_map(|event| event.seq).collect::<Vec<_>>())
-        }
-        Ok(Outcome::Duplicate { turn, .. }) => format!("duplicate of {turn}"),
-        Ok(other) => format!("{other:?}"),
-        Err(error) => error.to_string(),
-    }
-}
-
 impl Clock for World {
     fn now(&self) -> Timestamp {
+        self.step();
         let age = i64::try_from(self.age().as_micros()).expect("a short simulation");
         Timestamp(BEGAN + age + self.off.load(Ordering::Relaxed))
     }
@@ -334,6 +347,7 @@ impl Clock for World {
 
 impl Chance for World {
     fn fill(&self, bytes: &mut [u8]) {
+        self.step();
         let mut dice = held(&self.chance);
         for part in bytes.chunks_mut(8) {
             part.copy_from_slice(&dice.roll().to_le_bytes()[..part.len()]);

@@ -1,6 +1,6 @@
 //! A provider whose models answer, stall, break off, refuse and panic as the seed says.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,10 +55,18 @@ impl Drop for AtWork {
     }
 }
 
-/// The right answer to a text: nobody else's.
+/// The right answer to what was asked: nobody else's.
 pub(crate) fn answer_to(text: &str) -> String {
     format!("to {text}: yes")
 }
+
+/// The inputs that an answer answers, in their order; `None`: it is no answer.
+pub(crate) fn asked_by(answer: &str) -> Option<impl Iterator<Item = &str>> {
+    Some(answer.strip_prefix("to ")?.strip_suffix(": yes")?.split(AND))
+}
+
+/// Between several inputs that are answered together.
+const AND: &str = "+";
 
 impl Models {
     pub(crate) fn new(name: ProviderName, world: Arc<World>) -> Self {
@@ -87,22 +95,24 @@ impl Models {
         (takes, begins)
     }
 
-    /// Whether what the model was sent is a dialogue: each question with its own answer, in order.
-    fn check(&self, request: &ChatRequest) {
+    /// What the model is asked: the newest inputs. All before them must be a dialogue: what was asked, in one input or
+    /// several, each of them once, and its own answer.
+    fn asked(&self, request: &ChatRequest) -> String {
         let said: Vec<_> = request.messages.iter().filter(|message| message.role != Role::System).collect();
-        for pair in said.chunks(2) {
-            let right = match pair {
-                [question] => question.role == Role::User,
-                [question, answer] => {
-                    (question.role, answer.role) == (Role::User, Role::Assistant)
-                        && *answer.text == *answer_to(&question.text)
-                }
-                _ => false,
-            };
-            if !right {
-                self.world.broken(&format_args!("a model was sent what is no dialogue: {said:?}"));
+        let (mut asked, mut seen, mut right) = (Vec::new(), HashSet::new(), true);
+        for message in &said {
+            if message.role == Role::User {
+                right &= seen.insert(&*message.text);
+                asked.push(&*message.text);
+            } else {
+                right &= !asked.is_empty() && *message.text == *answer_to(&asked.join(AND));
+                asked.clear();
             }
         }
+        if !right || asked.is_empty() {
+            self.world.broken(&format_args!("a model was sent what is no dialogue: {said:?}"));
+        }
+        asked.join(AND)
     }
 }
 
@@ -173,8 +183,7 @@ impl Provider for Models {
     }
 
     fn chat(&self, request: ChatRequest) -> Work<Result<ChatStream, ProviderError>> {
-        self.check(&request);
-        let text = request.messages.last().map(|message| message.text.clone()).unwrap_or_default();
+        let text = self.asked(&request);
         let session = text.split('.').next().unwrap_or_default();
         let at_work = AtWork::begin(session, self.world.clone());
         let (takes, begins) = self.fate(&text);

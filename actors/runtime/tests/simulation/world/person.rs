@@ -5,48 +5,46 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use mosaic_messages::{CancelTurn, SubmitTurn};
-use mosaic_runtime::Reader;
-use mosaic_runtime::doors::unreached;
-use mosaic_runtime::events::{Interest, Missed};
+use futures_util::future::{join, join_all};
 use mosaic_types::journal::{API_CHANNEL, InboxKey};
-use mosaic_types::{AgentName, Code, EventBody, Failure, SessionEvent, SessionId, TurnId};
-use tokio::time::{Instant, timeout};
+use mosaic_types::{AgentName, Code, Failure, QueueMode, SessionEvent, SessionId, TurnId};
 
+use super::World;
 use super::dice::Dice;
 use super::house::{House, agent};
-use super::model::answer_to;
 use super::store::lock;
-use super::{World, held};
+use super::view::View;
 
 /// Every request is answered within this long, whatever happens beside a process that goes on: four tries of the
 /// router, each with 5 s of patience for a session and 5 s for the writer, and the slowest reads and writes.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(90);
-
-/// One who hears nothing for this long looks into the journal.
-const LOOKS_AFTER: Duration = Duration::from_secs(20);
-
-/// An end that is in the journal is announced within this long: a session that died before it could say so and is down
-/// says so after its rest.
-const TOLD_WITHIN: Duration = Duration::from_secs(90);
+pub(super) const ANSWERED_WITHIN: Duration = Duration::from_secs(90);
 
 /// Something that was said.
-struct Message {
-    text: Arc<str>,
+pub(super) struct Message {
+    pub(super) text: Arc<str>,
+    /// What becomes of it while a turn runs; `None`: what its agent does.
+    pub(super) mode: Option<QueueMode>,
     /// As its acknowledgement, or the first that was lost, named it.
-    turn: Option<TurnId>,
-    acknowledged: bool,
-    end: Option<SessionEvent>,
+    pub(super) turn: Option<TurnId>,
+    pub(super) acknowledged: bool,
+    pub(super) end: Option<SessionEvent>,
+    /// Its session was removed before it ended.
+    pub(super) removed: bool,
+}
+
+impl Message {
+    pub(super) fn is_open(&self) -> bool {
+        self.end.is_none() && !self.removed
+    }
 }
 
 /// Somebody who talks in a session.
 pub(crate) struct Person {
-    session: SessionId,
-    agent: AgentName,
-    name: String,
-    said: RefCell<Vec<Message>>,
-    dice: RefCell<Dice>,
+    pub(super) session: SessionId,
+    pub(super) agent: AgentName,
+    pub(super) name: String,
+    pub(super) said: RefCell<Vec<Message>>,
+    pub(super) dice: RefCell<Dice>,
     /// Says several things at once.
     eager: bool,
 }
@@ -70,7 +68,7 @@ impl Person {
     pub(crate) fn is_done(&self, world: &World) -> bool {
         let said = self.said.borrow();
         let silent = said.len() >= world.plan.messages || world.age() >= world.plan.last_word;
-        silent && said.iter().all(|message| message.end.is_some())
+        silent && !said.iter().any(Message::is_open)
     }
 
     /// Takes part in one life of the process.
@@ -78,7 +76,7 @@ impl Person {
         let view = &View { person: &self, house: &house, world: &world };
         let open = || -> Vec<usize> {
             let said = self.said.borrow();
-            said.iter().enumerate().filter(|(_, message)| message.end.is_none()).map(|(index, _)| index).collect()
+            said.iter().enumerate().filter(|(_, message)| message.is_open()).map(|(index, _)| index).collect()
         };
         // What an earlier life of the process left open is repeated first.
         join_all(open().into_iter().map(|index| view.take(index))).await;
@@ -86,13 +84,32 @@ impl Person {
             let pause = self.dice.borrow_mut().millis(world.plan.pause.clone());
             tokio::time::sleep(pause).await;
             let most = world.plan.messages - self.said.borrow().len();
-            let burst = if self.eager { self.dice.borrow_mut().within(1..=4) } else { 1 };
+            let burst = if self.eager { self.dice.borrow_mut().within(1..=world.plan.breath) } else { 1 };
+            let echo = self.old(&world);
             for _ in 0..burst.min(u64::try_from(most).unwrap_or(u64::MAX)) {
                 let text = format!("{}.{}", self.name, self.said.borrow().len()).into();
-                self.said.borrow_mut().push(Message { text, turn: None, acknowledged: false, end: None });
+                let mode = world.plan.mode(&mut self.dice.borrow_mut());
+                let (turn, acknowledged, end, removed) = (None, false, None, false);
+                self.said.borrow_mut().push(Message { text, mode, turn, acknowledged, end, removed });
             }
-            join_all(open().into_iter().map(|index| view.take(index))).await;
+            // The old one first: those after it may join a turn that it makes, and that is then not made.
+            let echo = async {
+                if let Some((index, mode)) = echo {
+                    view.echo(index, mode).await;
+                }
+            };
+            join(echo, join_all(open().into_iter().map(|index| view.take(index)))).await;
         }
+    }
+
+    /// One of the messages that were acknowledged, to be said again, in whatever mode.
+    fn old(&self, world: &World) -> Option<(usize, Option<QueueMode>)> {
+        let (dice, said) = (&mut *self.dice.borrow_mut(), self.said.borrow());
+        if world.plan.echoes == 0 || said.is_empty() || !dice.happens(world.plan.echoes) {
+            return None;
+        }
+        let (index, mode) = (dice.below(said.len()), world.plan.mode(dice));
+        said[index].acknowledged.then_some((index, mode))
     }
 
     /// What this person has a right to, against what is stored: I1 and I2.
@@ -100,14 +117,23 @@ impl Person {
         for message in self.said.borrow().iter() {
             world.count("people: messages");
             let disk = lock(&world.tables);
+            if message.turn.is_some_and(|turn| disk.removed.holds(turn)) {
+                world.count("people: messages to a session that was removed");
+                continue;
+            }
             let known = disk.known(&self.key(&message.text)).map(|(turn, _)| turn);
             let stored = known.and_then(|turn| disk.end_of(turn));
             let wrong = match (message.turn, &message.end) {
                 _ if !message.acknowledged => Some("was never acknowledged"),
+                _ if message.removed => Some("is gone, and its session was never removed"),
                 (turn, _) if turn != known => Some("names another turn than its acknowledgement"),
                 (_, end) if *end != stored => Some("ended otherwise than its person saw"),
                 _ => None,
             };
+            let part = known
+                .and_then(|turn| disk.turn(turn))
+                .is_some_and(|(_, turn)| turn.asked().any(|text| *text == *message.text));
+            let wrong = wrong.or((!part).then_some("is no part of its turn"));
             drop(disk);
             if let Some(wrong) = wrong {
                 world.broken(&format_args!("I1: {} {wrong}: {:?}", message.text, message.end));
@@ -115,7 +141,7 @@ impl Person {
         }
     }
 
-    fn key(&self, text: &str) -> InboxKey {
+    pub(super) fn key(&self, text: &str) -> InboxKey {
         InboxKey {
             channel: API_CHANNEL.into(),
             account: "ada".into(),
@@ -125,228 +151,7 @@ impl Person {
     }
 }
 
-/// A person in one life of the process.
-struct View<'a> {
-    person: &'a Rc<Person>,
-    house: &'a Rc<House>,
-    world: &'a Arc<World>,
-}
-
-impl View<'_> {
-    /// Says it and waits for the answer.
-    async fn take(&self, index: usize) {
-        let mut reader = self.house.doors.hub.subscribe(&self.person.session, Interest::Journaled);
-        let turn = self.say(index).await;
-        let (cancels, after, trusts) = {
-            let mut dice = self.person.dice.borrow_mut();
-            (dice.happens(self.world.plan.cancels), dice.millis(0..=2_000), dice.happens(900))
-        };
-        if cancels && !self.world.is_calm() {
-            tokio::time::sleep(after).await;
-            self.cancel().await;
-        }
-        let known = self.person.said.borrow()[index].end.clone();
-        let end = match known {
-            Some(end) => end,
-            None if trusts => self.hear(turn, &mut reader).await,
-            None => {
-                drop(reader); // hangs up and asks later
-                self.look_until(turn).await
-            }
-        };
-        self.ended(index, end);
-    }
-
-    /// Says it until it is acknowledged.
-    async fn say(&self, index: usize) -> TurnId {
-        let (text, mut tried) = (self.person.said.borrow()[index].text.clone(), 0_u64);
-        loop {
-            let ask = self.submission(&text, [1; 32]);
-            if tried > 0 {
-                self.world.count("people: messages said again");
-            }
-            tried += 1;
-            let answer = self.answered(self.house.router.ask(ask)).await;
-            match answer {
-                Ok(accepted) => {
-                    let (lost, again) = {
-                        let mut dice = self.person.dice.borrow_mut();
-                        (dice.happens(self.world.plan.lost_acks), dice.happens(30))
-                    };
-                    let lost = lost && !self.world.is_calm();
-                    self.acknowledged(index, accepted.turn, lost);
-                    if lost {
-                        continue;
-                    }
-                    if again {
-                        self.abuse(&text).await;
-                    }
-                    return accepted.turn;
-                }
-                Err(failure) => self.wait_after(&failure).await,
-            }
-        }
-    }
-
-    fn acknowledged(&self, index: usize, turn: TurnId, lost: bool) {
-        let message = &mut self.person.said.borrow_mut()[index];
-        if let Some(before) = message.turn.replace(turn).filter(|before| *before != turn) {
-            self.world.broken(&format_args!("I2: {} is {before} and {turn}", message.text));
-        }
-        message.acknowledged |= !lost;
-    }
-
-    /// Uses a key for another message, which must be refused.
-    async fn abuse(&self, text: &Arc<str>) {
-        match self.answered(self.house.router.ask(self.submission(text, [2; 32]))).await {
-            Err(failure) if failure.code == Code::IdempotencyConflict || passes(&failure) => {}
-            other => self.world.broken(&format_args!("I9: another message under the key of {text}: {other:?}")),
-        }
-    }
-
-    async fn cancel(&self) {
-        let ask = CancelTurn { session: self.person.session.clone(), from: self.house.who };
-        match self.answered(self.house.router.ask(ask)).await {
-            Ok(Some(_)) => self.world.count("people: turns cancelled"),
-            Ok(None) => {}
-            Err(failure) if passes(&failure) => {}
-            Err(failure) => self.world.broken(&format_args!("I9: a cancel is refused: {failure:?}")),
-        }
-    }
-
-    /// Waits for an answer, which must come.
-    async fn answered<T>(
-        &self,
-        asked: impl Future<Output = Result<Result<T, Failure>, mosaic_supervise::LinkError>>,
-    ) -> Result<T, Failure> {
-        let asked_at = Instant::now();
-        let answer = timeout(ANSWERED_WITHIN, asked).await;
-        held(&self.world.tally).took("an answer to a request", asked_at.elapsed());
-        let failure = match answer {
-            Ok(Ok(Ok(answer))) => return Ok(answer),
-            Ok(Ok(Err(failure))) => failure,
-            Ok(Err(error)) => unreached("The router", &error),
-            Err(_) => {
-                let name = &self.person.name;
-                self.world.broken(&format_args!("I9: {name} got no answer within {ANSWERED_WITHIN:?}"));
-                Failure::new(Code::Internal, "No answer came.")
-            }
-        };
-        self.world.note(&format_args!("{} is refused: {failure}", self.person.name));
-        self.world.count(match failure.code {
-            Code::Busy => "refusals: busy",
-            Code::Unavailable => "refusals: unavailable",
-            Code::Storage => "refusals: storage",
-            Code::Draining => "refusals: draining",
-            Code::IdempotencyConflict => "refusals: another message under a known key",
-            _ => "refusals: others",
-        });
-        Err(failure)
-    }
-
-    async fn wait_after(&self, failure: &Failure) {
-        if !passes(failure) {
-            self.world.broken(&format_args!("I9: {} is refused for good: {failure:?}", self.person.name));
-        }
-        let least = failure.retry_after_ms.unwrap_or(500);
-        let wait = self.person.dice.borrow_mut().millis(least..=least + 500);
-        tokio::time::sleep(wait).await;
-    }
-
-    fn submission(&self, text: &Arc<str>, body_hash: [u8; 32]) -> SubmitTurn {
-        SubmitTurn {
-            session: self.person.session.clone(),
-            from: self.house.who,
-            turn: self.house.doors.outside.turn_id(),
-            inbox: self.person.key(text),
-            reply_to: None,
-            body_hash,
-            text: text.clone(),
-            replaces: None,
-            model: None,
-            mode: None,
-            create: Some(self.person.agent.clone()),
-            repeats_last: false,
-            span: tracing::Span::none(),
-        }
-    }
-
-    /// Hears the end from the hub.
-    async fn hear(&self, turn: TurnId, reader: &mut Reader) -> SessionEvent {
-        // It may have ended before it was said again.
-        if let Some(end) = self.look(turn).await {
-            return end;
-        }
-        let mut stored: Option<(SessionEvent, Instant)> = None;
-        loop {
-            match timeout(LOOKS_AFTER, reader.next()).await {
-                Ok(Ok(event)) if event.turn == Some(turn) && event.body.is_end() => return (*event).clone(),
-                Ok(Ok(_)) => {}
-                Ok(Err(missed)) => {
-                    if let Some(end) = self.look(turn).await {
-                        return end;
-                    }
-                    if missed == Missed::Lagged {
-                        tokio::time::sleep(Duration::from_millis(100)).await;
-                        *reader = self.house.doors.hub.subscribe(&self.person.session, Interest::Journaled);
-                    }
-                }
-                Err(_) => match &stored {
-                    Some((end, since)) if since.elapsed() > TOLD_WITHIN => {
-                        self.world.broken(&format_args!("I9: the end of {turn} was announced to nobody"));
-                        return end.clone();
-                    }
-                    Some(_) => {}
-                    None => stored = self.look(turn).await.map(|end| (end, Instant::now())),
-                },
-            }
-        }
-    }
-
-    async fn look_until(&self, turn: TurnId) -> SessionEvent {
-        loop {
-            if let Some(end) = self.look(turn).await {
-                return end;
-            }
-            tokio::time::sleep(Duration::from_secs(2)).await;
-        }
-    }
-
-    /// Looks into the journal, again where it cannot be read.
-    async fn look(&self, turn: TurnId) -> Option<SessionEvent> {
-        loop {
-            match self.house.doors.store.turn(turn).await {
-                Ok(Some(row)) => return row.end,
-                Ok(None) => {
-                    self.world.broken(&format_args!("I1: {turn} was acknowledged and is not stored"));
-                    return None;
-                }
-                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
-            }
-        }
-    }
-
-    fn ended(&self, index: usize, end: SessionEvent) {
-        let message = &mut self.person.said.borrow_mut()[index];
-        let text = &message.text;
-        match &end.body {
-            EventBody::TurnFinished(finished) if finished.text != answer_to(text) => {
-                self.world.broken(&format_args!("I2: {text} got the answer {:?}", finished.text));
-            }
-            EventBody::TurnFinished(_) => self.world.count("turns: finished"),
-            EventBody::TurnFailed { code: Code::Crashed, .. } => self.world.count("turns: given up after three deaths"),
-            EventBody::TurnFailed { .. } => self.world.count("turns: failed"),
-            _ => self.world.count("turns: cancelled"),
-        }
-        self.world.note(&format_args!("{text} ended: {:?}", end.body));
-        if message.end.as_ref().is_some_and(|before| *before != end) {
-            self.world.broken(&format_args!("I2: {text} ended twice: {:?} and {end:?}", message.end));
-        }
-        message.end = Some(end);
-    }
-}
-
 /// Whether a refusal says that the same request may be taken later.
-fn passes(failure: &Failure) -> bool {
+pub(super) fn passes(failure: &Failure) -> bool {
     matches!(failure.code, Code::Busy | Code::Unavailable | Code::Storage | Code::Draining)
 }

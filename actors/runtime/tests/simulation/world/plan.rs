@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use mosaic_types::QueueMode;
+
 use super::dice::Dice;
 
 /// How often something happens, in a thousand.
@@ -28,6 +30,16 @@ pub(crate) struct Plan {
     pub(crate) people: usize,
     /// Messages of each of them, at the most.
     pub(crate) messages: usize,
+    /// Messages in one breath of somebody who is eager, at the most.
+    pub(crate) breath: u64,
+    /// Of each message one of these; `None`: what its agent does.
+    pub(crate) modes: Vec<Option<QueueMode>>,
+    /// What the agents do, by turns.
+    pub(crate) agents_modes: Vec<QueueMode>,
+    /// A turn that collects starts after this long without another message.
+    pub(crate) debounce: Duration,
+    /// Breaths that begin with an old message, said again by its key.
+    pub(crate) echoes: Permille,
     /// Nobody begins to say anything after this long.
     pub(crate) last_word: Duration,
     /// Milliseconds between an answer and the next message.
@@ -50,6 +62,8 @@ pub(crate) struct Plan {
     pub(crate) panics: Permille,
     /// Batches that are refused.
     pub(crate) bad_commits: Permille,
+    /// Batches of which nobody learns whether they were stored.
+    pub(crate) unknown_commits: Permille,
     /// Batches and reads that take long.
     pub(crate) slow_store: Permille,
     /// Reads that fail.
@@ -58,8 +72,12 @@ pub(crate) struct Plan {
     pub(crate) lost_acks: Permille,
     /// Turns that their person cancels.
     pub(crate) cancels: Permille,
+    /// Milliseconds between two sessions that are removed; `None`: none is.
+    pub(crate) removals: Option<RangeInclusive<u64>>,
     /// Milliseconds between jumps of the clock on the wall; `None`: there are none.
     pub(crate) clock_jumps: Option<RangeInclusive<u64>>,
+    /// Things done in all, at the most, see [`World`](super::World).
+    pub(crate) steps: u64,
     /// All work has ended this long after the faults did, and every depth is zero again.
     pub(crate) settled_within: Duration,
 }
@@ -67,6 +85,37 @@ pub(crate) struct Plan {
 impl Plan {
     /// A short run, different for each seed.
     pub(crate) fn of(seed: u64) -> Self {
+        let mut dice = Dice::new(seed, 7);
+        let all: Vec<_> = QueueMode::NAMED.iter().map(|(_, mode)| Some(*mode)).chain([None]).collect();
+        let only = |mode| vec![Some(mode), None];
+        let modes = match dice.within(0..=7) {
+            0 => vec![None],
+            1 => only(QueueMode::Collect),
+            2 => only(QueueMode::Steer),
+            3 => only(QueueMode::Interrupt),
+            _ => all,
+        };
+        let agents_modes = (0..2).map(|_| dice.pick(&QueueMode::NAMED).1).collect();
+        let removals = [None, None, Some(100..=3_000), Some(1_000..=30_000)];
+        Self {
+            breath: *dice.pick(&[2, 4, 12]),
+            modes,
+            agents_modes,
+            debounce: Duration::from_millis(*dice.pick(&[0, 50, 1_000])),
+            echoes: *dice.pick(&[0, 200, 600]),
+            unknown_commits: *dice.pick(&[0, 10, 100]),
+            removals: dice.pick(&removals).clone(),
+            ..Self::plain(seed)
+        }
+    }
+
+    /// The mode of a message.
+    pub(crate) fn mode(&self, dice: &mut Dice) -> Option<QueueMode> {
+        if self.modes.len() > 1 { *dice.pick(&self.modes) } else { self.modes[0] }
+    }
+
+    /// A short run in which every message is a turn of its own and no session is removed.
+    pub(crate) fn plain(seed: u64) -> Self {
         let mut dice = Dice::new(seed, 1);
         // Each kind of fault is absent in some runs, rare in some, and common in some.
         let mut rate = |common: Permille| *dice.pick(&[0, common / 10, common]);
@@ -89,6 +138,11 @@ impl Plan {
             providers: 2,
             people: *dice.pick(&[1, 1, 2, 3]),
             messages: usize::try_from(dice.within(1..=7)).expect("small"),
+            breath: 4,
+            modes: vec![None],
+            agents_modes: vec![QueueMode::Queue],
+            debounce: Duration::from_secs(1),
+            echoes: 0,
             last_word: Duration::from_secs(600),
             pause: dice.pick(&pauses).clone(),
             idle: *dice.pick(&[Duration::from_millis(100), Duration::from_secs(3), Duration::from_secs(40)]),
@@ -100,11 +154,14 @@ impl Plan {
             bad_calls,
             panics,
             bad_commits,
+            unknown_commits: 0,
             slow_store,
             bad_reads,
             lost_acks,
             cancels,
+            removals: None,
             clock_jumps: dice.pick(&jumps).clone(),
+            steps: 5_000_000,
             settled_within: Duration::from_secs(400),
         }
     }
@@ -129,6 +186,11 @@ impl Plan {
             providers: 3,
             people: 2,
             messages: usize::MAX,
+            breath: 4,
+            modes: QueueMode::NAMED.iter().map(|(_, mode)| Some(*mode)).chain([None]).collect(),
+            agents_modes: QueueMode::NAMED.iter().map(|(_, mode)| *mode).collect(),
+            debounce: Duration::from_secs(1),
+            echoes: 100,
             last_word: whole,
             pause: 1_000..=120_000,
             idle: Duration::from_secs(60),
@@ -140,10 +202,13 @@ impl Plan {
             bad_calls: 100,
             panics: 20,
             bad_commits: 10,
+            unknown_commits: 5,
             slow_store: 20,
             bad_reads: 10,
             lost_acks: 20,
             cancels: 50,
+            removals: Some(60_000..=3_600_000),
+            steps: u64::MAX,
             clock_jumps: Some(10_000..=600_000),
             ..Self::of(seed)
         }
@@ -170,10 +235,13 @@ impl Plan {
             bad_calls: 50,
             panics: 10,
             bad_commits: 0,
+            unknown_commits: 0,
             slow_store: 10,
             bad_reads: 0,
             lost_acks: 20,
             cancels: 20,
+            removals: Some(1_000..=60_000),
+            steps: u64::MAX,
             clock_jumps: None,
             ..Self::of(seed)
         }

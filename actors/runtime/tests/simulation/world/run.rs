@@ -145,6 +145,7 @@ async fn life(
     let readers: Vec<_> =
         followers.iter().map(|follower| actix::spawn(follower.clone().live(house.clone(), world.clone()))).collect();
     tasks.push(actix::spawn(chaos::kills(house.clone(), world.clone())));
+    tasks.push(actix::spawn(chaos::removals(house.clone(), world.clone())));
     tasks.push(actix::spawn(chaos::clock(world.clone())));
     let mut spent = house.spent.clone();
     let storm = async {

@@ -40,6 +40,10 @@ pub(crate) enum Verdict {
     Refused,
     /// Nothing of it is done, and each is told by itself.
     EachRefused,
+    /// It is done, and nobody is told.
+    DoneUnknown,
+    /// Nothing of it is done, and nobody is told so.
+    LostUnknown,
 }
 
 /// What happens to a batch, and how long it takes.
@@ -88,6 +92,12 @@ fn carry_out(tables: &Tables, verdict: Verdict, batch: &[Write]) -> Results {
             let mut disk = lock(tables);
             Ok(batch.iter().map(|write| disk.apply(write)).collect())
         }
+        Verdict::DoneUnknown => {
+            let mut disk = lock(tables);
+            batch.iter().for_each(|write| drop(disk.apply(write)));
+            Err(StoreError::Unknown)
+        }
+        Verdict::LostUnknown => Err(StoreError::Unknown),
         Verdict::Refused => Err(StoreError::Io("planted: a batch".to_owned())),
         Verdict::EachRefused => Ok(batch.iter().map(|_| Err(StoreError::Full)).collect()),
     }

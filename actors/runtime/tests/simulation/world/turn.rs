@@ -1,0 +1,69 @@
+//! A turn as it is stored, and whether it was answered.
+
+use mosaic_types::journal::{Said, TurnState};
+use mosaic_types::{AgentName, EventBody, ModelRef, Seq, Spent, TurnId};
+
+use super::model::asked_by;
+
+/// A turn as it is stored.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) id: TurnId,
+    pub(crate) state: TurnState,
+    /// Its messages, each with the newest input that was seen where a model said it.
+    pub(super) said: Vec<(Option<Seq>, Said)>,
+    pub(super) collects: bool,
+    /// Some of its inputs came from platforms.
+    pub(super) delivers: bool,
+    pub(super) spent: Spent,
+    /// By calls beside its answers.
+    pub(super) beside: Spent,
+    /// Of the step that runs.
+    pub(super) parts: Vec<EventBody>,
+    pub(super) agent: AgentName,
+    pub(super) model: Option<ModelRef>,
+    pub(super) attempt: u32,
+    pub(super) charged: u32,
+    pub(super) end: Option<Seq>,
+}
+
+impl Turn {
+    pub(crate) fn inputs(&self) -> usize {
+        self.asked().count()
+    }
+
+    /// Whether its inputs were answered, each once and in the order of acceptance: by its steps, and by `last` where
+    /// the turn is finished. Without it the newest may still be open.
+    pub(crate) fn is_answered(&self, last: Option<&str>) -> bool {
+        let steps = self.said.iter().filter(|(saw, _)| saw.is_some()).map(|(_, step)| &*step.text);
+        let mut answered = Vec::new();
+        for answer in steps.chain(last) {
+            let Some(asked) = asked_by(answer) else { return false };
+            answered.extend(asked);
+        }
+        let asked: Vec<&str> = self.asked().collect();
+        if last.is_some() { asked == answered } else { asked.starts_with(&answered) }
+    }
+
+    /// Its inputs, in the order of acceptance.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = &str> {
+        self.said.iter().filter(|(saw, _)| saw.is_none()).map(|(_, said)| &*said.text)
+    }
+
+    /// Answers that were not its last.
+    pub(crate) fn steps(&self) -> usize {
+        self.said.len() - self.inputs()
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn is_open(&self) -> bool {
+        self.end.is_none()
+    }
+
+    /// As the model sees it.
+    pub(super) fn dialogue(&self) -> Vec<Said> {
+        let mut said = self.said.clone();
+        said.sort_by_key(|(saw, said)| (saw.unwrap_or(said.seq), said.seq));
+        said.into_iter().map(|(_, said)| said).collect()
+    }
+}
