@@ -72,7 +72,13 @@ impl App {
 
         let written = store.clone();
         let writer = root.adopt(ChildSpec::new("writer", Restart::Permanent, WriterActor::MAILBOX, move |birth| {
-            WriterActor::new(written.clone(), birth.tether)
+            let writer = WriterActor::new(written.clone(), birth.tether);
+            // What group commit is worth is measured against batches of one.
+            #[cfg(feature = "chaos")]
+            if let Some(most) = std::env::var("MOSAIC_COMMIT_BATCH").ok().and_then(|most| most.parse().ok()) {
+                return writer.in_batches_of(most);
+            }
+            writer
         }));
         let providers = Providers::start(&root.adopt_supervisor(family("providers")), providers);
         let profiles = profiles(config, &first);

@@ -38,9 +38,15 @@ impl Bed {
 
     /// With its log going to `stderr`.
     pub(crate) fn start_with(home: TempDir, stderr: Stdio) -> Self {
+        Self::start_in(home, stderr, &[])
+    }
+
+    /// The same, in an environment of its own.
+    pub(crate) fn start_in(home: TempDir, stderr: Stdio, env: &[(&str, &str)]) -> Self {
         let began = Instant::now();
-        let mut process =
-            command(home.path(), &["up"]).stdout(Stdio::piped()).stderr(stderr).spawn().expect("the binary starts");
+        let mut command = command(home.path(), &["up"]);
+        command.envs(env.iter().copied()).stdout(Stdio::piped()).stderr(stderr);
+        let mut process = command.spawn().expect("the binary starts");
         let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
         let address = lines
             .map_while(Result::ok)

@@ -6,15 +6,18 @@
 
 mod bed;
 mod calls;
+mod durable;
 mod faults;
 mod hop;
 mod lists;
+mod long;
 mod recovery;
 mod report;
 mod screen;
 mod sessions;
 mod sockets;
 mod start;
+mod stock;
 mod supervise;
 mod tui;
 mod turns;
@@ -23,11 +26,13 @@ use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 14] = [
     ("supervise", supervise::measure),
     ("sessions", sessions::measure),
     ("calls", calls::measure),
     ("turns", turns::measure),
+    ("durable", durable::measure),
+    ("long", long::measure),
     ("hop", hop::measure),
     ("start", start::measure),
     ("recovery", recovery::measure),

@@ -48,6 +48,20 @@ impl Tries {
     }
 }
 
+/// Several takes of one figure.
+pub(crate) struct Spread {
+    pub(crate) middle: f64,
+    /// The middle one, and between which two all are.
+    pub(crate) text: String,
+}
+
+/// The spread of some takes, told with so many digits after the point.
+pub(crate) fn spread(mut takes: Vec<f64>, digits: usize) -> Spread {
+    takes.sort_by(f64::total_cmp);
+    let (least, middle, most) = (takes[0], takes[takes.len() / 2], takes[takes.len() - 1]);
+    Spread { middle, text: format!("{middle:.digits$} ({least:.digits$} to {most:.digits$})") }
+}
+
 /// In milliseconds, with three digits after the point.
 pub(crate) fn ms(time: Duration) -> String {
     format!("{:.3} ms", time.as_secs_f64() * 1e3)

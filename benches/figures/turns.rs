@@ -37,7 +37,7 @@ pub(crate) fn measure(report: &mut Report) {
     }
 }
 
-async fn run(bed: &Bed, sessions: usize) -> Tries {
+pub(crate) async fn run(bed: &Bed, sessions: usize) -> Tries {
     let until = Instant::now() + SPAN;
     let mut workers = Vec::new();
     for _ in 0..sessions {

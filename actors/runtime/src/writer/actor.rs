@@ -2,6 +2,7 @@
 //! timer. Alone, a write goes at once; under load, one sync serves many.
 
 use std::collections::VecDeque;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -32,6 +33,7 @@ pub struct WriterActor {
     store: Arc<dyn Store>,
     waiting: VecDeque<(Write, Asker)>,
     writing: bool,
+    most: usize,
     _tether: Tether,
 }
 
@@ -41,7 +43,12 @@ impl WriterActor {
 
     /// A writer to `store`.
     pub fn new(store: Arc<dyn Store>, tether: Tether) -> Self {
-        Self { store, waiting: VecDeque::new(), writing: false, _tether: tether }
+        Self { store, waiting: VecDeque::new(), writing: false, most: BATCH, _tether: tether }
+    }
+
+    /// With other batches than usual, for whoever asks what they are worth.
+    pub fn in_batches_of(self, most: NonZeroUsize) -> Self {
+        Self { most: most.get(), ..self }
     }
 
     fn next_batch(&mut self, ctx: &mut Context<Self>) {
@@ -49,7 +56,7 @@ impl WriterActor {
             return;
         }
         self.writing = true;
-        let count = self.waiting.len().min(BATCH);
+        let count = self.waiting.len().min(self.most);
         let (writes, askers): (Vec<_>, Vec<_>) = self.waiting.drain(..count).unzip();
         for asker in &askers {
             asker.span.record("db.operation.batch.size", count);
