@@ -9,8 +9,8 @@ use mosaic_providers::registry;
 use mosaic_runtime::provider::{Limits, ModelFacts, ProviderSettings};
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, RecoveryActor,
-    RouterActor, SessionActor, Sessions, Till, TillActor, Work, WriterActor,
+    AgentProfile, Agents, Alone, Arbiters, Budgets, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers,
+    RecoveryActor, RouterActor, SessionActor, Sessions, Till, TillActor, Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor, SupervisorSpec, Watchdog};
@@ -84,6 +84,7 @@ impl App {
         let profiles = profiles(config, &first);
         let agents = root.adopt_supervisor(family("agents"));
         let agents = Agents::start(&agents, profiles, Some(config.default_agent.clone()));
+        let budgets = Budgets::new(&config.budgets, store.clone(), outside.clone());
         let doors = Arc::new(Doors {
             outbox: Outbox::new(&outside),
             outside,
@@ -97,6 +98,7 @@ impl App {
             providers,
             work: Work::default(),
             till: Till::default(),
+            budgets,
         });
         // Before the sessions, so that it is there when their last runs have ended.
         let paid = doors.clone();

@@ -26,6 +26,9 @@ pub(super) struct Usage {
     /// Turns that ended before
     #[arg(long, value_name = "MOMENT")]
     until: Option<Timestamp>,
+    /// Print all columns as CSV, as a spreadsheet reads it
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
 }
 
 fn kinds() -> impl TypedValueParser<Value = UsageBy> {
@@ -33,12 +36,12 @@ fn kinds() -> impl TypedValueParser<Value = UsageBy> {
 }
 
 pub(super) async fn run(common: Common, usage: Usage) -> Result<(), CliError> {
-    let ask = UsageQuery { user: None, by: usage.by, since: usage.since, until: usage.until };
+    let ask = UsageQuery { by: usage.by, since: usage.since, until: usage.until, ..UsageQuery::default() };
     let books = Books::open(&common).await?;
     let mut sums = Vec::new();
     let mut cursor = None;
     loop {
-        let page = books.usage(ask, cursor).await?;
+        let page = books.usage(ask.clone(), cursor).await?;
         sums.extend(page.items);
         cursor = page.next;
         if cursor.is_none() {
@@ -48,12 +51,28 @@ pub(super) async fn run(common: Common, usage: Usage) -> Result<(), CliError> {
     let mut out = Out::new();
     if common.json {
         sums.iter().try_for_each(|sum| out.json(sum))?;
+    } else if usage.csv {
+        csv(&sums).iter().try_for_each(|line| out.line(line))?;
     } else if sums.is_empty() {
         note("Nothing was spent in that time.");
     } else {
         out.table(&[&usage.by.as_str().to_uppercase(), "TURNS", "INPUT", "OUTPUT", "COST"], &rows(&sums))?;
     }
     out.end()
+}
+
+/// A line with the names of the columns, and one a sum (RFC 4180). What has no price has an empty cost.
+fn csv(sums: &[UsageSum]) -> Vec<String> {
+    let head = "key,turns,calls,input_tokens,output_tokens,cost_usd,unpriced_turns".to_owned();
+    let lines = sums.iter().map(|sum| {
+        // Spaces in front of what a spreadsheet would take for a formula keep it a name.
+        let guard = if sum.key.starts_with(['=', '+', '-', '@']) { " " } else { "" };
+        let key = format!("\"{guard}{}\"", one_line(&sum.key).replace('"', "\"\""));
+        let cost = sum.cost_usd.map(|cost| format!("{cost:.9}")).unwrap_or_default();
+        let (turns, calls, input, output) = (sum.turns, sum.calls, sum.input_tokens, sum.output_tokens);
+        format!("{key},{turns},{calls},{input},{output},{cost},{}", sum.unpriced_turns)
+    });
+    std::iter::once(head).chain(lines).collect()
 }
 
 /// A row a sum and, where there are several, one for all.
@@ -104,6 +123,28 @@ impl Books {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spreadsheet_reads_every_column_and_no_name_as_a_formula() {
+        let sum = UsageSum {
+            key: "=1+\"2\",lab/m".to_owned(),
+            turns: 1,
+            calls: 3,
+            input_tokens: 20,
+            output_tokens: 5,
+            cost_usd: Some(0.000_026),
+            unpriced_turns: 0,
+        };
+        let free = UsageSum { key: "lab/free".to_owned(), cost_usd: None, unpriced_turns: 1, ..sum.clone() };
+        assert_eq!(
+            csv(&[sum, free]),
+            [
+                "key,turns,calls,input_tokens,output_tokens,cost_usd,unpriced_turns",
+                "\" =1+\"\"2\"\",lab/m\",1,3,20,5,0.000026000,0",
+                "\"lab/free\",1,3,20,5,,1",
+            ]
+        );
+    }
 
     #[test]
     fn several_sums_have_one_for_all_and_what_has_no_price_is_said() {

@@ -20,6 +20,7 @@ use std::str::FromStr;
 
 use mosaic_providers::config::ProviderConfig;
 use mosaic_runtime::agent::config::AgentConfig;
+use mosaic_runtime::budget::BudgetConfig;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_types::settings::{Effective, Mistakes, Section, Settings, nearest};
 use mosaic_types::{AgentName, ProviderName};
@@ -69,6 +70,8 @@ pub struct Config {
     pub agents: BTreeMap<AgentName, AgentConfig>,
     /// The folder in which relative paths begin.
     pub home: PathBuf,
+    /// What may be spent.
+    pub budgets: BudgetConfig,
     /// The file that was read, if there was one.
     pub file: Option<PathBuf>,
     effective: Effective,
@@ -104,6 +107,7 @@ impl Config {
         let log = LogConfig::read(&root.section("log"));
         let shutdown = ShutdownConfig::read(&root.section("shutdown"));
         let session = SessionConfig::read(&root.section("session"));
+        let budgets = BudgetConfig::read(&root.section("budgets"));
         let fetch = |source: &_| keys::fetch(source, home, env);
         let providers = named(&root, "providers", |section| ProviderConfig::read(section, &fetch));
         let mut agents = named(&root, "agents", AgentConfig::read);
@@ -128,6 +132,7 @@ impl Config {
             log,
             shutdown,
             session,
+            budgets,
             providers,
             agents,
             home: home.to_owned(),

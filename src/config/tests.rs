@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use mosaic_runtime::agent::config::Fanout;
 use tempfile::TempDir;
 
 use super::*;
@@ -93,16 +94,25 @@ fn keep_keys(home: &Path) {
 fn the_sample_is_right_with_its_examples_switched_on() {
     let home = home(&uncommented());
     keep_keys(home.path());
-    let env = env(&[("OPENAI_API_KEY", "openai-key")]);
+    let env = env(&[("OPENAI_API_KEY", "openai-key"), ("AZURE_OPENAI_API_KEY", "azure-key")]);
     let config = Config::load(None, home.path(), &env).expect("the examples are right");
     let keys = config.providers.values().map(|provider| provider.api_key.as_ref().map(|key| key.expose()));
-    assert_eq!(keys.collect::<Vec<_>>(), [None, Some("openai-key"), Some("router-key")]);
+    assert_eq!(keys.collect::<Vec<_>>(), [Some("azure-key"), None, Some("openai-key"), Some("router-key")]);
     let agent = &config.agents[&config.default_agent];
     assert_eq!((agent.models.len(), agent.max_output_tokens), (2, Some(4096)));
-    let written = AgentConfig { models: Vec::new(), max_output_tokens: None, temperature: None, ..agent.clone() };
+    let fanout = Fanout { judge: None, ..agent.fanout.clone() };
+    let written =
+        AgentConfig { models: Vec::new(), fanout, max_output_tokens: None, temperature: None, ..agent.clone() };
     assert_eq!(written, AgentConfig::default(), "what the sample calls a default is one");
     let openai = &config.providers[&"openai".parse().expect("a name")];
-    let default = ProviderConfig { api_key: None, models: BTreeMap::new(), ..openai.clone() };
+    let (requests_per_minute, tokens_per_minute) = (None, None);
+    let default = ProviderConfig {
+        api_key: None,
+        models: BTreeMap::new(),
+        requests_per_minute,
+        tokens_per_minute,
+        ..openai.clone()
+    };
     assert_eq!(default, ProviderConfig::new(mosaic_providers::config::KINDS[0], "https://api.openai.com/v1", None));
 
     let shown = config.to_toml();
@@ -114,7 +124,8 @@ fn the_sample_is_right_with_its_examples_switched_on() {
 fn every_key_of_the_build_stands_in_the_sample() {
     let home = home(&uncommented());
     keep_keys(home.path());
-    let config = Config::load(None, home.path(), &env(&[("OPENAI_API_KEY", "key")])).expect("the examples are right");
+    let config = Config::load(None, home.path(), &env(&[("OPENAI_API_KEY", "key"), ("AZURE_OPENAI_API_KEY", "key")]))
+        .expect("the examples are right");
     let of = |path: &[String]| {
         ["providers.openai", "agents", "gateway", "gateway.tls", "gateway.sockets", "log"]
             .contains(&path.join(".").as_str())

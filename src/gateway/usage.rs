@@ -67,6 +67,7 @@ pub(super) async fn sums(gate: Data<Gate>, Asker(who): Asker, wish: Query<Wish>)
         by: read("by", wish.by.as_deref())?.unwrap_or_default(),
         since: read::<Timestamp>("since", wish.since.as_deref())?,
         until: read::<Timestamp>("until", wish.until.as_deref())?,
+        ..UsageQuery::default()
     };
     let limit = limit(wish.limit.as_deref(), None)?;
     let page: Page<UsageSum> = gate.doors.store.usage(ask, wish.cursor, limit).await?;

@@ -8,6 +8,7 @@ mod testbed;
 mod api;
 mod border;
 mod browser;
+mod budgets;
 mod cancel;
 #[cfg(feature = "chaos")]
 mod chaos;

@@ -11,6 +11,7 @@ use tracing::Span;
 
 use crate::agent::Agents;
 use crate::alone::Alone;
+use crate::budget::Budgets;
 use crate::drain::Work;
 use crate::events::Hub;
 use crate::lease::Leases;
@@ -41,6 +42,8 @@ pub struct Doors {
     pub work: Work,
     /// Where calls are paid for that are no turn's own answer.
     pub till: Till,
+    /// What may be spent.
+    pub budgets: Budgets,
 }
 
 impl Doors {

@@ -12,6 +12,8 @@ use mosaic_messages::CallResult;
 use mosaic_types::journal::TurnEnd;
 use mosaic_types::{ErrorClass, ProviderName, Usage, metric};
 
+use crate::budget::Notice;
+
 static METERS: LazyLock<Meters> = LazyLock::new(Meters::new);
 
 /// Counters that belong to no provider.
@@ -26,6 +28,9 @@ pub(crate) struct Meters {
     pub(crate) batch: Histogram,
     pub(crate) commit_failures: Counter,
     pub(crate) readers_cut: Counter,
+    budget_low: Counter,
+    budget_over: Counter,
+    pub(crate) budget_refused: Counter,
 }
 
 /// The counters of this process.
@@ -36,6 +41,7 @@ pub(crate) fn meters() -> &'static Meters {
 impl Meters {
     fn new() -> Self {
         let ended = |state: &'static str| counter!(metric::TURNS.name, "state" => state);
+        let budget = |kind: &'static str| counter!(metric::BUDGET_NOTICES.name, "kind" => kind);
         Self {
             accepted: counter!(metric::TURNS_ACCEPTED.name),
             finished: ended("finished"),
@@ -47,6 +53,17 @@ impl Meters {
             batch: histogram!(metric::COMMIT_WRITES.name),
             commit_failures: counter!(metric::COMMIT_FAILURES.name),
             readers_cut: counter!(metric::READERS_CUT.name),
+            budget_low: budget("low"),
+            budget_over: budget("over"),
+            budget_refused: budget("refused"),
+        }
+    }
+
+    /// An owner is told of a budget.
+    pub(crate) fn told(&self, notice: &Notice) {
+        match notice {
+            Notice::Low { .. } => self.budget_low.increment(1),
+            Notice::Over { .. } => self.budget_over.increment(1),
         }
     }
 

@@ -112,6 +112,8 @@ codes! {
     Storage = "storage", 503;
     /// No provider is configured or found.
     NoProvider = "no_provider", 503;
+    /// A budget is spent.
+    BudgetExceeded = "budget_exceeded", 402;
     /// The provider refused the key.
     ProviderAuth = "provider_auth", 502;
     /// The provider wants to be paid.
@@ -197,6 +199,7 @@ impl Classify for Failure {
             | Code::ForbiddenHost
             | Code::ForbiddenOrigin
             | Code::ForbiddenPeer
+            | Code::BudgetExceeded
             | Code::ProviderAuth
             | Code::ProviderQuota => ErrorClass::Denied,
             Code::Busy | Code::LockedOut | Code::Draining | Code::TooSlow | Code::ProviderOverloaded => {

@@ -73,10 +73,14 @@ pub struct Beside {
 }
 
 /// Which part of the ledger is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UsageQuery {
     /// Only what this user's turns cost; `None`: everyone's.
     pub user: Option<UserId>,
+    /// Only what this agent's turns cost.
+    pub agent: Option<AgentName>,
+    /// Only what this session's turns cost.
+    pub session: Option<SessionId>,
     pub by: UsageBy,
     /// Turns that ended then or later.
     pub since: Option<Timestamp>,

@@ -125,6 +125,7 @@ pub(super) async fn answer(gate: &Gate, payer: UserId, target: Target, mut wish:
         outside: gate.doors.outside.clone(),
         payer,
         till: gate.doors.till.clone(),
+        budgets: gate.doors.budgets.clone(),
         parts: Vec::new(),
         keeper: None,
         lease: None,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mosaic_messages::{CancelTurn, Change, CommandDone, ExecuteCommand, SubmitTurn};
 use mosaic_types::command::{ModelWish, Request};
 use mosaic_types::journal::{API_CHANNEL, InboxKey, SessionPhase, SessionRow};
-use mosaic_types::ledger::{UsageBy, UsageQuery, UsageSum};
+use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::page::Limit;
 use mosaic_types::{AgentName, Code, Failure, Principal, Seq, Timestamp};
 
@@ -132,7 +132,7 @@ async fn cost(way: &Way, from: Principal) -> Result<String, Failure> {
     let today = now - now.rem_euclid(day);
     let first = Timestamp(today - day * i64::from(DAYS - 1));
     let sums = async |since, limit| {
-        let ask = UsageQuery { user: Some(from.user), by: UsageBy::Day, since: Some(since), until: None };
+        let ask = UsageQuery { user: Some(from.user), since: Some(since), ..UsageQuery::default() };
         way.doors.store.usage(ask, None, limit).await
     };
     let today = sums(Timestamp(today), Limit::default()).await?.items.pop();

@@ -331,6 +331,7 @@ impl SessionActor {
             outside: self.doors.outside.clone(),
             payer,
             till: self.doors.till.clone(),
+            budgets: self.doors.budgets.clone(),
             parts,
             keeper: Some(keeper),
             lease: None,

@@ -9,7 +9,7 @@ use mosaic_runtime::events::Interest;
 use mosaic_runtime::provider::ProviderSettings;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Alone, Arbiters, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, Reader,
+    AgentProfile, Agents, Alone, Arbiters, Budgets, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, Reader,
     RouterActor, SessionActor, Sessions, Till, Work, WriterActor,
 };
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor};
@@ -116,6 +116,7 @@ impl House {
             providers,
             work,
             till: Till::default(),
+            budgets: Budgets::default(),
         });
         let arbiters = Arc::new(Arbiters::start(2));
         let (lent, placed) = (doors.clone(), arbiters.clone());

@@ -11,7 +11,7 @@ use mosaic_providers::{ChatStream, ModelInfo, Provider, ProviderError, Work as W
 use mosaic_runtime::agent::config::Fanout;
 use mosaic_runtime::agent::run::{Piece, RunInput, RunOrder, Sink};
 use mosaic_runtime::provider::{Limits, ModelFacts, ProviderSettings};
-use mosaic_runtime::{AgentProfile, Agents, Providers, Till};
+use mosaic_runtime::{AgentProfile, Agents, Budgets, Providers, Till};
 use mosaic_supervise::{Budget, Parent, Scope, Supervisor};
 use mosaic_types::chat::Sampling;
 use mosaic_types::{
@@ -263,6 +263,7 @@ impl Bench {
             outside: self.outside.clone(),
             payer: UserId(uuid::Uuid::from_u128(user)),
             till: self.till.clone(),
+            budgets: Budgets::default(),
             parts,
             keeper: None,
             lease: None,

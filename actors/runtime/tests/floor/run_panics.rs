@@ -106,6 +106,7 @@ async fn a_stateless_caller_sees_that_its_run_died() {
             outside: house.doors.outside.clone(),
             payer: house.who.user,
             till: house.doors.till.clone(),
+            budgets: house.doors.budgets.clone(),
             parts: Vec::new(),
             keeper: None,
             lease: None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic_runtime::{
-    Agents, Alone, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, Till, Work, WriterActor,
+    Agents, Alone, Budgets, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, Till, Work, WriterActor,
 };
 use mosaic_store::contract::Hand;
 use mosaic_supervise::{Budget, ChildSpec, Control, Link, Parent, Restart, Scope, Supervisor};
@@ -76,6 +76,7 @@ impl Office {
             providers: Providers::start(&root, Vec::new()),
             work: Work::default(),
             till: Till::default(),
+            budgets: Budgets::default(),
         });
         let link = bridge(&root, CHANNEL, &platform);
         doors.outbox.connect(CHANNEL, Arc::new(link.clone()));

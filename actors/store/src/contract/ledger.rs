@@ -53,7 +53,7 @@ fn sum(key: &str, turns: u64, cost_usd: Option<f64>, unpriced_turns: u64) -> Usa
 pub async fn what_was_spent_is_summed_by_day_agent_model_and_session(store: Arc<dyn Store>) {
     let hand = Hand::on(store).await;
     let all = UsageQuery::default();
-    assert!(sums(&*hand.store, all).await.is_empty());
+    assert!(sums(&*hand.store, all.clone()).await.is_empty());
     spend(&hand, 1, Timestamp(5), "assistant", "m-1", Some(0.5)).await;
     spend(&hand, 2, Timestamp(DAY - 1), "assistant", "m-2", None).await;
     spend(&hand, 3, Timestamp(DAY), "poet", "m-1", Some(0.25)).await;
@@ -62,11 +62,11 @@ pub async fn what_was_spent_is_summed_by_day_agent_model_and_session(store: Arc<
     hand.events_of(hand.end(4, failed(), None)).await;
 
     assert_eq!(
-        sums(&*hand.store, all).await,
+        sums(&*hand.store, all.clone()).await,
         [sum("1970-01-02", 1, Some(0.25), 0), sum("1970-01-01", 2, Some(0.5), 1)],
         "the newest day first; what has no price is counted and not guessed"
     );
-    let by = |by| UsageQuery { by, ..all };
+    let by = |by| UsageQuery { by, ..all.clone() };
     let agents = [sum("assistant", 2, Some(0.5), 1), sum("poet", 1, Some(0.25), 0)];
     assert_eq!(sums(&*hand.store, by(UsageBy::Agent)).await, agents);
     assert_eq!(
@@ -75,11 +75,16 @@ pub async fn what_was_spent_is_summed_by_day_agent_model_and_session(store: Arc<
     );
     assert_eq!(sums(&*hand.store, by(UsageBy::Session)).await, [sum("s1", 3, Some(0.75), 1)]);
 
-    let between = UsageQuery { since: Some(Timestamp(DAY - 1)), until: Some(Timestamp(DAY)), ..all };
+    let between = UsageQuery { since: Some(Timestamp(DAY - 1)), until: Some(Timestamp(DAY)), ..all.clone() };
     assert_eq!(sums(&*hand.store, between).await, [sum("1970-01-01", 1, None, 1)], "from the first, before the last");
-    let theirs = UsageQuery { user: Some(hand.user), by: UsageBy::Session, ..all };
+    let theirs = UsageQuery { user: Some(hand.user), by: UsageBy::Session, ..all.clone() };
     assert_eq!(sums(&*hand.store, theirs).await.len(), 1);
-    let nobodys = UsageQuery { user: Some(UserId(Uuid::from_bytes([8; 16]))), ..all };
+    let agent: mosaic_types::AgentName = "poet".parse().expect("valid");
+    let poets = UsageQuery { agent: Some(agent), session: Some(hand.session.clone()), ..all.clone() };
+    assert_eq!(sums(&*hand.store, poets).await, [sum("1970-01-02", 1, Some(0.25), 0)]);
+    let elsewhere = UsageQuery { session: Some("s2".parse().expect("valid")), ..all.clone() };
+    assert!(sums(&*hand.store, elsewhere).await.is_empty());
+    let nobodys = UsageQuery { user: Some(UserId(Uuid::from_bytes([8; 16]))), ..all.clone() };
     assert!(sums(&*hand.store, nobodys).await.is_empty());
 
     hand.events_of(Write::Delete { session: hand.session.clone() }).await;
@@ -173,11 +178,11 @@ pub async fn pages_of_sums_are_complete(store: Arc<dyn Store>) {
     let two = Limit::new(Some(2)).expect("within bounds");
     for by in [UsageBy::Day, UsageBy::Agent, UsageBy::Model] {
         let ask = UsageQuery { by, ..UsageQuery::default() };
-        let whole = sums(&*hand.store, ask).await;
+        let whole = sums(&*hand.store, ask.clone()).await;
         assert_eq!(whole.len(), 7);
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
-            let page = hand.store.usage(ask, cursor, two).await.expect("reads");
+            let page = hand.store.usage(ask.clone(), cursor, two).await.expect("reads");
             assert!(page.items.len() == 2 || page.next.is_none(), "a page is full unless it is the last");
             seen.extend(page.items);
             cursor = page.next;
@@ -190,7 +195,7 @@ pub async fn pages_of_sums_are_complete(store: Arc<dyn Store>) {
     let of_days = hand.store.usage(UsageQuery::default(), None, two).await.expect("reads").next;
     let agents = UsageQuery { by: UsageBy::Agent, ..UsageQuery::default() };
     for foreign in [of_days.expect("there is more"), "uday-6d".into(), "12".into()] {
-        let refused = hand.store.usage(agents, Some(foreign.clone()), two).await;
+        let refused = hand.store.usage(agents.clone(), Some(foreign.clone()), two).await;
         assert!(matches!(refused, Err(StoreError::BadCursor)), "{foreign:?}");
     }
     let day = hand.store.usage(UsageQuery::default(), Some("uday-6d".into()), two).await;

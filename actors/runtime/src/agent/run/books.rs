@@ -7,19 +7,19 @@ use actix::Recipient;
 use mosaic_messages::PartEnded;
 use mosaic_types::event::{Part, StepKind};
 use mosaic_types::ledger::Beside;
-use mosaic_types::{AgentName, EventBody, ModelRef, Outside, SessionId, Spent, TurnId, UserId};
+use mosaic_types::{AgentName, EventBody, ModelRef, Outside, SessionId, Spent, TurnId};
 
 use super::call::RunOrder;
 use super::sink::Sink;
+use crate::budget::Payer;
 use crate::till::Till;
 
 /// The books of one run.
 pub(super) struct Books {
     till: Till,
     outside: Outside,
-    payer: UserId,
+    payer: Payer,
     asker: Arc<str>,
-    agent: AgentName,
     of: Option<(SessionId, TurnId)>,
     /// The session, and which attempt it knows the run by.
     keeper: Option<(Recipient<PartEnded>, TurnId, u32)>,
@@ -44,9 +44,12 @@ impl Books {
         Self {
             till: order.till.clone(),
             outside: order.outside.clone(),
-            payer: order.payer,
+            payer: Payer {
+                user: order.payer,
+                agent: agent.clone(),
+                session: of.as_ref().map(|(session, _)| session.clone()),
+            },
             asker,
-            agent: agent.clone(),
             of,
             keeper,
             known: order.parts.clone(),
@@ -57,8 +60,12 @@ impl Books {
 
     fn entry(&self, model: &ModelRef, spent: Spent, estimated: bool) -> Beside {
         let (id, at) = (self.outside.uuid(), self.outside.now());
-        let (agent, of, model) = (self.agent.clone(), self.of.clone(), model.clone());
-        Beside { id, user: self.payer, agent, of, model, calls: 1, spent, estimated, at }
+        let (agent, of, model) = (self.payer.agent.clone(), self.of.clone(), model.clone());
+        Beside { id, user: self.payer.user, agent, of, model, calls: 1, spent, estimated, at }
+    }
+
+    pub(super) fn payer(&self) -> &Payer {
+        &self.payer
     }
 
     /// Who waits in turn with others: the session, or the user where there is none.

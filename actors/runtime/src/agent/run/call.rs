@@ -21,6 +21,7 @@ use super::lanes::Voice;
 use super::prompt;
 use super::sink::{Left, Sink};
 use crate::agent::AgentProfile;
+use crate::budget::{Budgets, Reservation};
 use crate::lease::Lease;
 use crate::provider::{ProviderHandle, Providers};
 use crate::till::Till;
@@ -68,6 +69,7 @@ pub struct RunOrder {
     /// Whose money it is.
     pub payer: UserId,
     pub till: Till,
+    pub budgets: Budgets,
     /// What is known of the step's parts, each as the `step.finished` that told of it.
     pub parts: Vec<EventBody>,
     /// Who is told of the end, and what ends the run early.
@@ -175,6 +177,9 @@ async fn admitted(
     let request = request(ask, provider, &called, voice);
     let input_tokens = prompt::estimate(&request.messages);
     let foreseen = input_tokens.saturating_add(request.sampling.max_tokens.unwrap_or(UNKNOWN_OUTPUT));
+    let price = provider.facts(&called.model).price;
+    let dear = price.map_or(0.0, |price| price.of(Usage::new(input_tokens, foreseen - input_tokens)));
+    let reservation = ask.order.budgets.reserve(ask.books.payer(), dear).await.map_err(CallFailure::Refused)?;
     let asker = ask.books.asker();
     let permit = provider.permit(&called.model, asker, foreseen).await.map_err(CallFailure::Refused)?;
     // Names of fields as OpenTelemetry's conventions for generative AI have them. What is said is not among them.
@@ -194,7 +199,7 @@ async fn admitted(
         error.type = field::Empty,
     );
     let mut bill = Bill::open(provider, &called, ask.books, voice);
-    (bill.input_tokens, bill.foreseen) = (input_tokens, foreseen);
+    (bill.input_tokens, bill.foreseen, bill.reservation) = (input_tokens, foreseen, Some(reservation));
     let result = answer(ask, provider, &called, request, voice, &mut bill).instrument(span.clone()).await;
     bill.result = match &result {
         Ok(_) => CallResult::Answered,
@@ -268,6 +273,7 @@ async fn answer(
                 Span::current().record("gen_ai.response.model", says.as_deref());
                 let spent = Spent { usage: usage.unwrap_or_default(), cost_usd: price(facts.price, usage) };
                 bill.progress = Progress::Answered;
+                bill.cost_usd = spent.cost_usd;
                 bill.used = spent.usage.input_tokens.saturating_add(spent.usage.output_tokens);
                 Span::current()
                     .record("gen_ai.response.finish_reasons", stop_reason.as_str())
@@ -342,6 +348,9 @@ struct Bill<'a> {
     /// Tokens that the call might have used, and those that it did.
     foreseen: u64,
     used: u64,
+    /// What an answer cost.
+    cost_usd: Option<f64>,
+    reservation: Option<Reservation>,
 }
 
 impl<'a> Bill<'a> {
@@ -361,6 +370,8 @@ impl<'a> Bill<'a> {
             heard_bytes: 0,
             foreseen: 0,
             used: 0,
+            cost_usd: None,
+            reservation: None,
         }
     }
 
@@ -387,6 +398,10 @@ impl Drop for Bill<'_> {
         let lost = if self.result == CallResult::Answered { Spent::default() } else { self.lost() };
         let used = self.used + lost.usage.input_tokens + lost.usage.output_tokens;
         self.provider.report(self.model.model.clone(), self.result, self.foreseen, used);
+        if let Some(reservation) = self.reservation.take() {
+            let answered = self.result == CallResult::Answered || self.progress == Progress::Answered;
+            reservation.settle(if answered { self.cost_usd } else { lost.cost_usd }.unwrap_or_default());
+        }
         if self.result != CallResult::Answered {
             if lost != Spent::default() {
                 self.provider.meter.used(lost.usage, lost.cost_usd);

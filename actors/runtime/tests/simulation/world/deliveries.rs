@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix::System;
 use mosaic_runtime::{
-    Agents, Alone, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, Till, Work, WriterActor,
+    Agents, Alone, Budgets, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, Till, Work, WriterActor,
 };
 use mosaic_store::Store;
 use mosaic_supervise::{Budget, ChildSpec, Control, Parent, Restart, Scope, Supervisor};
@@ -160,6 +160,7 @@ impl House {
             providers: Providers::start(&root, Vec::new()),
             work: Work::default(),
             till: Till::default(),
+            budgets: Budgets::default(),
         });
         let lent = platform.clone();
         let link = root.adopt(ChildSpec::new(CHANNEL, Restart::Permanent, Bridge::MAILBOX, move |birth| {

@@ -7,8 +7,8 @@ use actix::Arbiter;
 use mosaic_runtime::provider::ProviderSettings;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
-    AgentProfile, Agents, Alone, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, RecoveryActor, RouterActor,
-    SessionActor, Sessions, Till, Work, WriterActor,
+    AgentProfile, Agents, Alone, Budgets, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, RecoveryActor,
+    RouterActor, SessionActor, Sessions, Till, Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{
@@ -90,6 +90,7 @@ impl House {
         let (hub, leases, work) = (Hub::default(), Leases::default(), Work::default());
         let (alone, loads, till) = (Alone::default(), Loads::default(), Till::default());
         let outbox = Outbox::new(&outside);
+        let budgets = Budgets::default();
         let doors = Arc::new(Doors {
             outside,
             store,
@@ -103,6 +104,7 @@ impl House {
             providers,
             work,
             till,
+            budgets,
         });
         let (lent, config) = (doors.clone(), SessionConfig { idle: plan.idle, debounce: plan.debounce });
         let sessions: Sessions = Family::new(

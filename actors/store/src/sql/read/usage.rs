@@ -45,6 +45,12 @@ pub(in super::super) async fn usage(
     if let Some(user) = ask.user {
         query = query.filter(usage::user_id.eq(Id::from(user)));
     }
+    if let Some(agent) = &ask.agent {
+        query = query.filter(usage::agent.eq(agent.as_str()));
+    }
+    if let Some(session) = &ask.session {
+        query = query.filter(usage::session_id.eq(session.as_str()));
+    }
     if let Some(since) = ask.since {
         query = query.filter(usage::at.ge(Ts::from(since)));
     }

@@ -1,0 +1,144 @@
+//! What may be spent: a reservation before each call, its settlement after it.
+//!
+//! Accounts are kept in memory, in billionths of a dollar; what was spent before this process began is read from the
+//! ledger when an account is first touched. Where no budget is set, nothing is kept and nothing is asked.
+
+pub mod config;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mosaic_store::Store;
+use mosaic_types::ledger::{UsageBy, UsageQuery};
+use mosaic_types::page::Limit;
+use mosaic_types::{AgentName, Failure, Outside, SessionId, Timestamp, UserId};
+
+use crate::meters::meters;
+
+pub use config::{Budget, BudgetConfig};
+pub use state::Notice;
+use state::{Account, State};
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
+/// Who pays for a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Payer {
+    pub user: UserId,
+    pub agent: AgentName,
+    pub session: Option<SessionId>,
+}
+
+/// The budgets of this process; clones share them.
+#[derive(Clone, Default)]
+pub struct Budgets {
+    shared: Option<Arc<Shared>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    store: Arc<dyn Store>,
+    outside: Outside,
+}
+
+/// Money that is set aside for a call. Dropping it settles the call as if it had cost nothing.
+pub struct Reservation {
+    held: Option<(Arc<Shared>, Vec<Account>, u64)>,
+}
+
+/// Billionths of a dollar.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a price is never negative; `as` saturates
+fn billionths(usd: f64) -> u64 {
+    (usd * 1e9).round() as u64
+}
+
+impl Budgets {
+    /// Budgets as configured, on what the ledger of `store` holds.
+    pub fn new(config: &BudgetConfig, store: Arc<dyn Store>, outside: Outside) -> Self {
+        let shared = config.any().then(|| {
+            let state = Mutex::new(State::new(config));
+            Arc::new(Shared { state, store, outside })
+        });
+        Self { shared }
+    }
+
+    /// Sets aside what a call may cost at the most, in US dollars; what has no price costs nothing.
+    ///
+    /// # Errors
+    /// `budget_exceeded` where an account is spent; the store's own where it had to be read and could not be.
+    pub async fn reserve(&self, payer: &Payer, usd: f64) -> Result<Reservation, Failure> {
+        let Some(shared) = self.shared.as_ref().filter(|_| usd > 0.0) else { return Ok(Reservation { held: None }) };
+        let now = shared.outside.now();
+        let (day, accounts) = (now.0.div_euclid(DAY), Account::of(payer));
+        for account in &accounts {
+            if shared.state().wants(account, day) {
+                let spent = shared.spent(account, payer, day).await?;
+                shared.state().open(account, day, billionths(spent));
+            }
+        }
+        let amount = billionths(usd);
+        let (held, notices) =
+            shared.state().reserve(&accounts, day, amount).inspect_err(|_| meters().budget_refused.increment(1))?;
+        tell(&notices);
+        Ok(Reservation { held: Some((shared.clone(), held, amount)) })
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the ledger says was spent from an account, in US dollars.
+    async fn spent(&self, account: &Account, payer: &Payer, day: i64) -> Result<f64, Failure> {
+        let since = Some(Timestamp(day * DAY));
+        let all = UsageQuery { by: UsageBy::Agent, since, ..UsageQuery::default() };
+        let ask = match account {
+            Account::Day => all,
+            Account::Agent(agent) => UsageQuery { agent: Some(agent.clone()), ..all },
+            Account::User(user) => UsageQuery { user: Some(*user), ..all },
+            Account::Session(_) => UsageQuery { since: None, session: payer.session.clone(), ..all },
+        };
+        let (mut sum, mut cursor) = (0.0, None);
+        loop {
+            let page = self.store.usage(ask.clone(), cursor, Limit::default()).await?;
+            sum += page.items.iter().filter_map(|item| item.cost_usd).sum::<f64>();
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(sum);
+            }
+        }
+    }
+}
+
+impl Reservation {
+    /// The call is over, and cost so much.
+    pub fn settle(mut self, usd: f64) {
+        self.pay(usd);
+    }
+
+    fn pay(&mut self, usd: f64) {
+        if let Some((shared, accounts, amount)) = self.held.take() {
+            let day = shared.outside.now().0.div_euclid(DAY);
+            let notices = shared.state().settle(&accounts, day, amount, billionths(usd));
+            tell(&notices);
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.pay(0.0);
+    }
+}
+
+/// Says what an owner should know of the budgets.
+fn tell(notices: &[Notice]) {
+    for notice in notices {
+        meters().told(notice);
+        tracing::warn!(budget = notice.account(), "{notice}");
+    }
+}

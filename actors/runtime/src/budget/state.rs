@@ -1,0 +1,203 @@
+//! The accounts alone: amounts in, verdicts out.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use mosaic_types::{AgentName, Code, Failure, SessionId, UserId};
+
+use super::Payer;
+use super::config::{Budget, BudgetConfig};
+
+/// Accounts that are remembered; beyond them, those without a reservation are read from the ledger anew.
+const ACCOUNTS: usize = 10_000;
+
+/// Of a budget, in hundredths: when so much of it is spent, that is told once.
+const WARN_AT: u64 = 80;
+
+/// Whose money.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Account {
+    Day,
+    Agent(AgentName),
+    User(UserId),
+    Session(SessionId),
+}
+
+impl Account {
+    /// All that a call is paid from.
+    pub(super) fn of(payer: &Payer) -> Vec<Self> {
+        let session = payer.session.clone().map(Self::Session);
+        [Self::Day, Self::Agent(payer.agent.clone()), Self::User(payer.user)].into_iter().chain(session).collect()
+    }
+
+    /// The key of the config's table.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Agent(_) => "agent",
+            Self::User(_) => "user",
+            Self::Session(_) => "session",
+        }
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Day => f.write_str("today"),
+            Self::Agent(agent) => write!(f, "the agent {agent} today"),
+            Self::User(_) => f.write_str("one user today"),
+            Self::Session(session) => write!(f, "session {session}"),
+        }
+    }
+}
+
+/// What an owner should know.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// Most of a budget is spent.
+    Low { account: String, usd: f64 },
+    /// A budget is spent, and goes on.
+    Over { account: String, usd: f64 },
+}
+
+impl Notice {
+    pub(super) fn account(&self) -> &str {
+        match self {
+            Self::Low { account, .. } | Self::Over { account, .. } => account,
+        }
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Low { account, usd } => write!(f, "{WARN_AT} % of the budget of ${usd} for {account} are spent"),
+            Self::Over { account, usd } => write!(f, "the budget of ${usd} for {account} is spent; calls go on"),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Standing {
+    spent: u64,
+    reserved: u64,
+    warned: bool,
+    told_over: bool,
+}
+
+/// All accounts for which there is a budget.
+#[derive(Debug)]
+pub(super) struct State {
+    config: BudgetConfig,
+    day: i64,
+    standings: HashMap<Account, Standing>,
+}
+
+impl State {
+    pub(super) fn new(config: &BudgetConfig) -> Self {
+        Self { config: config.clone(), day: i64::MIN, standings: HashMap::new() }
+    }
+
+    fn budget(&self, account: &Account) -> Option<Budget> {
+        match account {
+            Account::Day => self.config.day,
+            Account::Agent(_) => self.config.agent,
+            Account::User(_) => self.config.user,
+            Account::Session(_) => self.config.session,
+        }
+    }
+
+    /// A new day: what was spent on the day before does not count, but for sessions.
+    fn turn_to(&mut self, day: i64) {
+        if day > self.day {
+            self.day = day;
+            self.standings.retain(|account, _| matches!(account, Account::Session(_)));
+        }
+    }
+
+    /// Whether what was spent from an account before must be read first.
+    pub(super) fn wants(&mut self, account: &Account, day: i64) -> bool {
+        self.turn_to(day);
+        self.budget(account).is_some() && !self.standings.contains_key(account)
+    }
+
+    /// What was spent from an account before is known. Who asked at the same time and was slower changes nothing.
+    pub(super) fn open(&mut self, account: &Account, day: i64, spent: u64) {
+        self.turn_to(day);
+        if self.standings.len() >= ACCOUNTS {
+            self.standings.retain(|_, standing| standing.reserved > 0);
+        }
+        self.standings.entry(account.clone()).or_insert(Standing { spent, ..Standing::default() });
+    }
+
+    /// Sets `amount` aside in all accounts that have a budget, or in none. A call goes as long as there is anything left,
+    /// so that no budget is passed by more than one reservation.
+    pub(super) fn reserve(
+        &mut self,
+        accounts: &[Account],
+        day: i64,
+        amount: u64,
+    ) -> Result<(Vec<Account>, Vec<Notice>), Failure> {
+        self.turn_to(day);
+        let mut held = Vec::new();
+        for account in accounts {
+            let Some(budget) = self.budget(account) else { continue };
+            let standing = self.standings.entry(account.clone()).or_default();
+            if budget.hard && standing.spent + standing.reserved >= budget.billionths() {
+                return Err(refusal(account, budget, standing));
+            }
+            held.push(account.clone());
+        }
+        for account in &held {
+            self.standings.entry(account.clone()).or_default().reserved += amount;
+        }
+        Ok((held.clone(), self.notices(&held)))
+    }
+
+    /// A call is over: what was set aside is free again, and what it cost is spent.
+    pub(super) fn settle(&mut self, accounts: &[Account], day: i64, amount: u64, cost: u64) -> Vec<Notice> {
+        self.turn_to(day);
+        for account in accounts {
+            // It may be of the day before: then it was forgotten, and what it cost is today's.
+            let standing = self.standings.entry(account.clone()).or_default();
+            standing.reserved = standing.reserved.saturating_sub(amount);
+            standing.spent = standing.spent.saturating_add(cost);
+        }
+        self.notices(accounts)
+    }
+
+    fn notices(&mut self, accounts: &[Account]) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        for account in accounts {
+            let Some(budget) = self.budget(account) else { continue };
+            let Some(standing) = self.standings.get_mut(account) else { continue };
+            let (limit, usd, name) = (budget.billionths(), budget.usd, account.to_string());
+            if standing.spent >= limit / 100 * WARN_AT && !std::mem::replace(&mut standing.warned, true) {
+                notices.push(Notice::Low { account: name.clone(), usd });
+            }
+            if !budget.hard && standing.spent >= limit && !std::mem::replace(&mut standing.told_over, true) {
+                notices.push(Notice::Over { account: name, usd });
+            }
+        }
+        notices
+    }
+}
+
+fn refusal(account: &Account, budget: Budget, standing: &Standing) -> Failure {
+    let usd = budget.usd;
+    if standing.spent < budget.billionths() {
+        let sentence = format!(
+            "What is left of the budget of ${usd} for {account} may be spent by calls under way. Try again when they have ended."
+        );
+        return Failure::new(Code::BudgetExceeded, sentence).after(Duration::from_secs(1));
+    }
+    let when = match account {
+        Account::Session(_) => "Go on in a new session",
+        _ => "It is full again at midnight UTC",
+    };
+    let sentence =
+        format!("The budget of ${usd} for {account} is spent. {when}, or raise usd in [budgets.{}].", account.kind());
+    Failure::new(Code::BudgetExceeded, sentence)
+}
