@@ -1,6 +1,6 @@
 //! Who waits for a place: one queue for each asker, served in turn, so that nobody's many calls go before another's one.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Calls that wait, by who asks.
@@ -8,13 +8,14 @@ use std::sync::Arc;
 pub(super) struct FairQueue<T> {
     /// Askers with something in `waiting`, the next one first.
     turns: VecDeque<Arc<str>>,
-    waiting: HashMap<Arc<str>, VecDeque<T>>,
+    /// In an order that holds: where the actor dies, those who wait are told one after the other as this is dropped.
+    waiting: BTreeMap<Arc<str>, VecDeque<T>>,
     len: usize,
 }
 
 impl<T> Default for FairQueue<T> {
     fn default() -> Self {
-        Self { turns: VecDeque::new(), waiting: HashMap::new(), len: 0 }
+        Self { turns: VecDeque::new(), waiting: BTreeMap::new(), len: 0 }
     }
 }
 
