@@ -93,7 +93,16 @@ async fn the_page_is_what_prometheus_reads_and_says_nothing_that_is_not_in_the_l
         assert!(fits, "{sample:?}");
     }
     // All are there but those that wait for an occasion.
-    let later = [&metric::RESTARTS, &metric::CRASHES, &metric::DOWN, &metric::SPANS_EXPORTED, &metric::SPANS_DROPPED];
+    let later = [
+        &metric::RESTARTS,
+        &metric::CRASHES,
+        &metric::DOWN,
+        &metric::DELIVERIES,
+        &metric::OUTBOX_ITEMS,
+        &metric::OUTBOX_OLDEST,
+        &metric::SPANS_EXPORTED,
+        &metric::SPANS_DROPPED,
+    ];
     for metric in metric::ALL.iter().filter(|metric| !later.contains(metric)) {
         assert!(typed.contains_key(metric.name), "{} is missing", metric.name);
     }

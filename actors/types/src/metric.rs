@@ -176,6 +176,8 @@ mod tests {
             "exit",
             "reason",
             "channel",
+            "decision",
+            "kind",
         ];
         for metric in ALL {
             assert!(metric.labels.iter().all(|label| few.contains(label)), "{}: {:?}", metric.name, metric.labels);

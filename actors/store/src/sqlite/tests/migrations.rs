@@ -123,7 +123,7 @@ fn two_that_open_an_empty_database_at_once_both_end_well() {
                 one.join().expect("no panic").expect("opens");
             }
         });
-        assert_eq!(tables(&mut connect(&home)).len(), 17);
+        assert_eq!(tables(&mut connect(&home)).len(), 18);
     }
 }
 
