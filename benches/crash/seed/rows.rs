@@ -81,9 +81,11 @@ pub(crate) async fn whole(world: &World, messages: u64) -> Result<()> {
     }
     let turns = world.tally.borrow().turns();
     let answered = count(world, "(SELECT DISTINCT turn_id FROM messages WHERE role = 'assistant') a").await?;
-    for (what, rows, expected) in
-        [("inbox rows", "inbox", messages), ("turns", "turns", turns), ("answers in the ledger", "usage WHERE turns = 1", answered)]
-    {
+    for (what, rows, expected) in [
+        ("inbox rows", "inbox", messages),
+        ("turns", "turns", turns),
+        ("answers in the ledger", "usage WHERE turns = 1", answered),
+    ] {
         let found = count(world, rows).await?;
         ensure!(found == expected, "{found} {what}, and {expected} were expected");
     }
