@@ -125,6 +125,8 @@ async fn goes_and_comes_back(bed: &Testbed, gate: &Gate, away: impl AsyncFnOnce(
         let gone = Instant::now();
         sleep(Duration::from_millis(500)).await;
         refused(&api.request("GET", "/readyz", &[], b"").await);
+        // The speakers may be told that too many wait; who sends a second message only is told why.
+        refused(&api.submit(&counting, "", &[("idempotency-key", "away")], "away").await);
         // Its answer is whole, and cannot be stored.
         gate.open();
         while gone.elapsed() < outage() {
@@ -140,7 +142,7 @@ async fn goes_and_comes_back(bed: &Testbed, gate: &Gate, away: impl AsyncFnOnce(
         over.set(true);
     };
     let speaker = async |session: &String| {
-        let (mut acknowledged, mut refusals, mut longest) = (HashMap::new(), 0, Duration::ZERO);
+        let (mut acknowledged, mut longest) = (HashMap::new(), Duration::ZERO);
         let mut number = 0;
         // Past the outage, and until something was acknowledged on a machine however slow.
         while !over.get() || acknowledged.len() < 3 {
@@ -159,17 +161,15 @@ async fn goes_and_comes_back(bed: &Testbed, gate: &Gate, away: impl AsyncFnOnce(
                 // The same again, under the same key.
                 _ => {
                     refused(&answer);
-                    refusals += 1;
                     sleep(Duration::from_millis(20)).await;
                 }
             }
         }
-        (acknowledged, refusals, longest)
+        (acknowledged, longest)
     };
-    let ((), spoken): ((), Vec<(HashMap<_, _>, u32, Duration)>) =
+    let ((), spoken): ((), Vec<(HashMap<_, _>, Duration)>) =
         tokio::join!(outage, join_all(sessions.iter().map(speaker)));
-    assert!(spoken.iter().any(|(_, refusals, _)| *refusals > 0), "the server was away");
-    for (session, (acknowledged, _, longest)) in sessions.iter().zip(spoken) {
+    for (session, (acknowledged, longest)) in sessions.iter().zip(spoken) {
         // The patience of one job and what stands before it.
         assert!(longest < Duration::from_secs(20), "somebody waited {longest:?}");
         api.settled(session).await;
