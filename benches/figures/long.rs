@@ -8,7 +8,7 @@ use mosaic_types::SessionId;
 
 use crate::bed::{Bed, block_on, home};
 use crate::report::{Report, Tries, ms};
-use crate::stock;
+use crate::stock::Stock;
 
 /// Messages of the sessions.
 const AGES: [usize; 3] = [10, 100, 100_000];
@@ -20,12 +20,13 @@ const TURNS: usize = 8;
 pub(crate) fn measure(report: &mut Report) {
     let upstream = StandIn::builder().always(Step::say("one two three four five")).keep(0).start();
     let mut home = home(&upstream);
-    let ids: Vec<Vec<SessionId>> = stock::stocked(home.path(), async |app| {
+    let ids: Vec<Vec<SessionId>> = actix::System::new().block_on(async {
+        let mut stock = Stock::open(home.path(), 2 * LIVES + 1).await;
         let mut ids = Vec::new();
         for (age, count) in AGES.into_iter().zip([LIVES, LIVES, 1]) {
             let mut same = Vec::new();
             for _ in 0..count {
-                same.push(stock::talked(app, age).await);
+                same.push(stock.talk(age).await);
             }
             ids.push(same);
         }
