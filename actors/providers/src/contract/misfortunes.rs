@@ -153,7 +153,7 @@ pub(crate) async fn long_lines_are_refused(build: Build) {
 
 pub(crate) async fn endless_answers_are_refused(build: Build) {
     // More than an answer may hold and the sockets between do.
-    let flood = Step::Flood { bytes: 44 << 20 };
+    let flood = Step::Flood { bytes: 128 << 20 };
     let bed = Bed::new(build, [flood.clone(), flood]);
     for stream in [false, true] {
         let end = all(&*bed.provider, request("hello", stream)).await.1;
