@@ -228,6 +228,8 @@ pub(crate) fn build(
     let facts = |model: mosaic_providers::config::ModelConfig| ModelFacts {
         window: model.context_tokens.and_then(|tokens| usize::try_from(tokens).ok()),
         price: model.price,
+        vision: model.vision,
+        ..ModelFacts::default()
     };
     let models = provider.models.into_iter().map(|(name, model)| (name.into(), facts(model))).collect();
     let limits =

@@ -33,6 +33,8 @@ pub struct ModelConfig {
     /// The model's window, in tokens.
     pub context_tokens: Option<u64>,
     pub price: Option<Price>,
+    /// Whether it takes pictures.
+    pub vision: Option<bool>,
 }
 
 /// One configured provider.
@@ -178,7 +180,7 @@ fn read_model(section: &Section<'_>) -> ModelConfig {
             section.wrong(cache, "it is a part of a price: set \"input_usd_per_mtok\" and \"output_usd_per_mtok\" too");
         }
     }
-    ModelConfig { context_tokens, price }
+    ModelConfig { context_tokens, price, vision: section.opt_flag("vision") }
 }
 
 #[cfg(test)]
@@ -223,6 +225,7 @@ mod tests {
             input_usd_per_mtok = 0.25
             output_usd_per_mtok = 2
             cached_input_usd_per_mtok = 0.025
+            vision = false
             [models.local]
         "#;
         let config = read(text).expect("all is well");
@@ -231,7 +234,7 @@ mod tests {
         assert_eq!((config.max_in_flight, config.idle_timeout), (8, Duration::from_secs(300)));
         assert_eq!((config.requests_per_minute, config.tokens_per_minute), (Some(50), Some(30_000)));
         let price = Price { cached_input_usd_per_mtok: Some(0.025), ..Price::new(0.25, 2.0) };
-        let known = ModelConfig { context_tokens: Some(400_000), price: Some(price) };
+        let known = ModelConfig { context_tokens: Some(400_000), price: Some(price), vision: Some(false) };
         assert_eq!(config.models, [("gpt-5-mini".into(), known), ("local".into(), ModelConfig::default())].into());
         assert!(!format!("{config:?}").contains("from a file"));
     }

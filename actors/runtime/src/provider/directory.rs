@@ -27,12 +27,18 @@ pub struct ProviderSettings {
     pub limits: Limits,
 }
 
-/// What the config says of a model; what it does not say is unknown, never guessed.
+/// What is known of a model; what is not known is `None`, never guessed.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ModelFacts {
     /// Tokens that the model reads at once.
     pub window: Option<usize>,
     pub price: Option<Price>,
+    /// Whether it takes pictures.
+    pub vision: Option<bool>,
+    /// Whether it calls tools.
+    pub tools: Option<bool>,
+    /// Whether it reasons before it answers, or can be asked to.
+    pub reasoning: Option<bool>,
 }
 
 /// How the last call of a provider ended.
@@ -134,7 +140,13 @@ impl ProviderHandle {
         let said = self.settings.models.get(model).copied().unwrap_or_default();
         let known = self.adapter.facts(model);
         let window = known.context_tokens.and_then(|tokens| usize::try_from(tokens).ok());
-        ModelFacts { window: said.window.or(window), price: said.price.or(known.price) }
+        ModelFacts {
+            window: said.window.or(window),
+            price: said.price.or(known.price),
+            vision: said.vision.or(known.vision),
+            tools: said.tools.or(known.tools),
+            reasoning: said.reasoning.or(known.reasoning),
+        }
     }
 }
 

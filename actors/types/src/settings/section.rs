@@ -92,6 +92,11 @@ impl<'a> Section<'a> {
         self.read(key, Some(default), as_flag, ToString::to_string).unwrap_or(default)
     }
 
+    /// `true` or `false`; `None` where nothing is said.
+    pub fn opt_flag(&self, key: &str) -> Option<bool> {
+        self.read(key, None, as_flag, ToString::to_string)
+    }
+
     /// A span of time with its unit, as in `"30s"`, within bounds.
     pub fn span(&self, key: &str, default: Duration, range: RangeInclusive<Duration>) -> Duration {
         self.read(key, Some(default), |node| as_span(node, &range), |span| toml_text(&render_span(*span)))
