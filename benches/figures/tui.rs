@@ -14,8 +14,8 @@ use crate::report::{Report, Tries, ms};
 const PIECES: usize = 50_000;
 const PAUSE: Duration = Duration::from_micros(200);
 /// Keys that are pressed meanwhile, and the pause between two.
-const KEYS: usize = 40;
-const KEY_PAUSE: Duration = Duration::from_millis(150);
+const KEYS: usize = 100;
+const KEY_PAUSE: Duration = Duration::from_millis(80);
 /// How long an idle client is watched.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -103,11 +103,11 @@ async fn screen(bed: &Bed) -> Seen {
     let command = command(bed.home.path(), &["tui"]).into();
     let pty = Pty::start(&command, 120, 40).expect("a terminal");
     pty.sees("connected").await;
-    let before = cpu(pty.pid());
+    let before = pty.cpu();
     tokio::time::sleep(IDLE).await;
-    let idle = cpu(pty.pid()) - before;
+    let idle = pty.cpu() - before;
 
-    let (before, began) = (cpu(pty.pid()), Instant::now());
+    let (before, began) = (pty.cpu(), Instant::now());
     pty.press("go\r");
     let (mut under_way, mut echo) = (Tries::default(), Tries::default());
     let mut known = HashSet::new();
@@ -130,6 +130,10 @@ async fn screen(bed: &Bed) -> Seen {
         });
         watching.await;
         let letter = char::from(b'a' + u8::try_from(key % 26).expect("small"));
+        if typed.len() == 50 {
+            pty.press("\x15");
+            typed.clear();
+        }
         typed.push(letter);
         let pressed = Instant::now();
         pty.press(&letter.to_string());
@@ -146,14 +150,6 @@ async fn screen(bed: &Bed) -> Seen {
         screen.contains(" in, ")
     });
     rest.await;
-    let (took, used) = (began.elapsed(), cpu(pty.pid()) - before);
+    let (took, used) = (began.elapsed(), pty.cpu() - before);
     Seen { under_way, echo, took, cpu: used, idle }
-}
-
-/// CPU that a process used so far, all threads.
-fn cpu(pid: u32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks: u64 = [11, 12].iter().filter_map(|field| fields.get(*field)?.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 10)
 }

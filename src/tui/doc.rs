@@ -113,6 +113,11 @@ impl Doc {
         &self.rows
     }
 
+    /// Its rows as [`Doc::rows`] made them last.
+    pub(crate) fn laid(&self) -> &[Row] {
+        &self.rows
+    }
+
     fn render(&mut self, block: &Block) {
         let text = &self.text[block.from..block.to];
         match &block.fence {

@@ -39,6 +39,8 @@ pub(crate) use theme::Theme;
 
 /// News that may wait to be looked at; then the daemon is read no further.
 const NEWS: usize = 1_024;
+/// Keys and signals that may wait; then the terminal is read no further.
+const TYPED: usize = 1_024;
 /// Wishes that may wait for the connection.
 const WISHES: usize = 1_024;
 
@@ -61,6 +63,7 @@ pub(crate) struct Start {
 /// There is no terminal, or the client itself is broken; in words.
 pub(crate) fn run(start: Start) -> Result<(), String> {
     let (tell, news) = tokio::sync::mpsc::channel(NEWS);
+    let (type_in, typed) = tokio::sync::mpsc::channel(TYPED);
     let (wishes, wanted) = tokio::sync::mpsc::channel(WISHES);
     let cannot = |error: std::io::Error| format!("the terminal cannot be taken: {error}");
     let taken = terminal::Taken::take().map_err(cannot)?;
@@ -69,7 +72,7 @@ pub(crate) fn run(start: Start) -> Result<(), String> {
     if let Some(greeting) = start.greeting {
         model.hear(News::Tell(greeting, false));
     }
-    let (typed, signalled) = (tell.clone(), tell.clone());
+    let signalled = type_in.clone();
     let carry = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         if let Ok(runtime) = runtime {
@@ -83,9 +86,10 @@ pub(crate) fn run(start: Start) -> Result<(), String> {
     };
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
     let link = thread("tui-link").spawn(carry).map_err(cannot)?;
-    thread("tui-keys").spawn(move || terminal::read(&typed)).map_err(cannot)?;
+    thread("tui-keys").spawn(move || terminal::read(&type_in)).map_err(cannot)?;
 
-    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| shell::run(model, news, &wishes, start.theme)));
+    let ears = shell::Ears { typed, news };
+    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| shell::run(model, ears, &wishes, start.theme)));
     drop(taken);
     drop(wishes);
     let _ = link.join();

@@ -123,7 +123,7 @@ impl Model {
     pub(crate) fn hear(&mut self, news: News) -> Vec<Effect> {
         match news {
             News::Key(key) => self.press(key),
-            News::Look => {}
+            News::Resized => {}
             News::Said(said) => self.said(said),
             News::Down(why) => {
                 self.line = Line::Down(why);

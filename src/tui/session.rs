@@ -4,69 +4,21 @@
 //! connection broke. What a person has typed here is shown from the first moment on as [`Pending`], until its own event
 //! comes.
 
+mod entry;
 mod pending;
 
 use mosaic_types::event::{Part, StepKind};
 use mosaic_types::{AgentName, Code, EventBody, FinishedTurn, Seq, SessionEvent, SessionId, TurnId};
 
 use super::doc::Doc;
+use entry::told;
+pub(crate) use entry::{Answer, Entry, Kind, Progress};
 pub(crate) use pending::Pending;
 
 /// Entries that are kept of a session; the oldest are dropped beyond them.
 const ENTRIES: usize = 2_000;
 /// Bytes of a model's thinking that are kept: the newest.
 const THINKING_BYTES: usize = 4 << 10;
-
-/// What became of a call of a model or tool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
-    Running,
-    Good,
-    Bad,
-    /// Another one was faster.
-    Dropped,
-}
-
-/// What an agent said in one step.
-#[derive(Default)]
-pub(crate) struct Answer {
-    pub(crate) doc: Doc,
-    pub(crate) thinking: String,
-    /// Characters of the step that came.
-    chars: usize,
-    /// Which step of the turn it is.
-    step: u32,
-    /// How the turn ended, at its last answer.
-    pub(crate) finished: Option<Box<FinishedTurn>>,
-    /// Its turn may still change it.
-    pub(crate) open: bool,
-    /// Its step is over.
-    whole: bool,
-}
-
-/// A call as it is told: of one among several also what it took.
-fn told(name: String, part: Option<&Part>) -> String {
-    let Some(part) = part.filter(|part| part.code.is_none()) else { return name };
-    let (seconds, tenths) = (part.ms / 1_000, part.ms % 1_000 / 100);
-    let cost = part.cost_usd.map(|cost| format!(" · ${cost:.4}")).unwrap_or_default();
-    format!("{name} · {seconds}.{tenths} s{cost}")
-}
-
-/// A piece of a session.
-pub(crate) enum Kind {
-    Person(Doc),
-    Answer(Answer),
-    Step(String, Progress),
-    /// A sentence about the turn; `true`: of what went wrong.
-    Note(Doc, bool),
-}
-
-pub(crate) struct Entry {
-    pub(crate) turn: Option<TurnId>,
-    pub(crate) kind: Kind,
-    /// Under which an input was accepted.
-    seq: Option<Seq>,
-}
 
 /// The turn that runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,7 +96,7 @@ impl Session {
             (EventBody::TurnAccepted { text }, Some(turn)) => {
                 self.accepted(turn, &text);
                 let kind = Kind::Person(Doc::plain(text));
-                self.entries.push(Entry { turn: Some(turn), kind, seq: Some(self.last) });
+                self.entries.push(Entry::new(Some(turn), kind, Some(self.last)));
             }
             (EventBody::TurnStarted { agent }, Some(turn)) => {
                 self.agent = Some(agent);
@@ -161,7 +113,8 @@ impl Session {
             }
             (EventBody::TurnThinking { text }, Some(turn)) => {
                 let step = self.step_of(turn, true);
-                let thinking = &mut self.answer(turn, step).thinking;
+                let Answer { thinking, thought, .. } = self.answer(turn, step);
+                *thought += text.len();
                 thinking.push_str(&text);
                 if thinking.len() > THINKING_BYTES {
                     let from = thinking.ceil_char_boundary(thinking.len() - THINKING_BYTES);
@@ -220,7 +173,7 @@ impl Session {
     /// Puts an entry behind those of its turn.
     fn insert(&mut self, turn: TurnId, kind: Kind) -> usize {
         let at = self.last_of(turn).map_or(self.entries.len(), |at| at + 1);
-        self.entries.insert(at, Entry { turn: Some(turn), kind, seq: None });
+        self.entries.insert(at, Entry::new(Some(turn), kind, None));
         at
     }
 
@@ -389,7 +342,7 @@ impl Session {
 
     /// A sentence that belongs to no turn.
     pub(crate) fn note(&mut self, text: &str, bad: bool) {
-        self.entries.push(Entry { turn: None, kind: Kind::Note(Doc::plain(text), bad), seq: None });
+        self.entries.push(Entry::new(None, Kind::Note(Doc::plain(text), bad), None));
     }
 
     /// Forgets what was heard, to hear it again from the beginning.

@@ -19,13 +19,17 @@ pub(super) async fn listen(news: Sender<News>) {
         on(SignalKind::hangup()),
         on(SignalKind::window_change()),
     );
+    let mut another_size = false;
     let code = loop {
         tokio::select! {
             () = next(&mut interrupt) => break 130,
             () = next(&mut terminate) => break 143,
             () = next(&mut hang_up) => break 129,
-            // Where there is no room for it, a look is due anyhow.
-            () = next(&mut resized) => drop(news.try_send(News::Look)),
+            () = next(&mut resized) => another_size = true,
+            Ok(room) = news.reserve(), if another_size => {
+                room.send(News::Resized);
+                another_size = false;
+            }
         }
     };
     let told = tokio::time::timeout(STUCK, async {

@@ -84,8 +84,9 @@ pub(crate) struct Pen {
 }
 
 impl Pen {
+    /// A pen that begins on an empty screen and without any colour, whatever another one has left.
     pub(crate) fn new(cursor: Cursor) -> Self {
-        Self { out: RefCell::default(), cursor, shown: None }
+        Self { out: RefCell::new(b"\x1b[0m\x1b[2J".to_vec()), cursor, shown: None }
     }
 
     fn put(&self, command: impl term::Command) {

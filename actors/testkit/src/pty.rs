@@ -151,6 +151,17 @@ impl Pty {
         self.child.id().expect("it runs")
     }
 
+    /// CPU that the program used so far, all threads, in steps of 10 ms.
+    ///
+    /// # Panics
+    /// It has ended.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("it runs");
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks: u64 = [11, 12].iter().filter_map(|field| fields.get(*field)?.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
     /// Waits for the program's end.
     ///
     /// # Panics

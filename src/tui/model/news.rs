@@ -9,8 +9,8 @@ use crate::tui::wire::{Agent, Ask, Listed, Said};
 #[derive(Debug)]
 pub(crate) enum News {
     Key(Key),
-    /// The screen has another size, or time has passed: nothing but a look.
-    Look,
+    /// The screen has another size, or had one meanwhile.
+    Resized,
     Said(Said),
     /// The connection ended, or there was none; with the reason.
     Down(String),

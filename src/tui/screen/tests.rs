@@ -141,11 +141,36 @@ fn hostile_text_is_shown_everywhere_and_obeyed_nowhere() {
     // And through cursive, which would panic at a cell wider than it knows.
     let backend = cursive::backends::puppet::Backend::init(Some((80, 24).into()));
     let frames = backend.stream();
-    let cursor = Arc::new(Mutex::new(None));
-    let mut canvas =
-        crate::tui::shell::Canvas::new(backend, crate::tui::theme::Theme::Dark, cursor, Box::new(|| (80, 24)));
+    let backend = std::cell::RefCell::new(Some(backend));
+    let mut canvas = crate::tui::shell::Canvas::new(
+        Box::new(move || backend.take().expect("one is enough")),
+        crate::tui::theme::Theme::Dark,
+        Arc::new(Mutex::new(None)),
+        Box::new(|| (80, 24)),
+    );
     canvas.show(&mut model, 0);
     assert!(frames.try_iter().last().is_some(), "a picture was drawn");
+}
+
+#[test]
+fn what_was_said_is_not_laid_out_again_with_each_token() {
+    let mut model = connected();
+    model.hear(News::Show("s".parse().expect("valid")));
+    for body in [accepted("go"), started(), EventBody::TurnThinking { text: "Hm.".into() }, finished("Gone.")] {
+        let seq = if matches!(body, EventBody::TurnThinking { .. }) { None } else { Some(model.session().last + 1) };
+        model.hear(event("s", 1, seq, body));
+    }
+    model.hear(event("s", 2, Some(4), accepted("again")));
+    model.hear(event("s", 2, Some(5), started()));
+    drawn(&mut model, 80, 24);
+    let rows = |model: &Model| -> Vec<_> { model.session().entries.iter().map(|entry| entry.laid.places()).collect() };
+    let before = rows(&model);
+    model.hear(event("s", 2, None, delta(1, 1, 0, "word ")));
+    assert!(drawn(&mut model, 80, 24).contains("word"));
+    let after = rows(&model);
+    assert_eq!(before, after, "the rows are the same ones");
+    drawn(&mut model, 60, 24);
+    assert_ne!(rows(&model)[1], after[1], "another width has other rows");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::time::Instant;
+
 use super::asked::Asked;
 use super::record::{End, Shared};
 use super::speech::{Voice, Wire};
@@ -158,8 +160,9 @@ impl Player<'_> {
         }
         let head = self.head();
         self.to.send(&head).await?;
+        let mut next = Instant::now();
         for part in parts {
-            self.pause(delay).await?;
+            self.keep_pace(&mut next, delay).await?;
             let mut out = Vec::new();
             self.answer.text(&mut out, &part);
             self.to.send(&out).await?;
@@ -173,8 +176,9 @@ impl Player<'_> {
         }
         let head = self.head();
         self.to.send(&head).await?;
+        let mut next = Instant::now();
         for _ in 0..pieces {
-            self.pause(delay).await?;
+            self.keep_pace(&mut next, delay).await?;
             let mut out = Vec::new();
             self.answer.text(&mut out, &time());
             self.to.send(&out).await?;
@@ -184,6 +188,12 @@ impl Player<'_> {
 
     async fn pause(&mut self, delay: Duration) -> Result<(), Gone> {
         if delay.is_zero() { Ok(()) } else { self.to.until(tokio::time::sleep(delay)).await }
+    }
+
+    /// Waits for the next piece's time. A timer counts whole milliseconds: what is due oftener comes some at once.
+    async fn keep_pace(&mut self, next: &mut Instant, delay: Duration) -> Result<(), Gone> {
+        *next += delay;
+        if *next > Instant::now() { self.to.until(tokio::time::sleep_until(*next)).await } else { Ok(()) }
     }
 
     async fn finish(&mut self) -> Result<End, Gone> {

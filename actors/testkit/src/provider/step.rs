@@ -10,10 +10,11 @@ use super::gate::Gate;
 pub enum Step {
     /// Says the text, in word pieces, all in one write.
     Say(String),
-    /// Says the text in so many pieces, each in a write of its own, with a pause before each.
+    /// Says the text in so many pieces, each in a write of its own, with a pause before each; pauses below a millisecond
+    /// are kept on average.
     SayIn { text: String, pieces: usize, delay: Duration },
     /// Says what time it is, in nanoseconds since 1970 and with a space after it, so many times, each in a write of its
-    /// own with a pause before it. A reader on the same machine can tell how long each piece was under way.
+    /// own with a pause before it as in `SayIn`. A reader on the same machine can tell how long each piece was under way.
     SayTimes { pieces: usize, delay: Duration },
     /// Thinks (`reasoning_content`), then says.
     ThinkSay { thinking: String, text: String },
