@@ -41,7 +41,8 @@ fn measure_on(report: &mut Report, kind: &str, database: Option<&Database>) {
     let began = Instant::now();
     let bed = Bed::start(home);
     assert!(upstream.wait_for_calls_blocking(2 * TURNS, PATIENCE), "every turn is at work again");
-    let value = format!("{}, of which {} to ready", ms(began.elapsed()), ms(bed.ready_after));
+    let (all, cpu) = (began.elapsed(), bed.cpu().as_secs_f64());
+    let value = format!("{}, of which {} to ready; {cpu:.2} s of the daemon's CPU", ms(all), ms(bed.ready_after));
     let question = format!("{kind}: {TURNS} turns in mid-stream, kill -9, start: all asked again after");
     report.row(&question, value, "none".to_owned(), "<= 10 s");
     gate.open();

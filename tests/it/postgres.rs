@@ -67,10 +67,10 @@ again! {
 
 #[cfg(feature = "chaos")]
 #[test]
-fn three_hundred_turns_in_mid_stream_are_at_work_again_within_ten_seconds_on_a_server_that_shares_the_machine() {
+fn a_thousand_turns_in_mid_stream_are_at_work_again_within_ten_seconds_on_a_server_that_shares_the_machine() {
     #[tokio::main(flavor = "current_thread")]
     async fn test() {
-        crate::faults::at_work_again(300).await;
+        crate::faults::at_work_again(1_000).await;
     }
     on_postgres(test);
 }

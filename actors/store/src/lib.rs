@@ -10,6 +10,7 @@
 pub mod contract;
 mod cursor;
 pub mod error;
+mod expression;
 mod migrate;
 #[cfg(test)]
 mod model;
@@ -70,9 +71,17 @@ pub trait Store: Send + Sync {
     /// A turn, with the event that ended it.
     fn turn(&self, id: TurnId) -> Work<'_, Option<TurnRow>>;
 
-    /// What a session actor needs to live again. `context_bytes`: how much text of finished turns to bring, newest
-    /// first, never a part of a turn; the cost does not grow with the age of the session.
-    fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Work<'_, Option<Snapshot>>;
+    /// What session actors need to live again, in the order of `ids`, each named once; `None` where there is no such
+    /// session.
+    /// `context_bytes`: how much text of finished turns to bring of each, newest first, never a part of a turn; the cost
+    /// does not grow with the age of the sessions. Many at once cost less than each by itself.
+    fn snapshots(&self, ids: Vec<SessionId>, context_bytes: usize) -> Work<'_, Vec<Option<Snapshot>>>;
+
+    /// The same of one session.
+    fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Work<'_, Option<Snapshot>> {
+        let one = self.snapshots(vec![id.clone()], context_bytes);
+        Box::pin(async move { Ok(one.await?.pop().flatten()) })
+    }
 
     /// What was said in finished turns before an input, as a snapshot would bring it if the input and all after it were
     /// not there. Empty where it is no input of the session.

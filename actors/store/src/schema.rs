@@ -176,5 +176,8 @@ tables! {
 
 allow_tables_to_appear_in_same_query!(users, tokens);
 allow_tables_to_appear_in_same_query!(turns, messages);
+allow_tables_to_appear_in_same_query!(turns, events);
+allow_tables_to_appear_in_same_query!(turns, inbox);
+allow_tables_to_appear_in_same_query!(turns, usage);
 allow_tables_to_appear_in_same_query!(messages, inbox);
 allow_tables_to_appear_in_same_query!(bindings, sessions);

@@ -156,6 +156,29 @@ statement! {
 }
 
 statement! {
+    /// Raises a session's epoch; no row means that there is no such session.
+    ClaimSession {
+        id: &'a str => Text,
+    } -> BigInt;
+    "UPDATE sessions SET epoch = epoch + 1 WHERE id = " (id: Text)
+    " RETURNING epoch"
+}
+
+statement! {
+    /// Begins a turn again that its session's fence has let through.
+    RestartOfTurn {
+        id: Id => Uid,
+        state: &'a str => Text,
+        attempt: i64 => BigInt,
+        charged: i64 => BigInt,
+    } -> ();
+    "UPDATE turns SET state = " (state: Text)
+    ", attempt = " (attempt: BigInt)
+    ", charged = " (charged: BigInt)
+    " WHERE id = " (id: Uid)
+}
+
+statement! {
     /// Closes a turn that its session's fence has let through.
     EndOfTurn {
         id: Id => Uid,

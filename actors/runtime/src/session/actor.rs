@@ -15,7 +15,7 @@ use tracing::{Instrument, Span};
 
 use super::carry::{Running, Then};
 use super::config::SessionConfig;
-use super::load::load;
+use super::load::{Asked, load};
 use super::parts::{Cancel, Follow, Ran, Submission};
 use super::state::SessionState;
 use crate::doors::Doors;
@@ -53,6 +53,8 @@ pub struct SessionActor {
     pub(super) state: Option<SessionState>,
     /// What came while loading.
     held: Vec<Held>,
+    /// Whether something did: then it is loaded before those that nobody waits for.
+    asked: Asked,
     /// What is to be written after what is being written.
     pub(super) unwritten: VecDeque<(Write, Then, Span)>,
     pub(super) writing: bool,
@@ -86,6 +88,7 @@ impl SessionActor {
             debounce: config.debounce,
             state: None,
             held: Vec::new(),
+            asked: Asked::default(),
             unwritten: VecDeque::new(),
             writing: false,
             refused: None,
@@ -113,10 +116,14 @@ impl SessionActor {
         self.cancelling.clear();
         self.watched.clear();
         self.doors.hub.hush(&self.id);
-        let (doors, id) = (self.doors.clone(), self.id.clone());
+        self.asked = Asked::default();
+        if !self.held.is_empty() {
+            self.asked.set();
+        }
+        let (doors, id, asked) = (self.doors.clone(), self.id.clone(), self.asked.clone());
         // A trace of its own: it serves whoever comes, not the turn that came first.
         let span = tracing::debug_span!(parent: None, "session.load", session.id = %self.id);
-        let loading = async move { load(&doors, &id).await }.instrument(span);
+        let loading = async move { load(&doors, &id, &asked).await }.instrument(span);
         ctx.spawn(loading.into_actor(self).map(|loaded, actor, ctx| match loaded {
             Ok(Some((snapshot, epoch, keep_bytes))) => {
                 // What the writer carried out and could not answer is in what was loaded; nothing is carried out from
@@ -154,6 +161,11 @@ impl SessionActor {
         }));
     }
 
+    fn hold(&mut self, held: Held) {
+        self.asked.set();
+        self.held.push(held);
+    }
+
     fn refuse_held(&mut self, failure: &Failure) {
         for held in self.held.drain(..) {
             let failure = failure.clone();
@@ -169,7 +181,7 @@ impl SessionActor {
         Point::AcceptReceived.pass();
         self.used = Instant::now();
         match (ask.replaces, &self.state) {
-            (_, None) => self.held.push(Held::Submit(ask, reply)),
+            (_, None) => self.hold(Held::Submit(ask, reply)),
             (None, Some(_)) => self.decide(ask, None, reply, ctx),
             (Some(input), Some(state)) => {
                 // What came before the input may be more than is remembered, so it is asked of the store. It stays so
@@ -193,7 +205,7 @@ impl SessionActor {
         ctx: &mut Context<Self>,
     ) {
         let Some(state) = &mut self.state else {
-            self.held.push(Held::Submit(ask, reply));
+            self.hold(Held::Submit(ask, reply));
             return;
         };
         let agents = || self.doors.agents.profile(&state.row.agent).map(|agent| agent.queue);
@@ -234,7 +246,7 @@ impl SessionActor {
 
     fn cancel(&mut self, ask: CancelTurn, reply: Reply<Option<TurnId>>, ctx: &mut Context<Self>) {
         let Some(state) = &mut self.state else {
-            self.held.push(Held::Cancel(ask, reply));
+            self.hold(Held::Cancel(ask, reply));
             return;
         };
         if let Err(failure) = state.admit(ask.from) {
@@ -252,7 +264,7 @@ impl SessionActor {
 
     fn change(&mut self, ask: Change, reply: Reply<SessionRow>, ctx: &mut Context<Self>) {
         let Some(state) = &self.state else {
-            self.held.push(Held::Change(ask, reply));
+            self.hold(Held::Change(ask, reply));
             return;
         };
         if let Err(failure) = state.admit(ask.from) {

@@ -57,6 +57,7 @@ macro_rules! store_contract {
             what_holds_a_nul_is_stored_as_it_is_told
             events_are_read_after_a_position
             a_snapshot_holds_what_is_open_and_what_was_said
+            many_snapshots_at_once_are_those_of_each_session
             context_is_cut_at_whole_turns
             a_long_context_is_read_whole_and_in_order
             sessions_with_open_turns_are_found

@@ -9,7 +9,7 @@ use mosaic_types::page::Limit;
 use mosaic_types::{EventBody, Timestamp, TokenId, UserId, UserRole};
 use uuid::Uuid;
 
-use super::hand::{Hand, failed, session, turn};
+use super::hand::{Hand, failed, said, session, turn};
 use crate::Store;
 
 pub(super) async fn context(hand: &Hand, bytes: usize) -> Vec<String> {
@@ -48,6 +48,36 @@ pub async fn a_snapshot_holds_what_is_open_and_what_was_said(store: Arc<dyn Stor
     // Each answer after its own question, though all questions were stored first; what has no answer is left out.
     let said = ["user: question 1", "assistant: answer 1", "user: question 3", "assistant: answer 3"];
     assert_eq!(context(&hand, 1_000).await, said);
+}
+
+pub async fn many_snapshots_at_once_are_those_of_each_session(store: Arc<dyn Store>) {
+    let mut hand = Hand::on(store).await;
+    let names = ["s1", "quiet", "busy", "nobody"].map(session);
+    hand.ask(1, true).await;
+    hand.answer(1, None).await;
+    hand.ask(2, true).await;
+    hand.make(&names[1], Timestamp(0)).await;
+    hand.make(&names[2], Timestamp(0)).await;
+    hand.session = names[2].clone();
+    hand.ask(3, true).await;
+    hand.ask(4, false).await;
+    let (mut said, saw) = (said("half"), 1);
+    said.cost_usd = Some(0.5);
+    hand.events_of(Write::Step(Box::new(hand.step(3, 1, saw, said)))).await;
+    let snapshots = hand.store.snapshots(names.to_vec(), 1_000).await.expect("reads");
+    let open: Vec<_> = snapshots.iter().map(|found| found.as_ref().map(|snapshot| snapshot.open.len())).collect();
+    assert_eq!(open, [Some(1), Some(0), Some(2), None]);
+    for (name, snapshot) in names.iter().zip(&snapshots) {
+        assert_eq!(hand.store.snapshot(name, 1_000).await.expect("reads"), *snapshot, "{name}");
+    }
+    let [Some(first), Some(quiet), Some(busy), None] = &snapshots[..] else { panic!("not as asked") };
+    assert_eq!((first.context.len(), quiet.context.len(), busy.context.len()), (2, 0, 0));
+    assert_eq!((first.last_input, quiet.last_input), (Some((turn(2), [2; 32])), None));
+    let texts = |open: &OpenTurn| open.said.iter().map(|said| said.text.to_string()).collect::<Vec<_>>();
+    assert_eq!(busy.open.iter().map(texts).collect::<Vec<_>>(), [vec!["question 3", "half"], vec!["question 4"]]);
+    let spent: Vec<_> = busy.open.iter().map(|open| open.spent.cost_usd).collect();
+    assert_eq!(spent, [Some(0.5), Some(0.0)]);
+    assert_eq!(hand.store.snapshots(Vec::new(), 1_000).await.expect("reads"), Vec::new());
 }
 
 pub async fn context_is_cut_at_whole_turns(store: Arc<dyn Store>) {

@@ -33,7 +33,7 @@ use tokio::time::Instant;
 
 use crate::probe::Probe;
 use crate::{StoreError, Work};
-use dialect::{Conn, DAY, LIKE, RunQueryDsl};
+use dialect::{Conn, DAY, LIKE, RunQueryDsl, each};
 use jobs::Jobs;
 use readers::Readers;
 use writer::Writer;

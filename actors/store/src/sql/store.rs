@@ -50,9 +50,8 @@ impl Store for Database {
         self.read_at_once(async move |conn: &mut Conn<'_>| read::turn(conn, id).await)
     }
 
-    fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Work<'_, Option<Snapshot>> {
-        let id = id.clone();
-        self.read_at_once(async move |conn: &mut Conn<'_>| read::snapshot(conn, &id, context_bytes).await)
+    fn snapshots(&self, ids: Vec<SessionId>, context_bytes: usize) -> Work<'_, Vec<Option<Snapshot>>> {
+        self.read_at_once(async move |conn: &mut Conn<'_>| read::snapshots(conn, &ids, context_bytes).await)
     }
 
     fn context_before(&self, id: &SessionId, input: Seq, context_bytes: usize) -> Work<'_, Vec<ChatMessage>> {

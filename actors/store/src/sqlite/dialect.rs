@@ -9,6 +9,8 @@ use diesel::dsl::Limit;
 use diesel::query_dsl::methods::{ExecuteDsl, LimitDsl, LoadQuery};
 use futures_util::FutureExt;
 
+use crate::StoreError;
+
 /// What a query is asked of.
 pub(super) type Conn<'c> = &'c mut SqliteConnection;
 
@@ -51,6 +53,19 @@ pub(super) trait RunQueryDsl: diesel::RunQueryDsl<SqliteConnection> {
 }
 
 impl<T: diesel::RunQueryDsl<SqliteConnection>> RunQueryDsl for T {}
+
+/// Asks `work` of each of `items`, one after the other.
+pub(super) async fn each<T, U>(
+    conn: &mut Conn<'_>,
+    items: &[T],
+    work: impl AsyncFn(&mut Conn<'_>, &T) -> Result<U, StoreError>,
+) -> Result<Vec<U>, StoreError> {
+    let mut answers = Vec::with_capacity(items.len());
+    for item in items {
+        answers.push(work(conn, item).await?);
+    }
+    Ok(answers)
+}
 
 /// The answer of work that never waits.
 pub(super) fn now<T>(work: impl Future<Output = T>) -> T {

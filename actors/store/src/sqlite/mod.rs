@@ -26,7 +26,7 @@ use mosaic_types::journal::{Outcome, Write};
 
 use crate::probe::Probe;
 use crate::{StoreError, Work};
-use dialect::{Conn, DAY, LIKE, RunQueryDsl, now};
+use dialect::{Conn, DAY, LIKE, RunQueryDsl, each, now};
 use place::PATIENCE;
 use readers::Readers;
 use writer::Writer;

@@ -159,9 +159,8 @@ impl Store for MemoryStore {
         })
     }
 
-    fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Work<'_, Option<Snapshot>> {
-        let id = id.clone();
-        self.read(move |disk| Ok(disk.snapshot(&id, context_bytes)))
+    fn snapshots(&self, ids: Vec<SessionId>, context_bytes: usize) -> Work<'_, Vec<Option<Snapshot>>> {
+        self.read(move |disk| Ok(ids.iter().map(|id| disk.snapshot(id, context_bytes)).collect()))
     }
 
     fn context_before(&self, _: &SessionId, _: Seq, _: usize) -> Work<'_, Vec<ChatMessage>> {

@@ -11,7 +11,7 @@ use mosaic_types::journal::{InboxKey, SessionRow, TurnRow};
 use mosaic_types::page::Limit;
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId};
 
-use super::{Conn, DAY, LIKE, RunQueryDsl};
+use super::{Conn, DAY, LIKE, RunQueryDsl, each};
 use crate::StoreError;
 use crate::rows::{self, EventRecord, SessionRecord, TurnRecord};
 use crate::schema::{events, inbox, sessions, turns};
@@ -20,7 +20,7 @@ use crate::sql_types::{Digest, Id};
 pub(super) use access::{browsers, links, owner, tokens};
 pub(super) use lists::{latest, messages, sessions};
 pub(super) use outbox::{binding, counts, held, preview};
-pub(super) use snapshot::{context_before, snapshot};
+pub(super) use snapshot::{context_before, snapshots};
 pub(super) use usage::usage;
 
 /// Rows to the rest of the house, or the first one that cannot be read.

@@ -1,14 +1,16 @@
 //! What a session actor needs to live again.
 
-use diesel::dsl::exists;
+use std::collections::HashMap;
+
 use diesel::prelude::*;
-use mosaic_types::journal::{API_CHANNEL, OpenTurn, Snapshot, TurnState};
+use mosaic_types::journal::{API_CHANNEL, OpenTurn, SessionRow, Snapshot};
 use mosaic_types::{ChatMessage, EventBody, Role, Seq, SessionEvent, SessionId, TurnId};
 
-use super::{Conn, RunQueryDsl, session};
+use super::{Conn, RunQueryDsl, each};
 use crate::StoreError;
-use crate::rows::{EventRecord, OpenTurnRecord, SaidRecord, SpentRecord, dialogue};
-use crate::schema::{events, inbox, messages, turns, usage};
+use crate::expression::{IsFinished, Names, among};
+use crate::rows::{EventRecord, OpenTurnRecord, SaidRecord, SessionRecord, SpentRecord, dialogue};
+use crate::schema::{events, inbox, messages, sessions, turns, usage};
 use crate::sql_types::{Digest, Id};
 
 /// Rows of messages that are read at a time, so that a long dialogue is not read whole for its newest part.
@@ -37,56 +39,92 @@ pub(in super::super) async fn context_before(
     }
 }
 
-/// More than one query: wants one state of the database.
-pub(in super::super) async fn snapshot(
+/// More than one query: wants one state of the database. What is open is read of all sessions together; there is a lot to
+/// ask of each turn, and after a crash thousands of sessions want it at once.
+pub(in super::super) async fn snapshots(
     conn: &mut Conn<'_>,
-    id: &SessionId,
+    ids: &[SessionId],
     context_bytes: usize,
-) -> Result<Option<Snapshot>, StoreError> {
-    let Some(row) = session(conn, id).await? else { return Ok(None) };
-    let open = open_turns(conn, id).await?;
-    let context = context(conn, id, END, context_bytes).await?;
-    let last_input = last_input(conn, id).await?;
-    Ok(Some(Snapshot { row, open, context, last_input }))
+) -> Result<Vec<Option<Snapshot>>, StoreError> {
+    let names = Names::of(ids);
+    let found = sessions::table.filter(among(sessions::id, &names)).select(SessionRecord::as_select());
+    let mut rows = HashMap::new();
+    for record in found.load(conn).await? {
+        let row = SessionRow::try_from(record)?;
+        rows.insert(row.id.clone(), row);
+    }
+    let mut open = open_turns(conn, &names).await?;
+    let said = each(conn, ids, async |conn: &mut Conn<'_>, id: &SessionId| {
+        Ok((context(conn, id, END, context_bytes).await?, last_input(conn, id).await?))
+    });
+    let said = said.await?;
+    let snapshots = ids.iter().zip(said).map(|(id, (context, last_input))| {
+        let open = open.remove(id.as_str()).unwrap_or_default();
+        rows.remove(id).map(|row| Snapshot { row, open, context, last_input })
+    });
+    Ok(snapshots.collect())
 }
 
-async fn open_turns(conn: &mut Conn<'_>, id: &SessionId) -> Result<Vec<OpenTurn>, StoreError> {
+/// What was asked of turns, by turn.
+type ByTurn<T> = HashMap<Id, Vec<T>>;
+
+fn by_turn<T>(rows: Vec<(Id, T)>) -> ByTurn<T> {
+    let mut by_turn = ByTurn::new();
+    rows.into_iter().for_each(|(turn, row)| by_turn.entry(turn).or_default().push(row));
+    by_turn
+}
+
+/// Turns that have not ended, by session and in the order of their acceptance.
+async fn open_turns(conn: &mut Conn<'_>, names: &Names<'_>) -> Result<HashMap<String, Vec<OpenTurn>>, StoreError> {
+    let open = || among(turns::session_id, names).and(turns::end_seq.is_null());
     let records = turns::table
-        .filter(turns::session_id.eq(id.as_str()).and(turns::end_seq.is_null()))
-        .order(turns::accepted_seq)
-        .select((turns::accepted_seq, OpenTurnRecord::as_select()))
-        .load::<(i64, OpenTurnRecord)>(conn)
+        .filter(open())
+        .order((turns::session_id, turns::accepted_seq))
+        .select((turns::session_id, OpenTurnRecord::as_select()))
+        .load::<(String, OpenTurnRecord)>(conn)
         .await?;
-    let mut open = Vec::with_capacity(records.len());
-    for (accepted, turn) in records {
-        let said = messages::table
-            .filter(messages::session_id.eq(id.as_str()).and(messages::seq.ge(accepted)))
-            .filter(messages::turn_id.eq(turn.id))
-            .select(SaidRecord::as_select())
-            .load(conn)
-            .await?;
-        let spent = usage::table.find(turn.id).select(SpentRecord::as_select()).get_result(conn).await.optional()?;
-        let platform = inbox::turn_id.eq(turn.id).and(inbox::channel.ne(API_CHANNEL));
-        let delivers = diesel::select(exists(inbox::table.filter(platform))).get_result(conn).await?;
-        let beside =
-            usage::table.filter(usage::of_turn.eq(turn.id)).select(SpentRecord::as_select()).load(conn).await?;
-        let parts = parts(conn, id, accepted, turn.id).await?;
-        open.push(turn.with(said, spent, delivers, beside, parts)?);
+    if records.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let of_turn = messages::session_id
+        .eq(turns::session_id)
+        .and(messages::seq.ge(turns::accepted_seq))
+        .and(messages::turn_id.eq(turns::id));
+    let said = turns::table.inner_join(messages::table.on(of_turn)).filter(open());
+    let said = said.select((turns::id, SaidRecord::as_select())).load(conn).await?;
+    let spent = turns::table.inner_join(usage::table.on(usage::turn_id.eq(turns::id))).filter(open());
+    let spent = spent.select((turns::id, SpentRecord::as_select())).load(conn).await?;
+    let beside = turns::table.inner_join(usage::table.on(usage::of_turn.eq(turns::id.nullable()))).filter(open());
+    let beside = beside.select((turns::id, SpentRecord::as_select())).load(conn).await?;
+    let platform = inbox::turn_id.eq(turns::id).and(inbox::channel.ne(API_CHANNEL));
+    let delivers = turns::table.inner_join(inbox::table.on(platform)).filter(open());
+    let delivers: Vec<Id> = delivers.select(turns::id).distinct().load(conn).await?;
+    let of_turn = events::session_id
+        .eq(turns::session_id)
+        .and(events::seq.gt(turns::accepted_seq))
+        .and(events::turn_id.eq(turns::id.nullable()));
+    let told = turns::table.inner_join(events::table.on(of_turn)).filter(open());
+    let told = told.order((events::session_id, events::seq)).select((turns::id, EventRecord::as_select()));
+    let told = told.load(conn).await?;
+
+    let (mut said, mut spent, mut beside, mut told) = (by_turn(said), by_turn(spent), by_turn(beside), by_turn(told));
+    let mut open: HashMap<String, Vec<OpenTurn>> = HashMap::new();
+    for (session, turn) in records {
+        let id = turn.id;
+        let of = |asked: &mut ByTurn<SpentRecord>| asked.remove(&id).unwrap_or_default();
+        let (spent, beside) = (of(&mut spent).pop(), of(&mut beside));
+        let said = said.remove(&id).unwrap_or_default();
+        let parts = parts(told.remove(&id).unwrap_or_default())?;
+        let turn = turn.with(said, spent, delivers.contains(&id), beside, parts)?;
+        open.entry(session).or_default().push(turn);
     }
     Ok(open)
 }
 
-/// The parts that are stored of the step that a turn is in.
-async fn parts(conn: &mut Conn<'_>, id: &SessionId, accepted: i64, turn: Id) -> Result<Vec<EventBody>, StoreError> {
-    let records = events::table
-        .filter(events::session_id.eq(id.as_str()).and(events::seq.gt(accepted)))
-        .filter(events::turn_id.eq(turn))
-        .order(events::seq)
-        .select(EventRecord::as_select())
-        .load(conn)
-        .await?;
+/// The parts of the step that a turn is in, of all its events.
+fn parts(told: Vec<EventRecord>) -> Result<Vec<EventBody>, StoreError> {
     let mut parts = Vec::new();
-    for record in records {
+    for record in told {
         let event = SessionEvent::try_from(record)?;
         match event.body {
             EventBody::StepFinished { part: Some(_), .. } => parts.push(event.body),
@@ -98,22 +136,17 @@ async fn parts(conn: &mut Conn<'_>, id: &SessionId, accepted: i64, turn: Id) -> 
 }
 
 async fn last_input(conn: &mut Conn<'_>, id: &SessionId) -> Result<Option<(TurnId, [u8; 32])>, StoreError> {
+    let known = inbox::turn_id.eq(messages::turn_id).and(inbox::seq.eq(messages::seq));
     let newest = messages::table
+        .left_join(inbox::table.on(known))
         .filter(messages::session_id.eq(id.as_str()).and(messages::role.eq(Role::User.as_str())))
         .filter(messages::superseded_seq.is_null())
         .order(messages::seq.desc())
-        .select((messages::turn_id, messages::seq))
-        .first::<(Id, i64)>(conn)
+        .select((messages::turn_id, inbox::body_hash.nullable()))
+        .first::<(Id, Option<Digest>)>(conn)
         .await
         .optional()?;
-    let Some((turn, seq)) = newest else { return Ok(None) };
-    let hash = inbox::table
-        .filter(inbox::turn_id.eq(turn).and(inbox::seq.eq(seq)))
-        .select(inbox::body_hash)
-        .first::<Digest>(conn)
-        .await
-        .optional()?;
-    Ok(hash.map(|hash| (turn.into(), hash.0)))
+    Ok(newest.and_then(|(turn, hash)| Some((turn.into(), hash?.0))))
 }
 
 /// The newest finished turns that fit, whole, in the order of their acceptance.
@@ -165,7 +198,7 @@ async fn messages_before(
     let tie = turns::accepted_seq.lt(accepted).or(messages::seq.lt(seq));
     let rows = turns::table
         .inner_join(messages::table.on(of_turn))
-        .filter(turns::session_id.eq(id.as_str()).and(turns::state.eq(TurnState::Finished.as_str())))
+        .filter(turns::session_id.eq(id.as_str()).and(IsFinished))
         .filter(turns::accepted_seq.le(accepted).and(tie))
         .order((turns::accepted_seq.desc(), messages::seq.desc()))
         .limit(CHUNK)

@@ -10,6 +10,7 @@ use super::{Conn, RunQueryDsl};
 use crate::StoreError;
 use crate::schema::sessions;
 use crate::sql_types::{Id, Ts};
+use crate::statement::ClaimSession;
 
 /// Makes a session, unless its id is taken.
 pub(super) async fn create(conn: &mut Conn<'_>, new: &NewSession) -> Result<Outcome, StoreError> {
@@ -36,12 +37,7 @@ pub(super) async fn create(conn: &mut Conn<'_>, new: &NewSession) -> Result<Outc
 
 /// Raises a session's epoch, which shuts out whoever held it before.
 pub(super) async fn claim(conn: &mut Conn<'_>, id: &SessionId) -> Result<Outcome, StoreError> {
-    let epoch = diesel::update(sessions::table.find(id.as_str()))
-        .set(sessions::epoch.eq(sessions::epoch + 1))
-        .returning(sessions::epoch)
-        .get_result::<Epoch>(conn)
-        .await
-        .optional()?;
+    let epoch = ClaimSession { id: id.as_str() }.get_result::<Epoch>(conn).await.optional()?;
     Ok(epoch.map_or(Outcome::Missing, Outcome::Claimed))
 }
 

@@ -15,7 +15,7 @@ use crate::StoreError;
 use crate::rows::{NewMessage, NewUsage};
 use crate::schema::{messages, sessions, turns, usage};
 use crate::sql_types::Id;
-use crate::statement::{EndInSession, EndOfTurn, GoOnInSession, StartInSession, StartOfTurn};
+use crate::statement::{EndInSession, EndOfTurn, GoOnInSession, RestartOfTurn, StartInSession, StartOfTurn};
 
 /// Ends a turn that is open, and starts the next one.
 pub(super) async fn end(conn: &mut Conn<'_>, end: &EndTurn) -> Result<Outcome, StoreError> {
@@ -201,10 +201,7 @@ pub(super) async fn restart(conn: &mut Conn<'_>, restart: &RestartTurn) -> Resul
     let Some(last) = fence.get_result::<Seq>(conn).await.optional()? else { return Ok(Outcome::Stale) };
     let (attempt, charged) = (i64::from(restart.attempt), i64::from(restart.charged));
     let state = TurnState::Running.as_str();
-    diesel::update(turns::table.find(turn))
-        .set((turns::state.eq(state), turns::attempt.eq(attempt), turns::charged.eq(charged)))
-        .execute(conn)
-        .await?;
+    RestartOfTurn { id: turn, state, attempt, charged }.execute(conn).await?;
     let mut journal = Journal::new(&restart.session, restart.at, last, 1);
     journal.add(conn, Some(restart.turn), EventBody::TurnRestarted { attempt: restart.attempt }).await?;
     Point::RestartBeforeCommit.pass();
