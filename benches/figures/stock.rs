@@ -114,6 +114,8 @@ impl Stock {
             end: TurnEnd::Finished(said),
             delivers: false,
             own: Spent { usage: Usage::new(3, 5), cost_usd: None },
+            calls: 1,
+            beside: Vec::new(),
             next: None,
             at: self.outside.now(),
         }))

@@ -138,7 +138,7 @@ async fn a_panel_that_a_kill_cut_off_goes_on_and_asks_nobody_again_who_has_answe
     assert_eq!(bed.api().count(&session, "turn.finished").await, 1);
     let sums = ledger(&bed).await;
     let keys: Vec<_> = sums.iter().map(|sum| (sum.0.as_str(), sum.1, sum.2)).collect();
-    assert_eq!(keys, [("a/m", 0, 1), ("b/m", 0, 1), ("c/m", 0, 1), ("d/m", 1, 1)]);
+    assert_eq!(keys, [("a/m", 0, 1), ("b/m", 0, 1), ("c/m", 0, 2), ("d/m", 1, 1)]);
 }
 
 #[tokio::test]
@@ -149,7 +149,9 @@ async fn what_is_cancelled_in_mid_answer_and_what_has_no_session_is_in_the_ledge
     let mut events = bed.api().hear(&session, "hi").await;
     events.until("turn.delta").await;
     bed.api().cancel(&session).await;
-    let cut = eventually("what was cut off is in the ledger", || async { ledger(&bed).await.pop() }).await;
+    let cut =
+        eventually("what was cut off is in the ledger", || async { ledger(&bed).await.pop().filter(|sum| sum.4 > 0) })
+            .await;
     assert_eq!((cut.0.as_str(), cut.1, cut.2), ("a/m", 0, 1), "no turn was answered");
     assert!(cut.3 > 0 && cut.4 > 0, "what was sent and what was heard: {cut:?}");
 

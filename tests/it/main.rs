@@ -21,6 +21,7 @@ mod fanout;
 #[cfg(feature = "chaos")]
 mod faults;
 mod house;
+mod ledger;
 #[cfg(feature = "chaos")]
 mod logs;
 mod messages;

@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod channel;
+pub mod dues;
 pub mod provider;
 pub mod router;
 pub mod session;
@@ -11,6 +12,7 @@ pub mod writer;
 
 pub use agent::{RunBegan, RunId};
 pub use channel::{Deliver, Reconcile};
+pub use dues::{Dues, Late};
 pub use provider::{AcquirePermit, CallEnded, CallResult, Permit};
 pub use router::{CommandDone, ExecuteCommand, FindPreview, KeepPreview, Kept, Receive, Received, SetSession};
 pub use session::{Accepted, CancelTurn, Change, PartEnded, RemoveSession, RunEnded, SubmitTurn};

@@ -10,6 +10,8 @@ use mosaic_types::ledger::Beside;
 use mosaic_types::{AgentName, EventBody, Failure, ModelRef, Principal, QueueMode, Seq, SessionId, Spent, TurnId};
 use tracing::Span;
 
+use crate::dues::Dues;
+
 /// Asks a session to take one input, as a turn of its own or as a part of one that is open. Sent by channels and the gateway; handled by the router, which finds the session,
 /// and by the session.
 ///
@@ -98,8 +100,10 @@ pub struct RunEnded {
     pub result: Result<FinishedTurn, Failure>,
     /// Parts of its step that were not told before, each a `step.finished`.
     pub parts: Vec<EventBody>,
-    /// Spent beside the answer, but for parts that were told before. It is in the ledger already, or on its way.
+    /// Spent beside the answer, but for parts that were told before.
     pub beside: Spent,
+    /// The entries that this takes in the ledger.
+    pub dues: Dues,
 }
 
 /// Tells a session that a part of the running step is known, so that it is stored and never asked for again. Sent by

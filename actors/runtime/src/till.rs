@@ -8,9 +8,10 @@ use std::time::Duration;
 use actix::prelude::*;
 use mosaic_supervise::{Mailbox, Tether, supervised};
 use mosaic_types::journal::Write;
-use mosaic_types::ledger::Beside;
-use mosaic_types::{AgentName, ModelRef, SessionId, TurnId, UserId};
+use mosaic_types::ledger::{Beside, Known};
+use mosaic_types::{AgentName, ModelRef, UserId};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::doors::Doors;
 
@@ -26,10 +27,11 @@ const SUMS: usize = 10_000;
 /// Entries of one write.
 const ENTRIES: usize = 500;
 
-type Key = (UserId, AgentName, Option<(SessionId, TurnId)>, ModelRef, bool);
+/// Calls of turns are known by their ids; of others, which are of one kind.
+type Key = (Option<Uuid>, UserId, AgentName, ModelRef, Known);
 
-/// What is to be entered into the ledger; clones share it. Calls of one kind are one entry: a thousand stateless calls
-/// of a second cost the store as much as one.
+/// What is to be entered into the ledger; clones share it. Stateless calls of one kind are one entry: a thousand of a
+/// second cost the store as much as one.
 #[derive(Clone, Default)]
 pub struct Till {
     due: Arc<Mutex<Due>>,
@@ -49,13 +51,15 @@ impl Till {
     pub fn owe(&self, beside: Beside) {
         let mut due = self.due();
         let of = if due.sums.len() < SUMS { beside.of.clone() } else { None };
-        let key = (beside.user, beside.agent.clone(), of.clone(), beside.model.clone(), beside.estimated);
+        let id = of.as_ref().map(|_| beside.id);
+        let key = (id, beside.user, beside.agent.clone(), beside.model.clone(), beside.known);
         match due.sums.get_mut(&key) {
-            Some(sum) => {
+            Some(sum) if id.is_none() => {
                 sum.calls += beside.calls;
                 sum.spent = sum.spent.and(beside.spent);
             }
-            None => drop(due.sums.insert(key, Beside { of, ..beside })),
+            // What was heard last of a call is what holds.
+            _ => drop(due.sums.insert(key, Beside { of, ..beside })),
         }
         drop(due);
         self.some.notify_one();
@@ -144,8 +148,7 @@ supervised!(TillActor);
 
 #[cfg(test)]
 mod tests {
-    use mosaic_types::{Spent, Timestamp, Usage};
-    use uuid::Uuid;
+    use mosaic_types::{Spent, Timestamp, TurnId, Usage};
 
     use super::*;
 
@@ -159,7 +162,7 @@ mod tests {
             model: "lab/m".parse().expect("valid"),
             calls: 1,
             spent: Spent { usage: Usage::new(2, 1), cost_usd: Some(cost) },
-            estimated: false,
+            known: Known::Said,
             at: Timestamp(0),
         }
     }
@@ -187,7 +190,7 @@ mod tests {
         for turn in 0..=SUMS {
             let turn = u128::try_from(turn).expect("small");
             let of = Some(("s".parse().expect("valid"), TurnId(Uuid::from_u128(turn))));
-            till.owe(Beside { of, ..call(None, 1.0) });
+            till.owe(Beside { id: Uuid::from_u128(turn), of, ..call(None, 1.0) });
             till.owe(call(None, 1.0));
         }
         assert!(till.len() <= SUMS + 1);

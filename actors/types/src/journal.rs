@@ -204,7 +204,8 @@ pub enum Write {
     Bind { conversation: Conversation, new: NewSession },
     /// Binds a conversation to a session that is there, in place of the one before. `Bound`, or `Missing`.
     Rebind { conversation: Conversation, session: SessionId, at: Timestamp },
-    /// Enters into the ledger what was spent beside turns' answers; an entry that is there already is left. `Written`.
+    /// Enters into the ledger what was spent beside turns' answers; what becomes of an entry that is there already is
+    /// said at [`Beside::id`]. `Written`.
     Spend(Vec<Beside>),
 }
 

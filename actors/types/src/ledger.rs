@@ -54,11 +54,23 @@ impl FromStr for UsageBy {
     }
 }
 
+/// How well it is known what calls used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Known {
+    /// The provider said it.
+    Said,
+    /// The provider did not: reckoned by what was sent and heard.
+    Reckoned,
+    /// Written before the call, or for one of which nobody heard the end: what it was to be sent.
+    Foreseen,
+}
+
 /// What model calls used that are not a turn's own answer: those that lost a race, sat on a panel, failed after they had
 /// begun or were cut off, and those of no session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Beside {
-    /// Of the entry; a second one with the same id is the same.
+    /// Of the entry. A second one with the same id takes the place of one that was an estimate, unless it is
+    /// [`Known::Foreseen`]; without calls, and better known than that, it strikes it out.
     pub id: uuid::Uuid,
     pub user: UserId,
     pub agent: AgentName,
@@ -67,9 +79,23 @@ pub struct Beside {
     pub model: ModelRef,
     pub calls: u64,
     pub spent: Spent,
-    /// The provider did not say what was used: reckoned by what was sent and heard.
-    pub estimated: bool,
+    pub known: Known,
     pub at: Timestamp,
+}
+
+impl Beside {
+    /// The id of the entry of a session's call: of the turn, which attempt, which of its steps, and which place in that
+    /// step. So that whoever enters it, and when, it is the same entry.
+    pub fn id_of(turn: TurnId, attempt: u32, step: u32, place: u32) -> uuid::Uuid {
+        let call = (u128::from(attempt) << 32) | (u128::from(step & 0xffff) << 16) | u128::from(place & 0xffff);
+        // Ids of turns are of version 7, and these are of version 8: one is never taken for the other.
+        uuid::Builder::from_custom_bytes((turn.0.as_u128() ^ call).to_be_bytes()).into_uuid()
+    }
+
+    /// The same entry where it turned out that nothing was used.
+    pub fn void(self) -> Self {
+        Self { calls: 0, spent: Spent::default(), known: Known::Said, ..self }
+    }
 }
 
 /// Which part of the ledger is asked for.
@@ -143,7 +169,20 @@ pub fn dollars(cost: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::dollars;
+    use super::*;
+
+    #[test]
+    fn every_call_of_a_turn_has_an_entry_of_its_own() {
+        let turn = |number: u128| TurnId(uuid::Uuid::from_u128((0x0198_0000_0000_7000_8000 << 48) | number));
+        let mut ids = std::collections::BTreeSet::new();
+        for (turn, attempt) in [(turn(1), 1), (turn(1), 2), (turn(2), 1)] {
+            for (step, place) in [(1, 0), (1, 1), (2, 0), (2, 64)] {
+                let id = Beside::id_of(turn, attempt, step, place);
+                assert_eq!(id, Beside::id_of(turn, attempt, step, place));
+                assert!(id != turn.0 && ids.insert(id));
+            }
+        }
+    }
 
     #[test]
     fn money_is_told_as_exactly_as_it_matters() {

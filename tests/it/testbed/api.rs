@@ -27,6 +27,10 @@ impl Api {
         Self { address, token: token.into() }
     }
 
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The same daemon, another token.
     pub(crate) fn bearing(&self, token: &str) -> Self {
         Self::new(self.address, token)

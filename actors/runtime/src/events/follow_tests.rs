@@ -146,6 +146,8 @@ impl House {
             steps: Vec::new(),
             delivers: false,
             own: mosaic_types::Spent::default(),
+            calls: 1,
+            beside: Vec::new(),
             next: None,
             at: AT,
         };
@@ -163,7 +165,8 @@ impl House {
         if let Some((turn, attempt)) = &mut self.running {
             *attempt += 1;
             let (session, epoch) = (self.session.clone(), self.epoch);
-            let restart = RestartTurn { session, epoch, turn: *turn, attempt: *attempt, charged: 0, at: AT };
+            let restart =
+                RestartTurn { session, epoch, turn: *turn, attempt: *attempt, charged: 0, lost: Vec::new(), at: AT };
             self.write(Write::Restart(restart)).await;
         }
     }

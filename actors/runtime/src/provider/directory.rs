@@ -70,6 +70,12 @@ pub struct Providers {
 }
 
 impl ProviderHandle {
+    /// The model under its own name, where that is known.
+    pub fn known_name(&self, model: &ModelRef) -> ModelRef {
+        let name = self.first_model.get().filter(|_| model.is_auto()).unwrap_or(&model.model);
+        ModelRef { provider: model.provider.clone(), model: name.clone() }
+    }
+
     /// The model's own name, asking the provider for its first one where the name is [`ModelRef::AUTO`].
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use mosaic_messages::{Accepted, CancelTurn, Change, PartEnded, RunEnded, SubmitTurn};
+use mosaic_messages::{Accepted, CancelTurn, Change, Dues, PartEnded, RunEnded, SubmitTurn};
 use mosaic_supervise::{Birth, ChildExited, Exit, Label, Mailbox, Tether, on_duty, supervised};
 use mosaic_types::journal::{SessionRow, Snapshot, TurnState, Write};
 use mosaic_types::{ChatMessage, Code, Failure, Point, SessionId, TurnId};
@@ -63,6 +63,8 @@ pub struct SessionActor {
     /// Decided on when nothing is being written any more.
     pub(super) after_writing: Vec<(SubmitTurn, Reply<Accepted>)>,
     pub(super) running: Option<Running>,
+    /// What the run that ended has spent, until it is written.
+    pub(super) dues: Option<Dues>,
     /// Who waits for the end of the turn that was cancelled.
     pub(super) cancelling: Vec<Reply<Option<TurnId>>>,
     /// Held from a turn's begin until its end is stored.
@@ -94,6 +96,7 @@ impl SessionActor {
             refused: None,
             after_writing: Vec::new(),
             running: None,
+            dues: None,
             cancelling: Vec::new(),
             busy: None,
             watched: HashMap::new(),
@@ -112,6 +115,7 @@ impl SessionActor {
         }
         self.held.extend(self.after_writing.drain(..).map(|(ask, reply)| Held::Submit(ask, reply)));
         self.running = None;
+        self.dues = None;
         self.busy = None;
         self.cancelling.clear();
         self.watched.clear();
@@ -274,15 +278,21 @@ impl SessionActor {
         self.write(Write::Change(change.clone()), Then::Changed { change, reply }, Span::none(), ctx);
     }
 
-    pub(super) fn run_ended(&mut self, turn: TurnId, attempt: u32, ran: Ran, ctx: &mut Context<Self>) {
+    pub(super) fn run_ended(
+        &mut self,
+        turn: TurnId,
+        attempt: u32,
+        ran: Ran,
+        dues: Option<Dues>,
+        ctx: &mut Context<Self>,
+    ) {
         self.used = Instant::now();
         let at = self.doors.outside.now();
-        let answered = ran.result.as_ref().ok().cloned();
         let write = self.state.as_mut().and_then(|state| state.run_ended(turn, attempt, ran, at));
-        if let (None, Some(answered), Some(state)) = (&write, answered, &self.state) {
-            // Nobody wants it any more, and it is paid for all the same.
-            let id = self.doors.outside.uuid();
-            self.doors.till.owe(state.unwanted(id, turn, &answered, at));
+        // Where nobody wants it any more it is paid for all the same: what is dropped enters itself.
+        self.dues = dues.filter(|_| write.is_some());
+        if let Some(dues) = &mut self.dues {
+            dues.taken();
         }
         self.follow(Follow::write(write), ctx);
     }
@@ -389,8 +399,9 @@ impl Handler<RunEnded> for SessionActor {
     fn handle(&mut self, end: RunEnded, ctx: &mut Self::Context) {
         let _duty = on_duty::<Self, RunEnded>();
         self.tether.handling(Some(end.turn.0.as_u128().into()));
-        let RunEnded { turn, attempt, result, parts, beside } = end;
-        self.run_ended(turn, attempt, Ran { result, parts, beside }, ctx);
+        let RunEnded { turn, attempt, result, parts, beside, dues } = end;
+        let ran = Ran { result, parts, beside, dues: dues.entries().to_vec(), called: dues.has_answer() };
+        self.run_ended(turn, attempt, ran, Some(dues), ctx);
         self.tether.handling(None);
     }
 }

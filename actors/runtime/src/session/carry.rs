@@ -7,7 +7,8 @@ use mosaic_messages::{Accepted, RunId, SubmitTurn};
 use mosaic_supervise::ChildExited;
 use mosaic_types::chat::Sampling;
 use mosaic_types::journal::{ChangeSession, EndTurn, Outcome, SessionRow, StartTurn, TurnEnd, Write};
-use mosaic_types::{ChatMessage, Code, EventBody, Failure, Point, SessionEvent, TurnId};
+use mosaic_types::ledger::Beside;
+use mosaic_types::{ChatMessage, Code, EventBody, Failure, Point, SessionEvent, Timestamp, TurnId};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument, Span, field};
@@ -15,7 +16,7 @@ use tracing::{Instrument, Span, field};
 use super::actor::{LOAD_AGAIN, Reply, SessionActor, Watched};
 use super::parts::{Begin, Follow};
 use super::state::SessionState;
-use crate::agent::run::{Keeper, RunInput, RunOrder, Sink};
+use crate::agent::run::{Keeper, RunInput, RunOrder, Sink, may_have_cost};
 use crate::meters::meters;
 
 /// What to do when a write is answered.
@@ -129,6 +130,11 @@ impl SessionActor {
                 }
                 Point::PublishBefore.pass();
                 self.doors.hub.publish(&self.id, events);
+                if then.is_settled()
+                    && let Some(dues) = self.dues.take()
+                {
+                    dues.entered();
+                }
                 let follow = match then {
                     Then::Accepted { ask, title, before, reply } => {
                         before.into_iter().for_each(|before| state.rewind(before));
@@ -236,9 +242,9 @@ impl SessionActor {
     }
 
     /// Writes that the active turn begins, begins again, or goes on to another step.
-    fn write_intent(&mut self, write: Write, ctx: &mut Context<Self>) {
+    fn write_intent(&mut self, mut write: Write, ctx: &mut Context<Self>) {
         let id = self.id.clone();
-        let (turn, span) = match &write {
+        let (turn, span) = match &mut write {
             Write::Start { next, .. } => {
                 let parent = self.span_of(next.turn);
                 (next.turn, tracing::debug_span!(parent: &parent, "session.start", session.id = %id))
@@ -247,6 +253,7 @@ impl SessionActor {
                 // Where it was interrupted, its run still speaks.
                 self.running = None;
                 self.doors.hub.hush(&id);
+                restart.lost = self.cut_off(restart.attempt - 1, restart.at);
                 let parent = self.span_of(restart.turn);
                 (restart.turn, tracing::debug_span!(parent: &parent, "session.restart", session.id = %id))
             }
@@ -259,7 +266,24 @@ impl SessionActor {
         self.write(write, Then::Started { turn }, span, ctx);
     }
 
-    pub(super) fn write_end(&mut self, end: Box<EndTurn>, ctx: &mut Context<Self>) {
+    /// What the active turn may have spent by an attempt that was cut off. The run that ends puts it right where it can;
+    /// one that died with its process cannot.
+    fn cut_off(&mut self, attempt: u32, at: Timestamp) -> Vec<Beside> {
+        let Some(state) = &mut self.state else { return Vec::new() };
+        let lost = state.cut_off(attempt).and_then(|cut| {
+            let profile = self.doors.agents.profile(&cut.agent)?;
+            Some(may_have_cost(&profile, &self.doors.providers, &cut, at))
+        });
+        let lost = lost.unwrap_or_default();
+        state.may_have_spent(&lost);
+        lost
+    }
+
+    pub(super) fn write_end(&mut self, mut end: Box<EndTurn>, ctx: &mut Context<Self>) {
+        if let Some(attempt) = self.state.as_ref().and_then(SessionState::cut_attempt) {
+            let lost = self.cut_off(attempt, end.at);
+            end.beside.extend(lost);
+        }
         self.running = None;
         self.doors.hub.hush(&self.id);
         let span = self.span_of(end.turn);
@@ -312,6 +336,7 @@ impl SessionActor {
             attempt,
             told: ctx.address().recipient(),
             parts: ctx.address().recipient(),
+            doors: self.doors.clone(),
             watcher: ctx.address().recipient::<ChildExited>(),
             wanted: wanted.clone(),
         };
@@ -355,7 +380,7 @@ impl SessionActor {
         };
         ctx.spawn(work.into_actor(self).map(move |started, actor, ctx| {
             if let Err(failure) = started {
-                actor.run_ended(turn, attempt, Err(failure).into(), ctx);
+                actor.run_ended(turn, attempt, Err(failure).into(), None, ctx);
             }
         }));
     }

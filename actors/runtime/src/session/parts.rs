@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mosaic_messages::Accepted;
 use mosaic_types::journal::{AcceptTurn, EndTurn, OpenTurn, Said, Write};
+use mosaic_types::ledger::Beside;
 use mosaic_types::{
     AgentName, ChatMessage, EventBody, Failure, FinishedTurn, ModelRef, QueueMode, Role, Seq, Spent, TurnId, limits,
 };
@@ -106,12 +107,18 @@ pub(super) struct Active {
     pub(super) step: u32,
     /// By the steps before: the turn's own entry in the ledger.
     pub(super) spent: Spent,
+    /// How many calls that are, with the answer's.
+    pub(super) calls: u32,
     /// By calls beside them, which have entries of their own.
     pub(super) beside: Spent,
     /// What is known of the parts of its next step, each as the `step.finished` that told of it.
     pub(super) parts: Vec<EventBody>,
     /// What goes with the answer that is being written: the turn's own entry with it, and parts not journaled yet.
     pub(super) answer: (Spent, Vec<EventBody>),
+    /// Entries that go into the ledger with it.
+    pub(super) dues: Vec<Beside>,
+    /// It was ended while its run was at work.
+    pub(super) cut: bool,
     pub(super) phase: Phase,
     /// Seq of the newest input that the run was given.
     pub(super) saw: Seq,
@@ -130,9 +137,12 @@ impl Active {
             charged: 0,
             step: 1,
             spent: Spent::default(),
+            calls: 0,
             beside: Spent::default(),
             parts: Vec::new(),
             answer: (Spent::default(), Vec::new()),
+            dues: Vec::new(),
+            cut: false,
             phase: Phase::Starting,
             saw: 0,
             unseen: Vec::new(),
@@ -146,7 +156,7 @@ impl Active {
         let steps = open.said.iter().filter(|said| said.role != Role::User).count();
         let step = u32::try_from(steps).unwrap_or(u32::MAX).saturating_add(1);
         let (agent, beside, parts) = (open.agent.clone(), open.beside, open.parts.clone());
-        Self { attempt, charged, step, spent, beside, parts, ..Self::new(Turn::stored(open), agent) }
+        Self { attempt, charged, step, spent, calls: step - 1, beside, parts, ..Self::new(Turn::stored(open), agent) }
     }
 
     /// Inputs beside those that its run was given.
@@ -175,11 +185,15 @@ pub(super) struct Ran {
     pub(super) parts: Vec<EventBody>,
     /// Spent beside the answer, but for parts that were told before.
     pub(super) beside: Spent,
+    /// The entries of that, and of parts that came to nothing.
+    pub(super) dues: Vec<Beside>,
+    /// The answer is a call's, not put together of several.
+    pub(super) called: bool,
 }
 
 impl From<Result<FinishedTurn, Failure>> for Ran {
     fn from(result: Result<FinishedTurn, Failure>) -> Self {
-        Self { result, parts: Vec::new(), beside: Spent::default() }
+        Self { result, parts: Vec::new(), beside: Spent::default(), dues: Vec::new(), called: true }
     }
 }
 

@@ -7,7 +7,7 @@ use mosaic_types::{ChatMessage, Code, Role, Timestamp, TurnId};
 
 use super::parts::{Active, Begin, Cancel, Follow, Phase, Ran, Turn};
 use super::state::SessionState;
-use crate::agent::run::Chosen;
+use crate::agent::run::{Chosen, CutOff};
 
 /// Deaths of its own run, or of its session while handling it, after which a turn is given up.
 const DEATHS: u32 = 3;
@@ -40,14 +40,16 @@ impl SessionState {
         if !self.runs(turn, attempt) {
             return None;
         }
-        let Ran { result, mut parts, beside } = ran.into();
+        let Ran { result, mut parts, beside, dues, called } = ran.into();
         let active = self.active.as_mut()?;
+        active.dues = dues;
         active.beside = active.beside.and(beside);
         for part in &mut parts {
             sees(part, active.saw);
         }
         match result {
             Ok(mut said) => {
+                active.calls += u32::from(called);
                 let step = said.step();
                 let own = active.spent.plus(said.usage, said.cost_usd);
                 let all = own.and(active.beside);
@@ -115,7 +117,10 @@ impl SessionState {
                 Cancel::Soon
             }
             Some(active) if active.phase == Phase::Ending => Cancel::Nothing,
-            Some(_) => self.end(TurnEnd::Cancelled, Vec::new(), at).map_or(Cancel::Nothing, Cancel::Now),
+            Some(active) => {
+                active.cut = true;
+                self.end(TurnEnd::Cancelled, Vec::new(), at).map_or(Cancel::Nothing, Cancel::Now)
+            }
             None => {
                 if !self.queue.front().is_some_and(Turn::is_stored) {
                     return Cancel::Nothing;
@@ -158,7 +163,41 @@ impl SessionState {
         Follow { begin: self.begin(), ..Follow::default() }
     }
 
+    /// The model that the active turn is answered by in place of its agent's, and who wants it so.
+    fn chosen(&self, turn: &Turn) -> Option<Chosen> {
+        turn.model.clone().map(Chosen::by_input).or_else(|| self.row.model.clone().map(Chosen::by_session))
+    }
+
+    /// The attempt of the active turn whose run was at work when its end was decided on.
+    pub(super) fn cut_attempt(&self) -> Option<u32> {
+        self.active.as_ref().filter(|active| active.cut).map(|active| active.attempt)
+    }
+
+    /// The step of the active turn that an attempt was at.
+    pub(super) fn cut_off(&self, attempt: u32) -> Option<CutOff> {
+        let active = self.active.as_ref()?;
+        Some(CutOff {
+            user: self.row.user,
+            session: self.row.id.clone(),
+            turn: active.turn.id,
+            attempt,
+            step: active.step,
+            agent: active.agent.clone(),
+            chosen: self.chosen(&active.turn),
+            parts: active.parts.clone(),
+            dialogue: self.history.iter().chain(&active.turn.said).cloned().collect(),
+        })
+    }
+
+    /// An attempt that was cut off may have spent so much.
+    pub(super) fn may_have_spent(&mut self, lost: &[Beside]) {
+        if let Some(active) = &mut self.active {
+            active.beside = lost.iter().fold(active.beside, |sum, entry| sum.and(entry.spent));
+        }
+    }
+
     fn begin(&mut self) -> Option<Begin> {
+        let chosen = self.active.as_ref().and_then(|active| self.chosen(&active.turn));
         let active = self.active.as_mut()?;
         active.phase = Phase::Running;
         active.see_all();
@@ -171,12 +210,7 @@ impl SessionState {
             deaths: (active.attempt - 1).saturating_sub(active.charged),
             step: active.step,
             agent: active.agent.clone(),
-            model: active
-                .turn
-                .model
-                .clone()
-                .map(Chosen::by_input)
-                .or_else(|| self.row.model.clone().map(Chosen::by_session)),
+            model: chosen,
             dialogue: self.history.iter().chain(&active.turn.said).cloned().collect(),
         })
     }
@@ -192,6 +226,8 @@ impl SessionState {
         let step = StepTurn {
             parts,
             own,
+            calls: active.calls,
+            beside: std::mem::take(&mut active.dues),
             session: self.row.id.clone(),
             epoch: self.epoch,
             turn: active.turn.id,
@@ -216,6 +252,7 @@ impl SessionState {
             turn: active.turn.id,
             attempt: active.attempt,
             charged: active.charged,
+            lost: Vec::new(),
             at,
         })
     }
@@ -225,6 +262,9 @@ impl SessionState {
             "Answering this message crashed {DEATHS} times, so it is not tried again. The session goes on; the log has \
              the cause."
         );
+        if let Some(active) = &mut self.active {
+            active.cut = true;
+        }
         let end = self.end(TurnEnd::Failed { code: Code::Crashed, message }, Vec::new(), at);
         Write::End(end.expect("only an active turn crashes"))
     }
@@ -244,6 +284,9 @@ impl SessionState {
             steps,
             delivers: active.turn.delivers,
             own: active.answer.0,
+            calls: active.calls,
+            // Kept: an answer that outran an input becomes a step.
+            beside: active.dues.clone(),
             next,
             at,
         }))

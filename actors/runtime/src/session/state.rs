@@ -9,12 +9,8 @@ use std::collections::VecDeque;
 use mosaic_messages::{Accepted, Change, SubmitTurn};
 use mosaic_types::command::ModelWish;
 use mosaic_types::journal::{AcceptTurn, ChangeSession, Entry, SessionPhase, SessionRow, Snapshot, TurnState};
-use mosaic_types::ledger::Beside;
 use mosaic_types::outbox::Conversation;
-use mosaic_types::{
-    ChatMessage, Code, Epoch, Failure, FinishedTurn, ModelRef, Principal, QueueMode, Seq, Spent, Timestamp, TurnId,
-    limits,
-};
+use mosaic_types::{ChatMessage, Code, Epoch, Failure, ModelRef, Principal, QueueMode, Seq, Timestamp, TurnId, limits};
 
 use super::history::History;
 use super::parts::{Active, Follow, Incoming, Phase, Settle, Submission, Turn};
@@ -279,21 +275,6 @@ impl SessionState {
             (None, true) => SessionPhase::Idle,
         };
         row
-    }
-
-    /// The entry of an answer that came when nobody wanted it any more.
-    pub(super) fn unwanted(&self, id: uuid::Uuid, turn: TurnId, said: &FinishedTurn, at: Timestamp) -> Beside {
-        Beside {
-            id,
-            user: self.row.user,
-            agent: self.row.agent.clone(),
-            of: Some((self.row.id.clone(), turn)),
-            model: ModelRef { provider: said.provider.clone(), model: said.model.as_str().into() },
-            calls: 1,
-            spent: Spent { usage: said.usage, cost_usd: said.cost_usd },
-            estimated: false,
-            at,
-        }
     }
 
     /// Whether nothing waits, runs or is being written.

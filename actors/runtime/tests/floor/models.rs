@@ -14,6 +14,7 @@ use mosaic_runtime::provider::{Limits, ModelFacts, ProviderSettings};
 use mosaic_runtime::{AgentProfile, Agents, Budgets, Providers, Till};
 use mosaic_supervise::{Budget, Parent, Scope, Supervisor};
 use mosaic_types::chat::Sampling;
+use mosaic_types::ledger::Known;
 use mosaic_types::{
     Chance, ChatEvent, ChatMessage, ChatRequest, Clock, EventBody, ModelRef, Outside, Price, ProviderName, QueueMode,
     Role, StopReason, Timestamp, Usage, UserId,
@@ -320,7 +321,7 @@ impl Bench {
             let usage = entry.spent.usage;
             let cost = Price::new(1.0, 2.0).of(usage);
             assert!((entry.spent.cost_usd.expect("it has a price") - cost).abs() < 1e-12);
-            (entry.model.model.to_string(), usage.input_tokens, usage.output_tokens, entry.estimated)
+            (entry.model.model.to_string(), usage.input_tokens, usage.output_tokens, entry.known != Known::Said)
         });
         due.collect()
     }

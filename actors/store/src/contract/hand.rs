@@ -158,7 +158,20 @@ impl Hand {
     pub fn step(&self, number: u8, step: u32, saw: Seq, said: FinishedTurn) -> StepTurn {
         let (session, agent, at) = (self.session.clone(), self.agent.clone(), Timestamp(i64::from(number)));
         let own = Spent { usage: said.usage, cost_usd: said.cost_usd };
-        StepTurn { session, epoch: 1, turn: turn(number), agent, step, saw, said, parts: Vec::new(), own, at }
+        StepTurn {
+            session,
+            epoch: 1,
+            turn: turn(number),
+            agent,
+            step,
+            saw,
+            said,
+            parts: Vec::new(),
+            own,
+            calls: step,
+            beside: Vec::new(),
+            at,
+        }
     }
 
     /// The write that ends a turn of `s1`.
@@ -180,6 +193,8 @@ impl Hand {
             steps: vec![said("").step()],
             delivers: false,
             own,
+            calls: 1,
+            beside: Vec::new(),
             next: next.map(|number| StartTurn { turn: turn(number), agent: self.agent.clone() }),
             at: Timestamp(i64::from(number)),
         }))

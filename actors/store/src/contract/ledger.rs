@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use mosaic_types::Timestamp;
 use mosaic_types::event::{Part, StepKind};
-use mosaic_types::journal::{EndTurn, Outcome, PartTurn, StepTurn, TurnEnd, Write};
-use mosaic_types::ledger::{Beside, UsageBy, UsageQuery, UsageSum};
+use mosaic_types::journal::{EndTurn, Outcome, PartTurn, RestartTurn, StepTurn, TurnEnd, Write};
+use mosaic_types::ledger::{Beside, Known, UsageBy, UsageQuery, UsageSum};
 use mosaic_types::page::Limit;
 use mosaic_types::{EventBody, FinishedTurn, Seq, Spent, Usage, UserId};
 use uuid::Uuid;
@@ -26,6 +26,8 @@ async fn spend(hand: &Hand, number: u8, at: Timestamp, agent: &str, model: &str,
         epoch: 1,
         turn: turn(number),
         agent: agent.parse().expect("a valid agent's name"),
+        calls: 1,
+        beside: Vec::new(),
         own: own(&TurnEnd::Finished(end.clone())),
         end: TurnEnd::Finished(end),
         step: 1,
@@ -102,7 +104,7 @@ fn beside(hand: &Hand, id: u8, of: Option<u8>, model: &str, calls: u64, cost_usd
         model: model.parse().expect("a valid model"),
         calls,
         spent: Spent { usage, cost_usd },
-        estimated: of.is_none(),
+        known: if of.is_none() { Known::Reckoned } else { Known::Said },
         at: Timestamp(7),
     }
 }
@@ -126,6 +128,44 @@ pub async fn what_was_spent_beside_an_answer_is_in_the_sums_once_and_is_no_turn(
     let models = sums(&*hand.store, UsageQuery { by: UsageBy::Model, ..UsageQuery::default() }).await;
     let keys: Vec<_> = models.iter().map(|sum| (sum.key.as_str(), sum.calls, sum.cost_usd)).collect();
     assert_eq!(keys, [("p/m", 5, Some(0.5)), ("q/slow", 1, Some(0.25))]);
+}
+
+pub async fn an_estimate_gives_way_to_what_is_known_and_nothing_else_does(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    hand.ask(1, true).await;
+    let entry = |id, known, cost| Beside { known, ..beside(&hand, id, Some(1), "q/m", 1, Some(cost)) };
+    let void = |id, known| Beside { calls: 0, spent: Spent::default(), known, ..entry(id, known, 0.0) };
+    let spend = async |entries: Vec<Beside>| drop(hand.events_of(Write::Spend(entries)).await);
+    let told = async || {
+        let ask = UsageQuery { by: UsageBy::Model, ..UsageQuery::default() };
+        let sums = sums(&*hand.store, ask).await;
+        sums.first().map(|sum| (sum.calls, sum.cost_usd))
+    };
+    // Cut off: what may have been spent stands, and nothing is entered twice.
+    let lost = vec![entry(101, Known::Foreseen, 1.0), entry(102, Known::Foreseen, 1.0)];
+    let (session, turn) = (hand.session.clone(), turn(1));
+    let restart = RestartTurn { session, epoch: 1, turn, attempt: 2, charged: 0, lost, at: Timestamp(3) };
+    hand.events_of(Write::Restart(restart.clone())).await;
+    assert_eq!(told().await, Some((2, Some(2.0))));
+    hand.events_of(Write::Restart(RestartTurn { attempt: 3, ..restart })).await;
+    assert_eq!(told().await, Some((2, Some(2.0))));
+    let open = hand.store.snapshot(&hand.session, 0).await.expect("reads").expect("is there").open.remove(0);
+    assert_eq!(open.beside.cost_usd, Some(2.0), "the turn knows of it");
+    // What is reckoned counts for more than what was foreseen, whichever came first; what was said counts for most.
+    spend(vec![entry(101, Known::Reckoned, 0.5)]).await;
+    spend(vec![entry(101, Known::Foreseen, 1.0)]).await;
+    assert_eq!(told().await, Some((2, Some(1.5))));
+    spend(vec![entry(101, Known::Said, 0.25), void(102, Known::Said)]).await;
+    spend(vec![entry(101, Known::Reckoned, 0.5), void(101, Known::Said)]).await;
+    assert_eq!(told().await, Some((1, Some(0.25))), "it was not made, and the other one is known");
+    // The place of a call that was not made is kept until its turn ends, and shows nowhere.
+    spend(vec![void(103, Known::Foreseen), entry(104, Known::Foreseen, 1.0)]).await;
+    spend(vec![entry(103, Known::Foreseen, 1.0)]).await;
+    assert_eq!(told().await, Some((2, Some(1.25))));
+    let Write::End(mut end) = hand.end(1, failed(), None) else { unreachable!("it is an end") };
+    end.beside = vec![void(103, Known::Said), void(104, Known::Said), entry(105, Known::Said, 0.125)];
+    hand.events_of(Write::End(end)).await;
+    assert_eq!(told().await, Some((2, Some(0.375))));
 }
 
 pub async fn a_part_is_stored_with_its_price_and_known_until_its_step_ends(store: Arc<dyn Store>) {

@@ -70,6 +70,7 @@ macro_rules! store_contract {
             a_removed_session_frees_its_keys
             what_was_spent_is_summed_by_day_agent_model_and_session
             what_was_spent_beside_an_answer_is_in_the_sums_once_and_is_no_turn
+            an_estimate_gives_way_to_what_is_known_and_nothing_else_does
             a_part_is_stored_with_its_price_and_known_until_its_step_ends
             pages_of_sums_are_complete
             absurd_counts_do_not_spoil_the_sum

@@ -140,7 +140,7 @@ pub async fn a_restarted_turn_keeps_its_count(store: Arc<dyn Store>) {
     hand.ask(1, true).await;
     let restart = |number, epoch| {
         let (session, turn) = (hand.session.clone(), turn(number));
-        Write::Restart(RestartTurn { session, epoch, turn, attempt: 2, charged: 1, at: Timestamp(3) })
+        Write::Restart(RestartTurn { session, epoch, turn, attempt: 2, charged: 1, lost: Vec::new(), at: Timestamp(3) })
     };
     let events = hand.events_of(restart(1, 1)).await;
     assert!(matches!(events[0].body, EventBody::TurnRestarted { attempt: 2 }));

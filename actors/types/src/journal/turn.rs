@@ -103,6 +103,10 @@ pub struct EndTurn {
     /// By the calls whose answers the turn is made of: its own entry in the ledger. What was spent beside them has
     /// entries of its own.
     pub own: Spent,
+    /// How many calls those are.
+    pub calls: u32,
+    /// What else its last step spent, and what may have been spent by calls that were cut off.
+    pub beside: Vec<Beside>,
     pub next: Option<StartTurn>,
     pub at: Timestamp,
 }
@@ -125,6 +129,10 @@ pub struct StepTurn {
     pub parts: Vec<EventBody>,
     /// As in [`EndTurn::own`], so far.
     pub own: Spent,
+    /// As in [`EndTurn::calls`], so far.
+    pub calls: u32,
+    /// What else this step spent.
+    pub beside: Vec<Beside>,
     pub at: Timestamp,
 }
 
@@ -157,5 +165,7 @@ pub struct RestartTurn {
     pub attempt: u32,
     /// Deaths charged to the turn itself so far.
     pub charged: u32,
+    /// What may have been spent by the attempt that was cut off.
+    pub lost: Vec<Beside>,
     pub at: Timestamp,
 }

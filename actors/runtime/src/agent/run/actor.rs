@@ -14,6 +14,7 @@ use super::call::RunOrder;
 use super::course;
 use super::sink::{Piece, Sink};
 use crate::agent::AgentProfile;
+use crate::doors::Doors;
 use crate::lease::Lease;
 use crate::provider::Providers;
 
@@ -25,6 +26,8 @@ pub struct Keeper {
     pub told: Recipient<RunEnded>,
     /// Hears of parts that are known.
     pub parts: Recipient<PartEnded>,
+    /// Where entries of the ledger are written ahead of calls.
+    pub doors: Arc<Doors>,
     /// Hears that it died.
     pub watcher: Recipient<ChildExited>,
     /// Is cancelled when the session lets go of the run, by will or by death.
@@ -56,7 +59,7 @@ impl Actor for RunActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let Some((profile, providers, mut order)) = self.work.take() else { return };
-        let books = Books::open(&order, &profile.name);
+        let books = Books::open(&order, &profile);
         let keeper = order.keeper.take();
         let attempt = keeper.as_ref().map(|keeper| keeper.attempt);
         // Both are entered: where the run's own is below the log's level, a line still names its turn.
@@ -96,8 +99,8 @@ async fn report(
     books: Books,
 ) {
     if let Some(keeper) = keeper {
-        let (beside, parts) = books.close();
-        let end = RunEnded { turn: keeper.turn, attempt: keeper.attempt, result, parts, beside };
+        let (beside, parts, dues) = books.close();
+        let end = RunEnded { turn: keeper.turn, attempt: keeper.attempt, result, parts, beside, dues };
         #[allow(clippy::disallowed_methods)] // one message a run: an end that is refused would leave the turn hanging
         keeper.told.do_send(end);
     } else if let (Sink::Caller(caller), Err(failure)) = (sink, result) {

@@ -1,18 +1,37 @@
-//! What a run spends beside its answer, and what it has to tell of it.
+//! What a run spends, and what it has to tell of it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix::Recipient;
-use mosaic_messages::PartEnded;
+use mosaic_messages::{Dues, Late, PartEnded};
 use mosaic_types::event::{Part, StepKind};
-use mosaic_types::ledger::Beside;
-use mosaic_types::{AgentName, EventBody, ModelRef, Outside, SessionId, Spent, TurnId};
+use mosaic_types::journal::Write;
+use mosaic_types::ledger::{Beside, Known};
+use mosaic_types::{EventBody, ModelRef, Outside, SessionId, Spent, TurnId};
 
 use super::call::RunOrder;
+use super::foresee;
 use super::sink::Sink;
+use crate::agent::AgentProfile;
 use crate::budget::Payer;
+use crate::doors::Doors;
 use crate::till::Till;
+
+/// Places of calls that nobody could foresee begin here.
+const BEYOND: u32 = 64;
+
+/// A call's place in the books: with attempt and step, what its entry is known by.
+pub(super) type Place = u32;
+
+/// The session that a run works for.
+struct Keeper {
+    parts: Recipient<PartEnded>,
+    doors: Arc<Doors>,
+    attempt: u32,
+    step: u32,
+}
 
 /// The books of one run.
 pub(super) struct Books {
@@ -21,47 +40,68 @@ pub(super) struct Books {
     payer: Payer,
     asker: Arc<str>,
     of: Option<(SessionId, TurnId)>,
-    /// The session, and which attempt it knows the run by.
-    keeper: Option<(Recipient<PartEnded>, TurnId, u32)>,
+    keeper: Option<Keeper>,
     /// Known from an earlier life.
     known: Vec<EventBody>,
+    /// Calls whose intent is the journaled start of the step.
+    foreseen: BTreeMap<Place, ModelRef>,
+    /// Calls of a session so far, but for parts that were told: what each has used, as far as that is known.
+    calls: RefCell<BTreeMap<Place, Beside>>,
+    /// The call that answered.
+    answer: Cell<Option<Place>>,
+    /// Entries were written ahead of calls.
+    ahead: Cell<bool>,
+    closed: Cell<bool>,
     beside: Cell<Spent>,
     /// To be told with the run's end.
     parts: RefCell<Vec<EventBody>>,
 }
 
 impl Books {
-    pub(super) fn open(order: &RunOrder, agent: &AgentName) -> Self {
-        let of = match &order.sink {
-            Sink::Session { session, turn, .. } => Some((session.clone(), *turn)),
-            Sink::Caller(_) => None,
+    pub(super) fn open(order: &RunOrder, profile: &AgentProfile) -> Self {
+        let (of, step) = match &order.sink {
+            Sink::Session { session, turn, step, .. } => (Some((session.clone(), *turn)), *step),
+            Sink::Caller(_) => (None, 0),
         };
         let asker = match &of {
             Some((session, _)) => session.as_str().into(),
             None => order.payer.to_string().into(),
         };
-        let keeper = order.keeper.as_ref().map(|keeper| (keeper.parts.clone(), keeper.turn, keeper.attempt));
+        let keeper = order.keeper.as_ref().map(|keeper| Keeper {
+            parts: keeper.parts.clone(),
+            doors: keeper.doors.clone(),
+            attempt: keeper.attempt,
+            step,
+        });
         Self {
             till: order.till.clone(),
             outside: order.outside.clone(),
             payer: Payer {
                 user: order.payer,
-                agent: agent.clone(),
+                agent: profile.name.clone(),
                 session: of.as_ref().map(|(session, _)| session.clone()),
             },
             asker,
             of,
             keeper,
             known: order.parts.clone(),
+            foreseen: foresee::first_calls(profile, order.model.as_ref(), &order.parts),
+            calls: RefCell::default(),
+            answer: Cell::new(None),
+            ahead: Cell::new(false),
+            closed: Cell::new(false),
             beside: Cell::new(Spent::default()),
             parts: RefCell::default(),
         }
     }
 
-    fn entry(&self, model: &ModelRef, spent: Spent, estimated: bool) -> Beside {
-        let (id, at) = (self.outside.uuid(), self.outside.now());
+    fn entry(&self, place: Place, model: &ModelRef, spent: Spent, known: Known) -> Beside {
+        let id = match (&self.of, &self.keeper) {
+            (Some((_, turn)), Some(keeper)) => Beside::id_of(*turn, keeper.attempt, keeper.step, place),
+            _ => self.outside.uuid(),
+        };
         let (agent, of, model) = (self.payer.agent.clone(), self.of.clone(), model.clone());
-        Beside { id, user: self.payer.user, agent, of, model, calls: 1, spent, estimated, at }
+        Beside { id, user: self.payer.user, agent, of, model, calls: 1, spent, known, at: self.outside.now() }
     }
 
     pub(super) fn payer(&self) -> &Payer {
@@ -73,32 +113,76 @@ impl Books {
         self.asker.clone()
     }
 
-    /// Pays for a call that is no answer, where it cost anything.
-    pub(super) fn pay(&self, model: &ModelRef, spent: Spent, estimated: bool) {
-        if spent.usage != mosaic_types::Usage::default() {
-            self.till.owe(self.entry(model, spent, estimated));
+    /// A call is about to be made, which is to be sent so much; `lane`: that of several it belongs to. Where the step's
+    /// start is not its intent, its entry is written first, and what is known by then of those before it.
+    pub(super) async fn begin(&self, lane: Option<u32>, called: &ModelRef, sent: Spent) -> Place {
+        let Some(keeper) = self.keeper.as_ref() else { return foresee::FIRST };
+        let place = {
+            let mut calls = self.calls.borrow_mut();
+            let first = lane.map_or(foresee::FIRST, |number| number.saturating_sub(1));
+            let taken = |place: &Place| calls.contains_key(place) || (*place != first && *place < BEYOND);
+            let place = std::iter::once(first).chain(BEYOND..).find(|place| !taken(place)).unwrap_or(first);
+            calls.insert(place, self.entry(place, called, sent, Known::Foreseen));
+            place
+        };
+        let as_foreseen = |model: &ModelRef| model == called || (model.is_auto() && model.provider == called.provider);
+        if self.foreseen.get(&place).is_some_and(as_foreseen) {
+            return place;
+        }
+        let shield = |entry: &Beside| {
+            if entry.calls == 0 { Beside { known: Known::Foreseen, ..entry.clone() } } else { entry.clone() }
+        };
+        let entries = self.calls.borrow().values().map(shield).collect();
+        self.ahead.set(true);
+        // An answer is worth more than its entry, which is entered with the turn's end all the same.
+        if let Err(failure) = keeper.doors.commit(Write::Spend(entries)).await {
+            tracing::warn!(%failure, "the entry of a call could not be written before the call");
+        }
+        place
+    }
+
+    /// A call came to nothing, and used so much.
+    pub(super) fn pay(&self, place: Place, model: &ModelRef, spent: Spent) {
+        let used = spent.usage != mosaic_types::Usage::default();
+        let entry = self.entry(place, model, spent, Known::Reckoned);
+        let entry = if used { entry } else { entry.void() };
+        if self.keeper.is_some() {
+            self.calls.borrow_mut().insert(place, entry);
+        } else if used {
+            self.till.owe(entry);
+        }
+        if used {
             self.beside.set(self.beside.get().and(spent));
         }
     }
 
-    /// Pays for the answer of a run that has no session to do so.
-    pub(super) fn pay_answer(&self, model: &ModelRef, spent: Spent) {
-        if self.of.is_none() {
-            self.till.owe(self.entry(model, spent, false));
+    /// A call is the run's answer. Where there is a session, its turn pays for it.
+    pub(super) fn pay_answer(&self, place: Place, model: &ModelRef, spent: Spent) {
+        let entry = self.entry(place, model, spent, Known::Said);
+        if self.keeper.is_some() {
+            self.calls.borrow_mut().insert(place, entry);
+            self.answer.set(Some(place));
+        } else {
+            self.till.owe(entry);
         }
     }
 
     /// A part is known: it is stored at once, so that it is not asked for again.
-    pub(super) fn keep_part(&self, model: &ModelRef, part: Part) {
-        let (spent, estimated) = (part.spent(), part.estimated);
+    pub(super) fn keep_part(&self, place: Place, model: &ModelRef, part: Part) {
+        let spent = part.spent();
         let event = told(model, Some(part));
-        match &self.keeper {
-            Some((keeper, turn, attempt)) => {
-                let beside = self.entry(model, spent, estimated);
+        let beside = self.entry(place, model, spent, Known::Said);
+        match (&self.keeper, &self.of) {
+            (Some(keeper), Some((_, turn))) => {
+                self.calls.borrow_mut().remove(&place);
+                let end = PartEnded { turn: *turn, attempt: keeper.attempt, event, beside };
                 #[allow(clippy::disallowed_methods)] // one message a part: one that is refused would be paid for twice
-                keeper.do_send(PartEnded { turn: *turn, attempt: *attempt, event, beside });
+                keeper.parts.do_send(end);
             }
-            None => self.pay(model, spent, estimated),
+            _ => {
+                self.till.owe(beside);
+                self.beside.set(self.beside.get().and(spent));
+            }
         }
     }
 
@@ -119,9 +203,44 @@ impl Books {
         })
     }
 
-    /// What was spent beside the answer, and the parts that were not told of.
-    pub(super) fn close(self) -> (Spent, Vec<EventBody>) {
-        (self.beside.get(), self.parts.into_inner())
+    /// What was spent beside the answer, the parts that were not told of, and the entries of all calls.
+    pub(super) fn close(self) -> (Spent, Vec<EventBody>, Dues) {
+        self.closed.set(true);
+        let parts = self.parts.take();
+        (self.beside.get(), parts, self.dues())
+    }
+
+    /// The entries of all calls.
+    fn dues(&self) -> Dues {
+        let mut calls = self.calls.take();
+        let answer = self.answer.take().and_then(|place| calls.remove(&place));
+        if self.keeper.is_some() {
+            for (place, model) in &self.foreseen {
+                let void = || self.entry(*place, model, Spent::default(), Known::Foreseen);
+                calls.entry(*place).or_insert_with(void);
+            }
+        }
+        // One that is only foreseen was never made: who made it paid for it.
+        let ended = |entry: Beside| if entry.known == Known::Foreseen { entry.void() } else { entry };
+        let all = calls.into_values().map(ended);
+        let (mut entries, mut void): (Vec<_>, Vec<_>) = all.partition(|entry| entry.calls > 0);
+        if self.ahead.get() {
+            // The turn is to strike out what was written ahead.
+            entries.append(&mut void);
+            entries.extend(answer.clone().map(Beside::void));
+        }
+        let till = self.till.clone();
+        let late: Late = Arc::new(move |entry| till.owe(entry));
+        Dues::new(entries, answer, void, late)
+    }
+}
+
+impl Drop for Books {
+    /// A run that was ended early, or died: its session has written what was foreseen, and this puts it right.
+    fn drop(&mut self) {
+        if !self.closed.get() {
+            drop(self.dues());
+        }
     }
 }
 

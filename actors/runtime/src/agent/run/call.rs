@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{Instrument, Span, field};
 
 use super::actor::Keeper;
-use super::books::Books;
+use super::books::{Books, Place};
 use super::lanes::Voice;
 use super::prompt;
 use super::sink::{Left, Sink};
@@ -101,6 +101,8 @@ pub(super) struct Answer {
     pub(super) model: ModelRef,
     pub(super) stop_reason: StopReason,
     pub(super) spent: Spent,
+    /// Of its call in the books.
+    pub(super) place: Place,
 }
 
 impl Answer {
@@ -182,6 +184,9 @@ async fn admitted(
     let reservation = ask.order.budgets.reserve(ask.books.payer(), dear).await.map_err(CallFailure::Refused)?;
     let asker = ask.books.asker();
     let permit = provider.permit(&called.model, asker, foreseen).await.map_err(CallFailure::Refused)?;
+    let sent = Usage::new(input_tokens, 0);
+    let sent = Spent { usage: sent, cost_usd: self::price(price, Some(sent)) };
+    let place = ask.books.begin(voice.lane().map(|lane| lane.number), &called, sent).await;
     // Names of fields as OpenTelemetry's conventions for generative AI have them. What is said is not among them.
     let span = tracing::debug_span!(
         "model.call",
@@ -198,7 +203,7 @@ async fn admitted(
         gen_ai.usage.output_tokens = field::Empty,
         error.type = field::Empty,
     );
-    let mut bill = Bill::open(provider, &called, ask.books, voice);
+    let mut bill = Bill::open(provider, &called, ask.books, place, voice);
     (bill.input_tokens, bill.foreseen, bill.reservation) = (input_tokens, foreseen, Some(reservation));
     let result = answer(ask, provider, &called, request, voice, &mut bill).instrument(span.clone()).await;
     bill.result = match &result {
@@ -281,11 +286,11 @@ async fn answer(
                     .record("gen_ai.usage.output_tokens", spent.usage.output_tokens);
                 provider.meter.used(spent.usage, spent.cost_usd);
                 if voice.lane().is_none() {
-                    ask.books.pay_answer(called, spent);
+                    ask.books.pay_answer(bill.place, called, spent);
                 }
                 voice.event(ChatEvent::Finished { stop_reason, usage, model: says }).await?;
                 Point::RunAfterAnswer.pass();
-                return Ok(Answer { text, model: called.clone(), stop_reason, spent });
+                return Ok(Answer { text, model: called.clone(), stop_reason, spent, place: bill.place });
             }
             Ok(event) => {
                 if let ChatEvent::Text(piece) | ChatEvent::Thinking(piece) = &event {
@@ -337,6 +342,7 @@ struct Bill<'a> {
     provider: &'a ProviderHandle,
     model: &'a ModelRef,
     books: &'a Books,
+    place: Place,
     voice: Voice<'a>,
     result: CallResult,
     /// Why it failed.
@@ -354,13 +360,20 @@ struct Bill<'a> {
 }
 
 impl<'a> Bill<'a> {
-    fn open(provider: &'a ProviderHandle, model: &'a ModelRef, books: &'a Books, voice: Voice<'a>) -> Self {
+    fn open(
+        provider: &'a ProviderHandle,
+        model: &'a ModelRef,
+        books: &'a Books,
+        place: Place,
+        voice: Voice<'a>,
+    ) -> Self {
         let (since, progress) = (Instant::now(), Progress::Waiting);
         let result = CallResult::Abandoned;
         Self {
             provider,
             model,
             books,
+            place,
             voice,
             result,
             cause: None,
@@ -405,8 +418,8 @@ impl Drop for Bill<'_> {
         if self.result != CallResult::Answered {
             if lost != Spent::default() {
                 self.provider.meter.used(lost.usage, lost.cost_usd);
-                self.books.pay(self.model, lost, true);
             }
+            self.books.pay(self.place, self.model, lost);
             if let Some(lane) = self.voice.lane() {
                 lane.lost.set(lost);
             }

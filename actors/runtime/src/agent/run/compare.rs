@@ -116,7 +116,7 @@ pub(super) async fn one(ask: Ask<'_>, lane: &Lane, model: &ModelRef) -> Option<O
     Some(match answered {
         Ok(answer) => {
             let part = lane.part(answer.spent, false, Some(answer.text), None);
-            ask.books.keep_part(&answer.model, part.clone());
+            ask.books.keep_part(answer.place, &answer.model, part.clone());
             Outcome::Answered(answer.model, part)
         }
         Err(failure) => {

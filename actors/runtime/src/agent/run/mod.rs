@@ -5,6 +5,7 @@ mod books;
 mod call;
 mod compare;
 mod course;
+mod foresee;
 mod lanes;
 mod panel;
 mod plan;
@@ -16,4 +17,5 @@ mod tests;
 
 pub use actor::{Keeper, RunActor, died};
 pub use call::{Chosen, RunInput, RunOrder};
+pub(crate) use foresee::{CutOff, may_have_cost};
 pub use sink::{Piece, Sink};

@@ -179,6 +179,6 @@ pub(super) async fn run(ask: Ask<'_>, models: Vec<ModelRef>) -> Option<Result<Fi
 }
 
 fn won(ask: Ask<'_>, answer: Answer, reason: String) -> FinishedTurn {
-    ask.books.pay_answer(&answer.model, answer.spent);
+    ask.books.pay_answer(answer.place, &answer.model, answer.spent);
     answer.into_turn(reason)
 }

@@ -1,7 +1,7 @@
 //! Steps of several parts: what is known of them, and what was spent beside the answer.
 
 use mosaic_types::event::{Part, StepKind};
-use mosaic_types::ledger::Beside;
+use mosaic_types::ledger::{Beside, Known};
 use mosaic_types::{EventBody, Spent};
 
 use super::*;
@@ -22,7 +22,7 @@ fn part(number: u32) -> (EventBody, Beside) {
         model: "p/m".parse().expect("valid"),
         calls: 1,
         spent: Spent { usage, cost_usd },
-        estimated,
+        known: Known::Said,
         at: AT,
     };
     (event, beside)
@@ -52,7 +52,7 @@ fn parts_of_a_step_are_kept_over_a_crash_and_void_when_the_dialogue_is_another()
     let answer = FinishedTurn { usage: Usage::new(5, 2), cost_usd: Some(0.5), ..finished() };
     let lost = Spent { usage: Usage::new(7, 0), cost_usd: Some(0.125) };
     let (told, _) = part(2);
-    let ran = Ran { result: Ok(answer), parts: vec![told], beside: lost };
+    let ran = Ran { result: Ok(answer), parts: vec![told], beside: lost, dues: Vec::new(), called: false };
     let Some(Write::End(end)) = state.run_ended(turn(1), 3, ran, AT) else { panic!("it ends") };
     assert_eq!(end.own, Spent { usage: Usage::new(5, 2), cost_usd: Some(0.5) });
     assert_eq!(end.steps.len(), 2, "the part that was not told before, and the step itself");

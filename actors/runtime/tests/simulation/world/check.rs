@@ -47,6 +47,36 @@ pub(crate) fn journals(world: &World) {
     }
 }
 
+/// I6: whatever died, each call that a model heard and that cost something is in the ledger. There may be more: of a call
+/// that the process died of, nobody knows whether it was made.
+pub(crate) fn ledger(world: &World) {
+    let (disk, heard) = (lock(&world.tables), world.heard.lock().expect("nothing panics while it is held"));
+    let entered = |turn: TurnId| {
+        let of = disk.ledger.values().filter(|entry| entry.of.as_ref().is_some_and(|(_, of)| *of == turn));
+        usize::try_from(of.map(|entry| entry.calls).sum::<u64>()).expect("few calls")
+    };
+    let mut wrong = Vec::new();
+    // One that was removed may have been told the same before.
+    for table in disk.sessions.values().filter(|table| disk.removed.times(&table.row.id) == 0) {
+        for turn in &table.turns {
+            let asked: usize = turn.asked().filter_map(|input| heard.get(input)).sum();
+            let answers = turn.steps() + usize::from(table.answer_of(turn).is_some());
+            let entered = entered(turn.id);
+            if entered + answers < asked {
+                let session = &table.row.id;
+                wrong.push(format!(
+                    "I6: {session}: {} asked {asked} times, {answers} answers and {entered} entries",
+                    turn.id
+                ));
+            }
+        }
+    }
+    let entries = u64::try_from(disk.ledger.len()).expect("few entries");
+    drop((disk, heard));
+    world.tally.lock().expect("nothing panics while it is held").add("ledger: entries beside answers", entries);
+    wrong.iter().for_each(|wrong| world.broken(wrong));
+}
+
 /// One session: numbers without a gap; each turn accepted, then active alone, then ended once; ends in the order of
 /// acceptance; a turn takes in what comes while it is the first of those that have not ended, or the newest, and what is answered is all of that, each
 /// input once.

@@ -121,6 +121,8 @@ impl Story {
             steps: Vec::new(),
             delivers: true,
             own: Spent::default(),
+            calls: 1,
+            beside: Vec::new(),
             next: None,
             at,
         })));

@@ -9,10 +9,13 @@ use mosaic_types::journal::{
     AcceptTurn, ChangeSession, EndTurn, Entry, InboxKey, NewSession, OpenTurn, Outcome, PartTurn, RestartTurn, Said,
     SessionPhase, SessionRow, Snapshot, StartTurn, StepTurn, TurnEnd, TurnState, Write,
 };
+use mosaic_types::ledger::{Beside, Known};
 use mosaic_types::outbox::Conversation;
 use mosaic_types::{
     AgentName, ChatMessage, Epoch, EventBody, Role, Seq, SessionEvent, SessionId, Spent, Timestamp, TurnId, limits,
 };
+
+use uuid::Uuid;
 
 use super::post::Post;
 use super::removed::Removed;
@@ -50,6 +53,8 @@ pub(crate) struct Disk {
     pub(crate) post: Post,
     places: HashMap<TurnId, (SessionId, usize)>,
     pub(crate) removed: Removed,
+    /// What was spent beside the answers of turns, by the ids of its entries.
+    pub(crate) ledger: BTreeMap<Uuid, Beside>,
 }
 
 /// What a constraint of the tables says to a write that breaks it.
@@ -127,9 +132,31 @@ impl Disk {
                 Ok(self.post.prune(*sent_before, *lost_before, *limit))
             }
             Write::Bind { conversation, new } => Ok(self.bind(conversation, new)),
+            Write::Spend(entries) => {
+                self.enter(entries);
+                Ok(Outcome::Written(Vec::new()))
+            }
             Write::Rebind { conversation, session, .. } => Ok(self.rebind(conversation, session)),
             _ => Err(broken("nobody signs in to a simulated house")),
         }
+    }
+
+    fn enter(&mut self, entries: &[Beside]) {
+        for entry in entries {
+            let estimate = self.ledger.get(&entry.id).is_none_or(|there| there.known != Known::Said);
+            match (entry.known, entry.calls) {
+                (Known::Foreseen, _) => drop(self.ledger.entry(entry.id).or_insert_with(|| entry.clone())),
+                (_, 0) if estimate => drop(self.ledger.remove(&entry.id)),
+                _ if estimate => drop(self.ledger.insert(entry.id, entry.clone())),
+                _ => {}
+            }
+        }
+    }
+
+    /// What a turn has spent beside its answer.
+    fn beside(&self, turn: TurnId) -> Spent {
+        let of = self.ledger.values().filter(|entry| entry.of.as_ref().is_some_and(|(_, of)| *of == turn));
+        of.fold(Spent::default(), |sum, entry| sum.and(entry.spent))
     }
 
     fn owned(&mut self, session: &SessionId, epoch: Epoch) -> Option<&mut Table> {
@@ -198,7 +225,6 @@ impl Disk {
             collects: accept.entry == Entry::Waits { collects: true },
             delivers: Conversation::of(&accept.inbox).is_some(),
             spent: Spent::default(),
-            beside: Spent::default(),
             parts: Vec::new(),
             agent: accept.agent.clone(),
             model: accept.model.clone(),
@@ -232,6 +258,7 @@ impl Disk {
         turn.parts.clear();
         table.row.updated_at = step.at;
         events.push(event);
+        self.enter(&step.beside);
         Outcome::Written(events)
     }
 
@@ -241,7 +268,7 @@ impl Disk {
         let event = table.journal(Some(part.turn), part.event.clone());
         let turn = &mut table.turns[index];
         turn.parts.push(part.event.clone());
-        turn.beside = turn.beside.and(part.beside.spent);
+        self.enter(std::slice::from_ref(&part.beside));
         Outcome::Written(vec![event])
     }
 
@@ -275,6 +302,7 @@ impl Disk {
             (None, true) => SessionPhase::Idle,
         };
         table.row.updated_at = end.at;
+        self.enter(&end.beside);
         if end.delivers {
             let to = self.asked_from(end.turn);
             self.post.offer(end, to);
@@ -303,7 +331,9 @@ impl Disk {
         table.row.state = SessionPhase::Running;
         table.row.updated_at = restart.at;
         let body = EventBody::TurnRestarted { attempt: restart.attempt };
-        Ok(Outcome::Written(vec![table.journal(Some(restart.turn), body)]))
+        let events = vec![table.journal(Some(restart.turn), body)];
+        self.enter(&restart.lost);
+        Ok(Outcome::Written(events))
     }
 
     fn change(&mut self, change: &ChangeSession) -> Outcome {
@@ -370,7 +400,7 @@ impl Disk {
                 delivers: turn.delivers,
                 said: turn.dialogue(),
                 spent: turn.spent,
-                beside: turn.beside,
+                beside: self.beside(turn.id),
                 parts: turn.parts.clone(),
             }
         });

@@ -8,7 +8,7 @@ use mosaic_runtime::provider::ProviderSettings;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
     AgentProfile, Agents, Alone, Budgets, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, RecoveryActor,
-    RouterActor, SessionActor, Sessions, Till, Work, WriterActor,
+    RouterActor, SessionActor, Sessions, Till, TillActor, Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{
@@ -127,6 +127,10 @@ impl House {
             RecoveryActor::new(lent.clone(), woken.clone(), birth.tether)
         }));
         let lent = doors.clone();
+        root.adopt(ChildSpec::new("ledger", Restart::Permanent, TillActor::MAILBOX, move |birth| {
+            TillActor::new(lent.clone(), birth.tether)
+        }));
+        let lent = doors.clone();
         root.adopt(ChildSpec::new("outbox", Restart::Permanent, OutboxActor::MAILBOX, move |birth| {
             OutboxActor::new(lent.clone(), birth.tether)
         }));
@@ -135,7 +139,7 @@ impl House {
 
     /// What is not zero though nobody works any more; `None`: all is.
     pub(crate) async fn left_over(&self, world: &World) -> Option<String> {
-        let Doors { hub, leases, alone, work, providers, .. } = &*self.doors;
+        let Doors { hub, leases, alone, work, providers, till, .. } = &*self.doors;
         let counts = [
             ("sessions awake", self.sessions.len()),
             ("leases", leases.len()),
@@ -144,6 +148,7 @@ impl House {
             ("sessions in the hub", hub.len()),
             ("sessions in doubt", hub.doubted().len()),
             ("work under way", work.running()),
+            ("entries that are not in the ledger", till.len()),
             ("sessions with open turns", lock(&world.tables).unfinished().len()),
         ];
         if let Some((what, count)) = counts.into_iter().find(|(_, count)| *count > 0) {

@@ -76,6 +76,8 @@ pub(crate) struct World {
     pub(crate) plan: Plan,
     pub(crate) tables: Tables,
     pub(crate) tally: Mutex<Tally>,
+    /// Calls that models heard and that cost something, by the first of the inputs that they were to answer.
+    pub(crate) heard: Mutex<BTreeMap<String, usize>>,
     /// Told when something was found that must not be.
     pub(crate) stop: Notify,
     trace: Mutex<Trace>,
@@ -108,6 +110,7 @@ impl World {
         let dice = |stream| Mutex::new(Dice::new(plan.seed, stream));
         Arc::new(Self {
             tables: Tables::default(),
+            heard: Mutex::default(),
             tally: Mutex::default(),
             stop: Notify::new(),
             trace: Mutex::new(Trace { lines: traced.then(Vec::new), ..Trace::default() }),

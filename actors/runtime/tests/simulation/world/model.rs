@@ -187,6 +187,10 @@ impl Provider for Models {
         let session = text.split('.').next().unwrap_or_default();
         let at_work = AtWork::begin(session, self.world.clone());
         let (takes, begins) = self.fate(&text);
+        if !matches!(begins, Beginning::Refusal(_)) {
+            let first = text.split(AND).next().unwrap_or_default().to_owned();
+            *self.world.heard.lock().expect("nothing panics while it is held").entry(first).or_default() += 1;
+        }
         Box::pin(async move {
             tokio::time::sleep(takes).await;
             let pieces = match begins {

@@ -95,6 +95,7 @@ pub(crate) fn run(plan: &Plan, traced: bool) -> Result<Ran, Broken> {
         }
     }
     check::journals(&world);
+    check::ledger(&world);
     people.iter().for_each(|person| person.check(&world));
     held(&world.tally).took("the whole run", world.age());
     let (broken, hash, lines) = world.verdict();

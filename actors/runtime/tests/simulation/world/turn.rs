@@ -16,8 +16,6 @@ pub(crate) struct Turn {
     /// Some of its inputs came from platforms.
     pub(super) delivers: bool,
     pub(super) spent: Spent,
-    /// By calls beside its answers.
-    pub(super) beside: Spent,
     /// Of the step that runs.
     pub(super) parts: Vec<EventBody>,
     pub(super) agent: AgentName,

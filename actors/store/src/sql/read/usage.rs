@@ -41,6 +41,8 @@ pub(in super::super) async fn usage(
             sql::<Nullable<Double>>("SUM(cost_usd)"),
             sql::<BigInt>("CAST(SUM(CASE WHEN cost_usd IS NULL THEN turns ELSE 0 END) AS BIGINT)"),
         ))
+        // An entry without either keeps the place of a call that was not made, until its turn ends.
+        .filter(usage::calls.gt(0).or(usage::turns.gt(0)))
         .into_boxed();
     if let Some(user) = ask.user {
         query = query.filter(usage::user_id.eq(Id::from(user)));

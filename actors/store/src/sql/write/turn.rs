@@ -51,10 +51,12 @@ pub(super) async fn end(conn: &mut Conn<'_>, end: &EndTurn) -> Result<Outcome, S
             saw: None,
             said: finished,
             own: end.own,
+            calls: end.calls,
             at: end.at,
         };
         answer.store(conn, seq, user).await?;
     }
+    ledger::enter_all(conn, &end.beside).await?;
     if end.delivers {
         outbox::offer(conn, end).await?;
     }
@@ -122,9 +124,10 @@ pub(super) async fn step(conn: &mut Conn<'_>, step: &StepTurn) -> Result<Outcome
     let seq = journal.add(conn, Some(turn), step.said.step()).await?;
     let user = sessions::table.find(session.as_str()).select(sessions::user_id).get_result::<Id>(conn).await?;
     let (agent, saw) = (&step.agent, Some(step.saw));
-    let (said, own) = (&step.said, step.own);
-    let answer = Answer { session, turn, agent, step: step.step, saw, said, own, at: step.at };
+    let (said, own, calls) = (&step.said, step.own, step.calls);
+    let answer = Answer { session, turn, agent, step: step.step, saw, said, own, calls, at: step.at };
     answer.store(conn, seq, user).await?;
+    ledger::enter_all(conn, &step.beside).await?;
     Point::StepBeforeCommit.pass();
     Ok(journal.done())
 }
@@ -150,6 +153,7 @@ struct Answer<'a> {
     saw: Option<Seq>,
     said: &'a FinishedTurn,
     own: Spent,
+    calls: u32,
     at: Timestamp,
 }
 
@@ -178,7 +182,7 @@ impl Answer<'_> {
             cost_usd: self.own.cost_usd,
             at: self.at.into(),
             turns: 1,
-            calls: i64::from(self.step),
+            calls: i64::from(self.calls),
             of_turn: None,
             estimated: 0,
         };
@@ -204,6 +208,7 @@ pub(super) async fn restart(conn: &mut Conn<'_>, restart: &RestartTurn) -> Resul
     RestartOfTurn { id: turn, state, attempt, charged }.execute(conn).await?;
     let mut journal = Journal::new(&restart.session, restart.at, last, 1);
     journal.add(conn, Some(restart.turn), EventBody::TurnRestarted { attempt: restart.attempt }).await?;
+    ledger::enter_all(conn, &restart.lost).await?;
     Point::RestartBeforeCommit.pass();
     Ok(journal.done())
 }
