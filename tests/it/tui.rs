@@ -1,5 +1,6 @@
 //! `mosaic tui` in a terminal without anybody before it: keys are pressed, and what is drawn is read.
 
+mod both;
 mod faults;
 mod shared;
 mod terminal;

@@ -8,4 +8,4 @@ mod hostile;
 mod house;
 mod reach;
 mod sessions;
-mod visitor;
+pub(crate) mod visitor;
