@@ -246,17 +246,17 @@ impl Client {
     }
 
     /// POST of JSON, answered by JSON.
-    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, CliError> {
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, CliError> {
         self.read(self.send(self.request(Method::POST, path).json(body)).await?).await
     }
 
     /// PATCH of JSON, answered by JSON.
-    pub(super) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, CliError> {
+    pub(crate) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, CliError> {
         self.read(self.send(self.request(Method::PATCH, path).json(body)).await?).await
     }
 
     /// DELETE, answered by nothing.
-    pub(super) async fn delete(&self, path: &str) -> Result<(), CliError> {
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), CliError> {
         self.send(self.request(Method::DELETE, path)).await.map(drop)
     }
 

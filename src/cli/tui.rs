@@ -19,6 +19,7 @@ use crate::{outside, telemetry};
 const LOG: &str = "tui.log";
 
 #[derive(Debug, Args)]
+#[command(after_help = tui::keys::lines())]
 pub(super) struct Tui {
     /// Go on in this session
     #[arg(long, value_name = "ID", conflicts_with = "continue_last")]

@@ -153,6 +153,7 @@ fn sequence(bytes: &[u8]) -> Read {
         (b'~', 5) => Some(Key::PageUp),
         (b'~', 6) => Some(Key::PageDown),
         (b'~', 11) => Some(Key::F1),
+        (b'~', 12) => Some(Key::F2),
         // As terminals write keys that had no name of their own before: the character, then what was held with it.
         (b'u', 13) if alt || shift => Some(Key::AltEnter),
         (b'u', 13) => Some(Key::Enter),
@@ -184,6 +185,7 @@ fn named(letter: u8, modifiers: u32) -> Option<Key> {
         b'F' => Key::End,
         b'M' => Key::Enter,
         b'P' => Key::F1,
+        b'Q' => Key::F2,
         _ => return None,
     })
 }
@@ -232,6 +234,8 @@ mod tests {
             (b"\x1b[4~", Key::End),
             (b"\x1bOP", Key::F1),
             (b"\x1b[11~", Key::F1),
+            (b"\x1bOQ", Key::F2),
+            (b"\x1b[12~", Key::F2),
             (b"\x1b[<64;10;5M", Key::Wheel(true)),
             (b"\x1b[<0;10;5M", Key::Click(9, 4)),
         ] {

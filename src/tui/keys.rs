@@ -16,6 +16,12 @@ pub(crate) enum Action {
     Older,
     Newer,
     Mode,
+    Retry,
+    Edit,
+    Rename,
+    Fork,
+    Archive,
+    Delete,
     Copy,
     Theme,
     Help,
@@ -47,6 +53,7 @@ pub(crate) enum Key {
     PageUp,
     PageDown,
     F1,
+    F2,
     /// A text that was pasted as one.
     Paste(String),
     /// The wheel, up or down.
@@ -75,7 +82,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     Binding {
         keys: &[(Key::Esc, Action::Escape)],
         name: "Esc",
-        help: "close what is open; cancel the answer and take the message back",
+        help: "close what is open; cancel the answer, take the message back",
     },
     Binding { keys: &[(Key::Tab, Action::Complete)], name: "Tab", help: "complete a slash command" },
     Binding { keys: &[(Key::Ctrl('k'), Action::Palette)], name: "Ctrl+K", help: "find a command" },
@@ -97,12 +104,32 @@ pub(crate) const BINDINGS: &[Binding] = &[
         name: "Ctrl+O",
         help: "choose what becomes of a message sent during an answer",
     },
+    Binding { keys: &[(Key::Ctrl('r'), Action::Retry)], name: "Ctrl+R", help: "ask the last question once more" },
+    Binding {
+        keys: &[(Key::Ctrl('g'), Action::Edit)],
+        name: "Ctrl+G",
+        help: "go back: change your last message and send it anew",
+    },
+    Binding { keys: &[(Key::F2, Action::Rename)], name: "F2", help: "rename the session" },
     Binding { keys: &[(Key::Ctrl('y'), Action::Copy)], name: "Ctrl+Y", help: "copy the last answer" },
     Binding { keys: &[(Key::Ctrl('t'), Action::Theme)], name: "Ctrl+T", help: "light or dark colours" },
     Binding { keys: &[(Key::F1, Action::Help)], name: "F1", help: "show the keys" },
     Binding { keys: &[(Key::Ctrl('c'), Action::Interrupt)], name: "Ctrl+C", help: "cancel the answer; twice: quit" },
     Binding { keys: &[(Key::Ctrl('q'), Action::Quit)], name: "Ctrl+Q", help: "quit" },
 ];
+
+/// What the palette does and no key: each with its name there and what it is.
+pub(crate) const DEEDS: &[(Action, &str, &str)] = &[
+    (Action::Fork, "fork", "go on from here in a session of its own"),
+    (Action::Archive, "archive", "put the session away; the next message brings it back"),
+    (Action::Delete, "delete", "delete the session, after a question"),
+];
+
+/// All that can be done: how it is asked for, and what it does.
+fn all() -> impl Iterator<Item = (String, &'static str)> {
+    let keys = BINDINGS.iter().map(|binding| (binding.name.to_owned(), binding.help));
+    keys.chain(DEEDS.iter().map(|(_, name, help)| (format!("Ctrl+K {name}"), *help)))
+}
 
 /// What a key asks for, if it is in the list.
 pub(crate) fn action(key: &Key) -> Option<Action> {
@@ -111,8 +138,14 @@ pub(crate) fn action(key: &Key) -> Option<Action> {
 
 /// The list as the manual has it.
 pub fn table() -> String {
-    let row = |binding: &Binding| format!("| {} | {} |\n", binding.name, binding.help);
-    BINDINGS.iter().map(row).fold("| key | does |\n| --- | --- |\n".to_owned(), |table, row| table + &row)
+    let head = "| key | does |\n| --- | --- |\n".to_owned();
+    all().fold(head, |table, (name, help)| format!("{table}| {name} | {help} |\n"))
+}
+
+/// The list as `--help` has it.
+pub fn lines() -> String {
+    let head = "Keys:".to_owned();
+    all().fold(head, |lines, (name, help)| format!("{lines}\n  {name:<16} {help}"))
 }
 
 #[cfg(test)]

@@ -3,23 +3,21 @@
 //! It knows nothing of sessions: what is to be said again after a break is the model's business, which hears `ready`
 //! again. The daemon is looked for anew each time, since it may come back at another address.
 
-use std::pin::Pin;
+mod fetch;
+
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt, StreamExt};
-use mosaic_types::page::Page;
-use mosaic_types::{Outside, SessionEvent, SessionId};
-use serde::Deserialize;
+use mosaic_types::Outside;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 
-use super::model::News;
-use super::wire::{Agent, Ask, Listed, PROTOCOL, Said};
+use super::model::{News, Wish};
+use super::wire::{Ask, PROTOCOL, Said};
 use crate::cli::{CliError, Client};
-use crate::detect::NO_PROVIDER;
 
 /// A connection that is not made in this time is not made.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,22 +29,11 @@ const LOOK: Duration = Duration::from_secs(5);
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
 /// Bytes of a frame; an answer's text may be as long as a model makes it.
 const FRAME_BYTES: usize = 64 << 20;
-/// Events of a session that are read when it is opened.
-const TAIL: i64 = 600;
-
-/// What the model wants of the daemon.
-#[derive(Debug)]
-pub(crate) enum Wish {
-    Say(Ask),
-    List,
-    Locate(SessionId),
-}
 
 /// Finds the daemon: at an address that was named, or by the home.
 pub(crate) type Finder = Box<dyn Fn() -> Result<Option<Client>, CliError> + Send>;
 
 type Socket = WebSocketStream<reqwest::Upgraded>;
-type Fetched<'a> = FuturesUnordered<Pin<Box<dyn Future<Output = Vec<News>> + 'a>>>;
 
 /// Keeps the connection until nobody hears the news any more.
 pub(crate) async fn keep(find: Finder, mut wishes: Receiver<Wish>, news: Sender<News>, outside: Outside) {
@@ -118,7 +105,7 @@ async fn serve(
     wishes: &mut Receiver<Wish>,
     news: &Sender<News>,
 ) -> Option<String> {
-    let mut fetched: Fetched<'_> = FuturesUnordered::new();
+    let mut fetched: FuturesUnordered<fetch::Fetch<'_>> = FuturesUnordered::new();
     let mut look = Instant::now() + LOOK;
     let mut heard = Instant::now();
     // The reason that the daemon itself gave, which goes before that of the broken connection.
@@ -132,7 +119,7 @@ async fn serve(
                         Ok(Said::Other) => {}
                         Ok(said) => {
                             if let Said::Ready { .. } = said {
-                                fetched.push(soon(house(client)));
+                                fetched.push(fetch::house(client));
                             }
                             if let Said::Error { id: None, session: None, message, .. } = &said {
                                 last_word = Some(message.clone());
@@ -156,11 +143,12 @@ async fn serve(
                         return Some(last_word.unwrap_or(why));
                     }
                 }
-                Some(Wish::List) => {
-                    look = Instant::now() + LOOK;
-                    fetched.push(soon(list(client)));
+                Some(wish) => {
+                    if wish == Wish::List {
+                        look = Instant::now() + LOOK;
+                    }
+                    fetched.push(fetch::wish(client, wish));
                 }
-                Some(Wish::Locate(session)) => fetched.push(soon(locate(client, session))),
             },
             Some(told) = fetched.next(), if !fetched.is_empty() => {
                 for told in told {
@@ -172,58 +160,8 @@ async fn serve(
                 if heard.elapsed() > SILENCE {
                     return Some("the daemon is silent".to_owned());
                 }
-                fetched.push(soon(list(client)));
+                fetched.push(fetch::wish(client, Wish::List));
             }
         }
     }
-}
-
-/// What is not answered in time is asked for again by whoever wants it.
-fn soon<'a>(fetch: impl Future<Output = Vec<News>> + 'a) -> Pin<Box<dyn Future<Output = Vec<News>> + 'a>> {
-    Box::pin(async move { timeout(PATIENCE, fetch).await.unwrap_or_default() })
-}
-
-async fn list(client: &Client) -> Vec<News> {
-    match client.get::<Page<Listed>>("/api/v1/sessions?limit=100").await {
-        Ok(page) => vec![News::Sessions(page.items)],
-        // The connection tells what is wrong.
-        Err(_) => Vec::new(),
-    }
-}
-
-/// Who answers here, and whether anybody can.
-async fn house(client: &Client) -> Vec<News> {
-    let mut told = Vec::new();
-    if let Ok(page) = client.get::<Page<Agent>>("/api/v1/agents").await {
-        told.push(News::Agents(page.items));
-    }
-    if let Ok(page) = client.get::<Page<serde_json::Value>>("/api/v1/providers").await {
-        told.push(News::Advice(page.items.is_empty().then(|| NO_PROVIDER.to_owned())));
-    }
-    told
-}
-
-/// Finds where the newest part of a journal begins, in a few questions: its events are numbered without a gap.
-async fn locate(client: &Client, session: SessionId) -> Vec<News> {
-    #[derive(Deserialize)]
-    struct Events {
-        items: Vec<SessionEvent>,
-    }
-    let reaches = async |seq: i64| {
-        let path = format!("/api/v1/sessions/{session}/events?after={}&limit=1", seq - 1);
-        client.get::<Events>(&path).await.is_ok_and(|page| !page.items.is_empty())
-    };
-    let (mut there, mut beyond) = (0, TAIL + 1);
-    while reaches(beyond).await {
-        (there, beyond) = (beyond, beyond.saturating_mul(2));
-    }
-    while there > 0 && beyond - there > 1 {
-        let middle = there + (beyond - there) / 2;
-        if reaches(middle).await {
-            there = middle;
-        } else {
-            beyond = middle;
-        }
-    }
-    vec![News::Located { session, after: (there - TAIL).max(0) }]
 }

@@ -1,25 +1,25 @@
 //! What the client knows and decides: news in, effects out. It knows no terminal, no socket and no clock.
 
+mod deeds;
 mod news;
 mod overlay;
 mod press;
+mod send;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::collections::HashMap;
 
-use mosaic_types::{AgentName, Code, Outside, SessionId, Timestamp, UserRole};
+use mosaic_types::{AgentName, Outside, SessionId, Timestamp, UserRole};
 
 use super::input::Input;
-use super::session::{Meaning, Pending, Session};
+use super::session::{Meaning, Session};
 use super::wire::{Agent, Ask, Listed, Offer, Said};
-pub(crate) use news::{Effect, News};
+pub(crate) use news::{Deed, Effect, News, Wish};
 pub(crate) use overlay::{Choice, Item, Overlay, Which};
 
 /// Sessions that are followed at once; the one that was left longest ago makes room.
 const FOLLOWED: usize = 50;
-/// Inputs of a session that may wait for the connection.
-const WAITING: usize = 20;
 
 /// How the daemon is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,10 @@ pub(crate) struct Model {
     pub(crate) offers: Vec<Offer>,
     pub(crate) agents: Vec<Agent>,
     pub(crate) list: Vec<Listed>,
+    /// What was looked for among the sessions last, and where it was found.
+    pub(crate) found: (String, Vec<Listed>),
+    /// Models that can be asked for by name.
+    pub(crate) models: Vec<String>,
     /// When each listed session was last looked at.
     seen: HashMap<SessionId, Timestamp>,
     listed: bool,
@@ -83,6 +87,8 @@ impl Model {
             offers: Vec::new(),
             agents: Vec::new(),
             list: Vec::new(),
+            found: Default::default(),
+            models: Vec::new(),
             seen: HashMap::new(),
             listed: false,
             open: vec![first],
@@ -119,6 +125,11 @@ impl Model {
         self.session().id.as_ref() != Some(&row.id) && self.seen.get(&row.id).is_none_or(|seen| *seen < row.updated_at)
     }
 
+    /// Sessions in which something happened since they were looked at.
+    pub(crate) fn unread(&self) -> usize {
+        self.list.iter().filter(|row| self.is_unread(row)).count()
+    }
+
     /// Takes news in; answers what is to be done.
     pub(crate) fn hear(&mut self, news: News) -> Vec<Effect> {
         match news {
@@ -131,11 +142,24 @@ impl Model {
             }
             News::Located { session, after } => {
                 if let Some(known) = self.known(&session).filter(|known| !known.caught_up && known.last == 0) {
-                    (known.last, known.cut) = (after, after > 0);
+                    (known.last, known.before) = (after, (after > 0).then_some(after + 1));
                     self.say(Ask::Subscribe { session, after });
                 }
             }
             News::Sessions(list) => self.listed(list),
+            // Answers may come in another order than the questions: what was found for another text is of no use.
+            News::Found(text, list) => {
+                if self.overlay.as_ref().is_some_and(|overlay| overlay.filter.trim() == text) {
+                    self.found = (text, list);
+                }
+            }
+            News::Models(models) => self.models = models,
+            News::Older { session, before, page } => {
+                if let Some(known) = self.known(&session) {
+                    known.prepend(before, page);
+                }
+            }
+            News::Done(deed, outcome) => self.done(&deed, outcome),
             News::Agents(agents) => self.agents = agents,
             News::Advice(advice) => self.advice = advice,
             News::Show(session) => self.go_to(&session),
@@ -153,7 +177,7 @@ impl Model {
                     self.follow(at);
                 }
                 self.flush();
-                self.effects.push(Effect::List);
+                self.effects.push(Effect::Want(Wish::List));
             }
             Said::Ack { id, session, turn, .. } => {
                 let Some(at) = self.sender(&id) else { return };
@@ -161,8 +185,9 @@ impl Model {
                 if self.open[at].id.is_none() {
                     self.open[at].id = Some(session.clone());
                     self.open[at].caught_up = true;
-                    self.say(Ask::Subscribe { session, after: 0 });
-                    self.effects.push(Effect::List);
+                    self.say(Ask::Subscribe { session: session.clone(), after: 0 });
+                    self.keep_model(&session);
+                    self.effects.push(Effect::Want(Wish::List));
                 }
                 self.flush();
             }
@@ -188,7 +213,7 @@ impl Model {
                     self.input.set(text);
                 }
                 if meaning != Meaning::Nothing && live {
-                    self.effects.push(Effect::List);
+                    self.effects.push(Effect::Want(Wish::List));
                 }
             }
             Said::Other => {}
@@ -205,45 +230,6 @@ impl Model {
         match self.known(&session) {
             Some(known) => known.note(text, false),
             None => self.notice = Some((text.to_owned(), false)),
-        }
-    }
-
-    fn failed(&mut self, id: Option<String>, session: Option<SessionId>, code: Option<Code>, message: &str) {
-        if let Some(at) = id.as_deref().and_then(|id| self.sender(id)) {
-            if code == Some(Code::Draining) {
-                // Sent again, by its key, when the daemon is back.
-                self.open[at].cut_off();
-                self.notice = Some((format!("{message} Your message is sent when it is back."), true));
-                return;
-            }
-            let id = id.unwrap_or_default();
-            let refused = self.open[at].pending.iter().position(|pending| pending.id == id);
-            let text = refused.map(|refused| self.open[at].pending.remove(refused).text).unwrap_or_default();
-            self.open[at].note(&format!("Not sent: {message}"), true);
-            if at == 0 && self.input.is_empty() {
-                self.input.set(text);
-            } else if at != 0 && self.open[at].draft.is_empty() {
-                self.open[at].draft = text;
-            }
-            return;
-        }
-        let Some(session) = session else {
-            self.notice = Some((message.to_owned(), true));
-            return;
-        };
-        let Some(known) = self.known(&session) else { return };
-        match code {
-            Some(Code::NotFound) => {
-                known.gone = true;
-                known.running = None;
-                known.note("This session was removed. Ctrl+N begins a new one.", true);
-                self.effects.push(Effect::List);
-            }
-            Some(Code::BadCursor) => {
-                known.forget();
-                self.say(Ask::Subscribe { session, after: 0 });
-            }
-            _ => known.note(message, true),
         }
     }
 
@@ -276,7 +262,7 @@ impl Model {
     /// Says it, if somebody hears it.
     fn say(&mut self, ask: Ask) {
         if self.line == Line::Up {
-            self.effects.push(Effect::Say(ask));
+            self.effects.push(Effect::Want(Wish::Say(ask)));
         }
     }
 
@@ -287,7 +273,7 @@ impl Model {
             let after = session.last;
             self.say(Ask::Subscribe { session: id, after });
         } else if self.line == Line::Up {
-            self.effects.push(Effect::Locate(id));
+            self.effects.push(Effect::Want(Wish::Locate(id)));
         }
     }
 
@@ -304,7 +290,7 @@ impl Model {
                 self.open.insert(0, session);
             }
             None => {
-                let row = self.list.iter().find(|row| row.id == *id);
+                let row = self.list.iter().chain(&self.found.1).find(|row| row.id == *id);
                 let title = row.map(|row| row.title.clone()).unwrap_or_default();
                 let agent = row.map(|row| row.agent.clone());
                 self.open.insert(0, Session { id: Some(id.clone()), agent, title, ..Session::default() });
@@ -339,43 +325,6 @@ impl Model {
             let idle = self.open.iter().rposition(|session| session.pending.is_empty() && session.draft.is_empty());
             if let Some(Some(session)) = idle.map(|idle| self.open.remove(idle).id) {
                 self.say(Ask::Unsubscribe { session });
-            }
-        }
-    }
-
-    /// Takes an input to be sent, now or when the daemon can be reached.
-    fn submit(&mut self, text: String) -> Result<(), &'static str> {
-        if self.role < UserRole::Member {
-            return Err("You may look here and not write: your role is viewer.");
-        }
-        if self.session().gone {
-            return Err("This session was removed. Ctrl+N begins a new one.");
-        }
-        if self.session().pending.len() >= WAITING {
-            return Err("Too many messages wait to be sent already.");
-        }
-        let pending = Pending::new(self.outside.uuid().to_string(), text, self.mode);
-        let session = self.session_mut();
-        session.scroll = 0;
-        session.pending.push(pending);
-        self.flush();
-        Ok(())
-    }
-
-    /// Sends what waits.
-    fn flush(&mut self) {
-        if self.line != Line::Up {
-            return;
-        }
-        for session in self.open.iter_mut().filter(|session| !session.gone) {
-            let (id, agent) = (session.id.clone(), session.agent.clone());
-            // The first input makes the session; the others wait until it has a name.
-            let most = if id.is_some() { usize::MAX } else { 1 };
-            for pending in session.pending.iter_mut().take(most).filter(|pending| !pending.sent) {
-                pending.sent = true;
-                let agent = agent.clone().filter(|_| id.is_none());
-                let (key, text, mode) = (pending.id.clone(), pending.text.clone(), pending.mode);
-                self.effects.push(Effect::Say(Ask::Send { id: key, session: id.clone(), agent, text, mode }));
             }
         }
     }

@@ -48,7 +48,7 @@ pub(crate) fn compose(model: &mut Model, columns: usize, rows: usize, tick: usiz
     let mut page = vec![header(model, main), Row::default()];
     page.extend(middle(model, main, height, tick));
     page.resize(2 + height, Row::default());
-    if let Some(overlay) = over::rows(model, main, height) {
+    if let Some(overlay) = over::rows(model, main, 2 + height) {
         let from = 2 + height - overlay.len();
         page.splice(from.., overlay);
     }
@@ -73,7 +73,10 @@ fn header(model: &Model, columns: usize) -> Row {
         let default = model.agents.iter().find(|agent| agent.default);
         default.map(|agent| agent.name.to_string())
     });
-    let agent = agent.unwrap_or_default();
+    let mut agent = agent.unwrap_or_default();
+    if let Some(model) = &session.model {
+        agent = format!("{agent} · {}", one_line(model));
+    }
     let room = columns.saturating_sub(agent.chars().count() + 4);
     let left = Row::of(" ", Tone::Plain).with(title, Look::of(Tone::Heading).bold()).cut(room);
     left.padded(room + 2).with(agent, Tone::Soft).padded(columns)
@@ -191,6 +194,8 @@ fn rule(model: &Model, columns: usize) -> Row {
             format!("{} of {} · Up, Down", find.hits - find.chosen, find.hits)
         };
         format!(" Find: {} · {count} · Esc ", one_line(&find.text))
+    } else if model.session().editing.is_some() {
+        " changes your last message; what came after it goes · Esc leaves it ".to_owned()
     } else if model.session().running.is_some() && !model.input.is_empty() {
         format!(" sent during the answer: {mode} (Ctrl+O) ")
     } else if model.session().running.is_some() {

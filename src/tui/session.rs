@@ -5,6 +5,7 @@
 //! comes.
 
 mod entry;
+mod older;
 mod pending;
 
 use mosaic_types::event::{Part, StepKind};
@@ -15,8 +16,6 @@ use entry::told;
 pub(crate) use entry::{Answer, Entry, Kind, Progress};
 pub(crate) use pending::Pending;
 
-/// Entries that are kept of a session; the oldest are dropped beyond them.
-const ENTRIES: usize = 2_000;
 /// Bytes of a model's thinking that are kept: the newest.
 const THINKING_BYTES: usize = 4 << 10;
 
@@ -53,8 +52,16 @@ pub(crate) struct Session {
     pub(crate) height: usize,
     /// The newest end of a turn.
     pub(crate) finished: Option<Box<FinishedTurn>>,
-    /// There is more before the first entry.
-    pub(crate) cut: bool,
+    /// Of what was said before the first entry, and is not there, the end.
+    pub(crate) before: Option<Seq>,
+    /// What was said before is on its way.
+    pub(crate) loading: bool,
+    /// There are entries above those that were drawn last.
+    pub(crate) grown_above: bool,
+    /// The message that is being changed, and the draft that was put aside for it.
+    pub(crate) editing: Option<(Seq, String)>,
+    /// Answers in place of the agent's models, in a session that is yet to be made.
+    pub(crate) model: Option<String>,
     /// It was removed.
     pub(crate) gone: bool,
 }
@@ -83,11 +90,7 @@ impl Session {
             self.last = seq;
         }
         let meaning = self.take(event.body, turn);
-        let over = self.entries.len().saturating_sub(ENTRIES);
-        if over > 0 {
-            self.entries.drain(..over);
-            self.cut = true;
-        }
+        self.shorten();
         meaning
     }
 
@@ -349,5 +352,6 @@ impl Session {
     pub(crate) fn forget(&mut self) {
         self.entries.clear();
         (self.last, self.running, self.caught_up, self.scroll) = (0, None, false, 0);
+        (self.before, self.loading) = (None, false);
     }
 }

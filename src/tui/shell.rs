@@ -13,8 +13,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::Instant;
 
 use super::keys::Key;
-use super::link::Wish;
-use super::model::{Effect, Line, Model, News};
+use super::model::{Effect, Line, Model, News, Wish};
 use super::terminal::{Cursor, Pen, copy};
 use super::theme::Theme;
 pub(super) use canvas::Canvas;
@@ -129,9 +128,7 @@ impl Shell<'_> {
         }
         for effect in self.model.hear(happened) {
             match effect {
-                Effect::Say(ask) => self.wish(Wish::Say(ask)),
-                Effect::List => self.wish(Wish::List),
-                Effect::Locate(session) => self.wish(Wish::Locate(session)),
+                Effect::Want(wish) => self.wish(wish),
                 Effect::Copy(text) if text.len() > CLIPBOARD => {
                     let text = "The answer is too long for the clipboard of a terminal.".to_owned();
                     self.model.notice = Some((text, true));

@@ -74,11 +74,12 @@ impl Piece<'_> {
 /// The rows of the session that are in sight, exactly `sight.rows` or fewer.
 pub(super) fn transcript(session: &mut Session, find: Option<&mut Find>, sight: &Sight<'_>) -> Vec<Row> {
     lay_out(session, sight.columns);
+    let grown_above = std::mem::take(&mut session.grown_above);
     let pieces = pieces(session, sight);
     let total: usize = pieces.iter().map(Piece::height).sum();
     // What is read stays where it is while more is said below it.
     let mut scroll = session.scroll;
-    if scroll > 0 {
+    if scroll > 0 && !grown_above {
         scroll += total.saturating_sub(session.height);
     }
     let most = total.saturating_sub(sight.rows);
@@ -138,8 +139,11 @@ fn lay_out(session: &mut Session, columns: usize) {
 
 fn pieces<'a>(session: &'a Session, sight: &Sight<'_>) -> Vec<Piece<'a>> {
     let mut pieces = Vec::with_capacity(session.entries.len() + 3);
-    if session.cut {
-        let text = "Earlier messages are not shown here; `mosaic sessions show` prints all of them.";
+    if session.before.is_some() {
+        let text = match session.loading {
+            true => "Earlier messages are on their way.",
+            false => "Earlier messages come as you scroll up; `mosaic sessions show` prints all of them.",
+        };
         pieces.push(Piece::Rows(vec![Row::of(format!("{INDENT}{text}"), Tone::Soft)]));
     }
     let speaking = session.running.as_ref().and_then(|running| {

@@ -23,6 +23,9 @@ pub(crate) struct Listed {
     pub(crate) agent: AgentName,
     pub(crate) title: String,
     pub(crate) state: SessionPhase,
+    /// Put away.
+    #[serde(default)]
+    pub(crate) archived: bool,
     pub(crate) updated_at: Timestamp,
 }
 
@@ -137,11 +140,9 @@ impl Said {
                 Self::Error { id, session, code: serde_json::from_value(code).ok(), message }
             }
             "notice" => Self::Notice(serde_json::from_str::<Notice>(text)?.text),
-            // An event of a later version is none that this one could show.
-            kind if ["turn.", "step.", "session.", "delivery."].iter().any(|of| kind.starts_with(of)) => {
-                serde_json::from_str(text).map_or(Self::Other, |event| Self::Event(Box::new(event)))
-            }
-            _ => Self::Other,
+            // Whatever else is said is of a session, or of no concern here; an event of a later version is none that this
+            // one could show.
+            _ => serde_json::from_str(text).map_or(Self::Other, |event| Self::Event(Box::new(event))),
         })
     }
 }
@@ -166,6 +167,12 @@ pub(crate) enum Ask {
         text: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         mode: Option<&'static str>,
+        /// Answers in place of the agent's models, for this turn.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+        /// The id of one's own message in whose place it stands.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replaces: Option<String>,
     },
     #[serde(rename = "turn.cancel")]
     Cancel { session: SessionId },
@@ -191,5 +198,7 @@ mod tests {
         assert!(Said::read("hello").is_err());
         let delta = r#"{"type":"turn.delta","attempt":1,"step":1,"offset":0,"text":"hi","session":"s1"}"#;
         assert!(matches!(Said::read(delta), Ok(Said::Event(_))));
+        let superseded = r#"{"type":"messages.superseded","from":3,"session":"s1","seq":4}"#;
+        assert!(matches!(Said::read(superseded), Ok(Said::Event(_))));
     }
 }

@@ -1,6 +1,7 @@
 //! `mosaic tui` in a terminal without anybody before it: keys are pressed, and what is drawn is read.
 
 mod both;
+mod deeds;
 mod faults;
 mod shared;
 mod terminal;

@@ -1,6 +1,7 @@
 //! What the model hears, and what it wants done.
 
-use mosaic_types::SessionId;
+use mosaic_types::journal::MessageRow;
+use mosaic_types::{Seq, SessionId};
 
 use crate::tui::keys::Key;
 use crate::tui::wire::{Agent, Ask, Listed, Said};
@@ -20,6 +21,19 @@ pub(crate) enum News {
         after: i64,
     },
     Sessions(Vec<Listed>),
+    /// Sessions in which that text was found.
+    Found(String, Vec<Listed>),
+    /// Models that can be asked for by name.
+    Models(Vec<String>),
+    /// What was said before `before`, oldest first; with what to ask for next, if there is more. `None`: it could not be
+    /// read.
+    Older {
+        session: SessionId,
+        before: Seq,
+        page: Option<(Vec<MessageRow>, Option<Seq>)>,
+    },
+    /// What became of a deed; of a fork, the new session.
+    Done(Deed, Result<Option<SessionId>, String>),
     Agents(Vec<Agent>),
     /// What is to be done before anything can be answered, if something is.
     Advice(Option<String>),
@@ -34,13 +48,35 @@ pub(crate) enum News {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Effect {
-    Say(Ask),
-    /// Ask for the list of sessions.
-    List,
-    /// Find where the newest part of its journal begins.
-    Locate(SessionId),
+    Want(Wish),
     /// Put the text into the terminal's clipboard.
     Copy(String),
     Theme,
     Quit,
+}
+
+/// What is wanted of the daemon.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Wish {
+    Say(Ask),
+    /// The list of sessions.
+    List,
+    /// Sessions in which that text stands.
+    Search(String),
+    /// Where the newest part of its journal begins.
+    Locate(SessionId),
+    /// What was said before that number.
+    Older(SessionId, Seq),
+    Models,
+    Do(Deed),
+}
+
+/// Something that is done to a session.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Deed {
+    Rename(SessionId, String),
+    /// A session of its own, which begins as this one is now.
+    Fork(SessionId),
+    Archive(SessionId),
+    Delete(SessionId),
 }

@@ -1,9 +1,11 @@
 //! What lies over the transcript: the palette, the list of sessions, the help.
 
-use mosaic_types::SessionId;
+use mosaic_types::journal::SessionPhase;
+use mosaic_types::{AgentName, SessionId};
 
 use super::Model;
-use crate::tui::keys::{Action, BINDINGS};
+use crate::tui::keys::{Action, BINDINGS, DEEDS, Key};
+use crate::tui::wire::Listed;
 
 /// Which one it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +13,12 @@ pub(crate) enum Which {
     Palette,
     Sessions,
     Help,
+    Agents,
+    Models,
+    /// A name is typed.
+    Rename,
+    /// Whether to delete is asked.
+    Delete,
 }
 
 /// A list to choose from.
@@ -29,6 +37,11 @@ pub(crate) enum Item {
     /// A slash command; `true`: it takes something more.
     Command(String, bool),
     Session(SessionId),
+    Agent(AgentName),
+    /// As `provider/model`, or `auto`.
+    Model(String),
+    Delete,
+    Nothing,
 }
 
 /// A row of the list.
@@ -46,6 +59,17 @@ impl Overlay {
         Self { which, filter: String::new(), chosen: 0 }
     }
 
+    /// Takes a key that changes what was typed.
+    pub(super) fn narrow(&mut self, key: &Key) {
+        match key {
+            Key::Char(char) => self.filter.push(*char),
+            Key::Paste(text) => self.filter.push_str(text.trim()),
+            Key::Backspace => drop(self.filter.pop()),
+            _ => self.filter.clear(),
+        }
+        self.chosen = 0;
+    }
+
     /// What can be chosen, as far as it holds every word that was typed.
     pub(crate) fn choices(&self, model: &Model) -> Vec<Choice> {
         let words: Vec<String> = self.filter.to_lowercase().split_whitespace().map(str::to_owned).collect();
@@ -55,40 +79,77 @@ impl Overlay {
         };
         let all = match self.which {
             Which::Palette => palette(model),
-            Which::Sessions => sessions(model),
-            Which::Help => Vec::new(),
+            Which::Sessions => return sessions(model, &self.filter, fits),
+            Which::Help => help(),
+            Which::Agents => agents(model),
+            Which::Models => models(model),
+            Which::Rename => Vec::new(),
+            Which::Delete => vec![
+                Choice::of(Item::Nothing, "Keep it", ""),
+                Choice::of(Item::Delete, "Delete it", "with all that was said in it; nothing brings it back"),
+            ],
         };
         all.into_iter().filter(fits).collect()
+    }
+}
+
+impl Choice {
+    fn of(item: Item, name: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { item, name: name.into(), help: help.into(), unread: false, running: false }
     }
 }
 
 fn palette(model: &Model) -> Vec<Choice> {
     // Keys that mean something only where they are pressed.
     let here = [Action::Send, Action::Break, Action::Complete, Action::Palette, Action::Older, Action::PageUp];
-    let commands = model.offers.iter().filter(|offer| offer.role <= model.role).map(|offer| Choice {
-        item: Item::Command(format!("/{}", offer.name), offer.usage.contains(' ')),
-        name: offer.usage.clone(),
-        help: offer.help.clone(),
-        unread: false,
-        running: false,
+    // Ctrl+R does the same.
+    let offers = model.offers.iter().filter(|offer| offer.role <= model.role && offer.name != "retry");
+    let commands = offers.map(|offer| {
+        let takes = offer.usage.contains(' ');
+        Choice::of(Item::Command(format!("/{}", offer.name), takes), &offer.usage, &offer.help)
     });
-    let keys = BINDINGS.iter().filter(|binding| !here.contains(&binding.keys[0].1)).map(|binding| Choice {
-        item: Item::Do(binding.keys[0].1),
-        name: binding.name.to_owned(),
-        help: binding.help.to_owned(),
-        unread: false,
-        running: false,
-    });
-    commands.chain(keys).collect()
+    let deeds = DEEDS.iter().map(|(action, name, help)| Choice::of(Item::Do(*action), *name, *help));
+    let keys = BINDINGS.iter().filter(|binding| !here.contains(&binding.keys[0].1));
+    let keys = keys.map(|binding| Choice::of(Item::Do(binding.keys[0].1), binding.name, binding.help));
+    commands.chain(deeds).chain(keys).collect()
 }
 
-fn sessions(model: &Model) -> Vec<Choice> {
-    let choice = |row: &crate::tui::wire::Listed| Choice {
+fn help() -> Vec<Choice> {
+    let keys = BINDINGS.iter().map(|binding| Choice::of(Item::Nothing, binding.name, binding.help));
+    let deed = |(_, name, help): &(Action, &str, &str)| Choice::of(Item::Nothing, format!("Ctrl+K {name}"), *help);
+    keys.chain(DEEDS.iter().map(deed)).collect()
+}
+
+fn agents(model: &Model) -> Vec<Choice> {
+    let agent = |agent: &crate::tui::wire::Agent| {
+        let usual = if agent.default { " (the usual one)" } else { "" };
+        let help = format!("{}{usual}", agent.models.join(", "));
+        Choice::of(Item::Agent(agent.name.clone()), agent.name.to_string(), help)
+    };
+    model.agents.iter().map(agent).collect()
+}
+
+fn models(model: &Model) -> Vec<Choice> {
+    let auto = Choice::of(Item::Model("auto".to_owned()), "auto", "the agent's own models, in their order");
+    let named = model.models.iter().map(|name| Choice::of(Item::Model(name.clone()), name, ""));
+    std::iter::once(auto).chain(named).collect()
+}
+
+/// Those of the list that fit, then those in which the daemon found what was typed.
+fn sessions(model: &Model, text: &str, fits: impl Fn(&Choice) -> bool) -> Vec<Choice> {
+    let choice = |row: &Listed, help: &str| Choice {
         item: Item::Session(row.id.clone()),
         name: if row.title.is_empty() { row.id.to_string() } else { row.title.clone() },
-        help: row.agent.to_string(),
-        unread: model.is_unread(row),
-        running: row.state != mosaic_types::journal::SessionPhase::Idle,
+        help: help.to_owned(),
+        unread: false,
+        running: row.state != SessionPhase::Idle,
     };
-    model.list.iter().map(choice).collect()
+    let listed = |row: &Listed| Choice { unread: model.is_unread(row), ..choice(row, row.agent.as_str()) };
+    let mut all: Vec<Choice> = model.list.iter().map(listed).filter(fits).collect();
+    if model.found.0 == text.trim() && !text.trim().is_empty() {
+        let found = model.found.1.iter().map(|row| choice(row, if row.archived { "put away" } else { "found in it" }));
+        let new: Vec<Choice> = found.filter(|found| !all.iter().any(|known| known.item == found.item)).collect();
+        all.extend(new);
+    }
+    all
 }

@@ -1,6 +1,6 @@
 //! What a key does.
 
-use super::{Effect, Find, Item, Line, Model, Overlay, Which};
+use super::{Effect, Find, Line, Model, Overlay, Which, Wish};
 use crate::tui::input::Move;
 use crate::tui::keys::{Action, Key, action};
 use crate::tui::wire::{Ask, Offer};
@@ -39,7 +39,7 @@ impl Model {
     }
 
     /// Does what a key or the palette asks for.
-    fn act(&mut self, action: Action) {
+    pub(super) fn act(&mut self, action: Action) {
         match action {
             Action::Send => self.send(),
             Action::Break => self.put("\n"),
@@ -49,11 +49,15 @@ impl Model {
                     self.input.set(name);
                 }
             }
-            Action::Escape => self.cancel(),
+            Action::Escape => {
+                if !self.leave_edit() {
+                    self.cancel();
+                }
+            }
             Action::Palette => self.overlay = Some(Overlay::new(Which::Palette)),
             Action::Sessions => {
                 self.overlay = Some(Overlay::new(Which::Sessions));
-                self.effects.push(Effect::List);
+                self.effects.push(Effect::Want(Wish::List));
             }
             Action::Help => self.overlay = Some(Overlay::new(Which::Help)),
             Action::New => {
@@ -77,6 +81,9 @@ impl Model {
                 }
                 None => self.notice = Some(("There is no answer to copy yet.".to_owned(), false)),
             },
+            Action::Retry | Action::Edit | Action::Rename | Action::Fork | Action::Archive | Action::Delete => {
+                self.deal(action)
+            }
             Action::Theme => self.effects.push(Effect::Theme),
             Action::Interrupt => self.interrupt(false),
             Action::Quit => self.effects.push(Effect::Quit),
@@ -91,7 +98,9 @@ impl Model {
         overlay.chosen = overlay.chosen.min(last);
         match key {
             Key::Enter => {
-                if let Some(choice) = choices.into_iter().nth(overlay.chosen) {
+                if overlay.which == Which::Rename {
+                    self.rename(&overlay.filter);
+                } else if let Some(choice) = choices.into_iter().nth(overlay.chosen) {
                     self.choose(choice.item);
                 }
                 return;
@@ -100,14 +109,14 @@ impl Model {
             Key::Down | Key::Tab => overlay.chosen = if overlay.chosen == last { 0 } else { overlay.chosen + 1 },
             Key::PageUp | Key::Home => overlay.chosen = 0,
             Key::PageDown | Key::End => overlay.chosen = last,
-            Key::Char(char) if overlay.which != Which::Help => {
-                overlay.filter.push(*char);
-                overlay.chosen = 0;
-            }
-            Key::Paste(text) if overlay.which != Which::Help => overlay.filter.push_str(text.trim()),
-            Key::Backspace => {
-                overlay.filter.pop();
-                overlay.chosen = 0;
+            // A question is answered by Enter and Esc alone.
+            Key::Char(_) | Key::Paste(_) | Key::Backspace if overlay.which == Which::Delete => {}
+            Key::Char(_) | Key::Paste(_) | Key::Backspace | Key::WordBackspace | Key::Ctrl('u' | 'w') => {
+                overlay.narrow(key);
+                let text = overlay.filter.trim().to_owned();
+                if overlay.which == Which::Sessions && !text.is_empty() && self.line == Line::Up {
+                    self.wish(Wish::Search(text));
+                }
             }
             // The key that opened it closes it too.
             key => match (action(key), overlay.which) {
@@ -122,15 +131,6 @@ impl Model {
             },
         }
         self.overlay = Some(overlay);
-    }
-
-    fn choose(&mut self, item: Item) {
-        match item {
-            Item::Do(action) => self.act(action),
-            Item::Command(name, true) => self.input.set(name + " "),
-            Item::Command(name, false) => drop(self.execute(&name)),
-            Item::Session(id) => self.go_to(&id),
-        }
     }
 
     /// Whether the key was for what is looked for.
@@ -189,6 +189,9 @@ impl Model {
     fn scroll(&mut self, up: bool, rows: usize) {
         let session = self.session_mut();
         session.scroll = if up { session.scroll + rows } else { session.scroll.saturating_sub(rows) };
+        if up {
+            self.look_back();
+        }
     }
 
     /// Slash commands that begin with what is typed.
@@ -205,27 +208,38 @@ impl Model {
         if text.trim().is_empty() {
             return;
         }
-        if is_command(&text) {
+        let editing = self.session_mut().editing.take();
+        if is_command(&text) && editing.is_none() {
             if self.execute(text.trim()) {
                 self.input.remember(&text);
                 self.input.take();
             }
             return;
         }
-        match self.submit(text.clone()) {
+        match self.submit(text.clone(), editing.as_ref().map(|(seq, _)| *seq)) {
             Ok(()) => {
                 self.input.remember(&text);
-                self.input.take();
+                self.input.set(editing.map(|(_, draft)| draft).unwrap_or_default());
             }
-            Err(sentence) => self.notice = Some((sentence.to_owned(), true)),
+            Err(sentence) => {
+                self.session_mut().editing = editing;
+                self.notice = Some((sentence.to_owned(), true));
+            }
         }
     }
 
     /// Has a slash command carried out; answers whether it could be asked.
-    fn execute(&mut self, line: &str) -> bool {
+    pub(super) fn execute(&mut self, line: &str) -> bool {
         if self.line != Line::Up {
             self.notice = Some(("No daemon answers; commands work again when it is back.".to_owned(), true));
             return false;
+        }
+        // With nothing behind them they are asked to offer what there is.
+        if let Some(which) =
+            [("/agent", Which::Agents), ("/model", Which::Models)].iter().find(|(name, _)| *name == line)
+        {
+            self.offer(which.1);
+            return true;
         }
         let Some(session) = self.session().id.clone() else { return self.execute_alone(line) };
         let id = format!("{session}:{}", self.outside.uuid());
@@ -249,6 +263,7 @@ impl Model {
                     self.offers.iter().map(|offer| format!("{}  {}", offer.usage, offer.help)).collect();
                 self.session_mut().note(&lines.join("\n"), false);
             }
+            "/model" => self.session_mut().model = (rest != "auto").then(|| rest.trim().to_owned()),
             "/agents" | "/agent" | "/new" => {
                 let lines: Vec<String> =
                     self.agents.iter().map(|agent| format!("{}  {}", agent.name, agent.models.join(", "))).collect();

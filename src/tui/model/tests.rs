@@ -1,9 +1,10 @@
+mod deeds;
 mod order;
 
 use std::sync::Arc;
 
 use mosaic_types::event::StepKind;
-use mosaic_types::{Chance, Clock, EventBody, FinishedTurn, SessionEvent, TurnId, Usage};
+use mosaic_types::{Chance, Clock, Code, EventBody, FinishedTurn, SessionEvent, TurnId, Usage};
 
 use super::*;
 use crate::tui::keys::Key;
@@ -72,7 +73,10 @@ fn press(model: &mut Model, key: Key) -> Vec<Effect> {
 }
 
 fn said(effects: &[Effect]) -> Vec<&Ask> {
-    effects.iter().filter_map(|effect| if let Effect::Say(ask) = effect { Some(ask) } else { None }).collect()
+    effects
+        .iter()
+        .filter_map(|effect| if let Effect::Want(Wish::Say(ask)) = effect { Some(ask) } else { None })
+        .collect()
 }
 
 pub(crate) fn event(session: &str, of: u128, seq: Option<i64>, body: EventBody) -> News {
@@ -213,7 +217,7 @@ fn escape_cancels_and_gives_the_message_back() {
     model.hear(ack(&key, "s", 1));
     model.hear(event("s", 1, Some(1), accepted("hi")));
     model.hear(event("s", 1, Some(2), started()));
-    assert_eq!(press(&mut model, Key::Esc), [Effect::Say(Ask::Cancel { session: id("s") })]);
+    assert_eq!(press(&mut model, Key::Esc), [Effect::Want(Wish::Say(Ask::Cancel { session: id("s") }))]);
     assert_eq!(press(&mut model, Key::Esc), [], "once is enough");
     model.hear(event("s", 1, Some(3), EventBody::TurnCancelled {}));
     assert_eq!((shown(&model), model.input.text()), (vec!["> hi".into(), "- Cancelled.".into()], "hi"));
@@ -234,7 +238,7 @@ fn ctrl_c_cancels_first_and_twice_quits() {
     model.hear(ack(&key, "s", 1));
     model.hear(event("s", 1, Some(1), accepted("hi")));
     model.hear(event("s", 1, Some(2), started()));
-    assert_eq!(press(&mut model, Key::Ctrl('c')), [Effect::Say(Ask::Cancel { session: id("s") })]);
+    assert_eq!(press(&mut model, Key::Ctrl('c')), [Effect::Want(Wish::Say(Ask::Cancel { session: id("s") }))]);
     type_in(&mut model, "x");
     assert_eq!(press(&mut model, Key::Ctrl('c')), [], "a key between them begins anew");
     assert_eq!(press(&mut model, Key::Ctrl('c')), [Effect::Quit]);
@@ -276,23 +280,28 @@ fn a_slash_is_a_command_and_a_path_is_a_message() {
     assert_eq!(model.session().id, Some(id("t")));
 }
 
-#[test]
-fn each_session_keeps_its_draft_and_others_are_marked_unread() {
-    let mut model = connected();
-    let row = |name: &str, at: i64| Listed {
+/// A row of the list of sessions.
+fn row(name: &str, at: i64) -> Listed {
+    Listed {
         id: id(name),
         agent: "assistant".parse().expect("valid"),
         title: name.to_uppercase(),
         state: mosaic_types::journal::SessionPhase::Idle,
+        archived: false,
         updated_at: Timestamp(at),
-    };
+    }
+}
+
+#[test]
+fn each_session_keeps_its_draft_and_others_are_marked_unread() {
+    let mut model = connected();
     model.hear(News::Sessions(vec![row("a", 2), row("b", 1)]));
     assert!(!model.list.iter().any(|row| model.is_unread(row)), "what was there before is no news");
     type_in(&mut model, "draft");
     press(&mut model, Key::Ctrl('l'));
     type_in(&mut model, "b");
     let effects = press(&mut model, Key::Enter);
-    assert_eq!(effects, [Effect::Locate(id("b"))]);
+    assert_eq!(effects, [Effect::Want(Wish::Locate(id("b")))]);
     assert_eq!((model.session().title.as_str(), model.input.text()), ("B", ""));
     let effects = model.hear(News::Located { session: id("b"), after: 40 });
     assert_eq!(said(&effects), [&Ask::Subscribe { session: id("b"), after: 40 }]);
@@ -320,7 +329,7 @@ fn a_viewer_may_look_and_is_told_so() {
 #[test]
 fn a_session_that_was_removed_says_so_and_takes_nothing() {
     let mut model = Model::new(outside(), Some(id("s")), None);
-    assert_eq!(ready(&mut model), [Effect::Locate(id("s")), Effect::List]);
+    assert_eq!(ready(&mut model), [Effect::Want(Wish::Locate(id("s"))), Effect::Want(Wish::List)]);
     let gone = Said::Error { id: None, session: Some(id("s")), code: Some(Code::NotFound), message: "No.".into() };
     model.hear(News::Said(gone));
     type_in(&mut model, "hi");

@@ -1,6 +1,5 @@
 //! Overlays as rows, which cover the lower part of the transcript.
 
-use crate::tui::keys::BINDINGS;
 use crate::tui::look::{Look, Row, Tone};
 use crate::tui::model::{Choice, Model, Which};
 use crate::tui::text::one_line;
@@ -12,19 +11,19 @@ const MOST: usize = 14;
 pub(super) fn rows(model: &Model, columns: usize, height: usize) -> Option<Vec<Row>> {
     let overlay = model.overlay.as_ref()?;
     let (title, hint) = match overlay.which {
-        Which::Palette => ("Commands", "type to narrow · Enter · Esc"),
-        Which::Sessions => ("Sessions", "type to narrow · Enter · Esc"),
-        Which::Help => ("Keys", "Esc"),
+        Which::Palette => ("Commands".to_owned(), "type to narrow · Enter · Esc"),
+        Which::Sessions => ("Sessions".to_owned(), "type to find · Enter · Esc"),
+        Which::Help => ("Keys".to_owned(), "type to narrow · Up, Down · Esc"),
+        Which::Agents => ("Who answers from now on".to_owned(), "type to narrow · Enter · Esc"),
+        Which::Models => ("Which model answers from now on".to_owned(), "type to narrow · Enter · Esc"),
+        Which::Rename => ("New name:".to_owned(), "Enter · Esc"),
+        Which::Delete => (format!("Delete “{}”?", one_line(&model.session().title)), "Up, Down · Enter · Esc"),
     };
-    let mut rows = vec![title_row(title, &overlay.filter, hint, columns)];
-    if overlay.which == Which::Help {
-        let key = |binding: &crate::tui::keys::Binding| {
-            Row::of(format!("  {:<12}", binding.name), Tone::Accent).with(binding.help, Tone::Plain)
-        };
-        rows.extend(BINDINGS.iter().map(key).map(|row| row.cut(columns).padded(columns)));
-    } else {
+    let mut rows = vec![title_row(&title, &overlay.filter, hint, columns)];
+    if overlay.which != Which::Rename {
         let choices = overlay.choices(model);
-        let most = MOST.min(height.saturating_sub(1)).max(1);
+        let most = if overlay.which == Which::Help { height } else { MOST.min(height) };
+        let most = most.saturating_sub(1).max(1);
         let chosen = overlay.chosen.min(choices.len().saturating_sub(1));
         let from = (chosen + 1).saturating_sub(most);
         let widest = choices.iter().map(|choice| choice.name.chars().count()).max().unwrap_or(0).min(columns / 2);

@@ -39,6 +39,10 @@ pub(super) fn row(model: &Model, columns: usize) -> Row {
     if let Some(agent) = &session.agent {
         parts.insert(0, (6, agent.to_string()));
     }
+    let unread = model.unread();
+    if unread > 0 {
+        parts.push((5, format!("{unread} unread")));
+    }
     // The mark tells it too.
     parts.push((0, state));
     let help = "F1 help ";

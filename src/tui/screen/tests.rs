@@ -3,9 +3,9 @@ use std::sync::{Arc, Mutex};
 use mosaic_types::EventBody;
 
 use super::*;
-use crate::tui::keys::{BINDINGS, Key};
-use crate::tui::model::News;
+use crate::tui::keys::{BINDINGS, DEEDS, Key};
 use crate::tui::model::tests::{accepted, connected, delta, event, finished, started, type_in};
+use crate::tui::model::{News, Wish};
 use crate::tui::text::tests::HOSTILE;
 
 fn drawn(model: &mut Model, columns: usize, rows: usize) -> String {
@@ -23,7 +23,7 @@ fn talk() -> Model {
     type_in(&mut model, "What is a monad?");
     let effects = model.hear(News::Key(Key::Enter));
     let key = match &effects[0] {
-        crate::tui::model::Effect::Say(crate::tui::wire::Ask::Send { id, .. }) => id.clone(),
+        crate::tui::model::Effect::Want(Wish::Say(crate::tui::wire::Ask::Send { id, .. })) => id.clone(),
         other => panic!("{other:?}"),
     };
     model.hear(crate::tui::model::tests::ack(&key, "s", 1));
@@ -81,10 +81,19 @@ fn no_size_of_the_screen_breaks_it() {
 fn the_help_shows_every_key_of_the_list() {
     let mut model = connected();
     model.hear(News::Key(Key::F1));
-    let screen = drawn(&mut model, 90, 24);
-    for binding in BINDINGS {
-        assert!(screen.contains(binding.name) && screen.contains(binding.help), "{}: {screen}", binding.name);
+    let mut screen = drawn(&mut model, 90, 24);
+    // It goes on below.
+    model.hear(News::Key(Key::End));
+    screen += &drawn(&mut model, 90, 24);
+    let keys = BINDINGS.iter().map(|binding| (binding.name, binding.help));
+    let deeds = DEEDS.iter().map(|(_, name, help)| (*name, *help));
+    let printed = crate::tui::keys::lines();
+    for (name, help) in keys.chain(deeds) {
+        assert!(screen.contains(name) && screen.contains(help), "{name}: {screen}");
+        assert!(printed.contains(name) && printed.contains(help), "{name}: {printed}");
     }
+    model.hear(News::Key(Key::Enter));
+    assert!(model.overlay.is_none());
 }
 
 #[test]

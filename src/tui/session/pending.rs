@@ -1,6 +1,6 @@
 //! Inputs that were typed here, until their own events come.
 
-use mosaic_types::TurnId;
+use mosaic_types::{Seq, TurnId};
 
 use super::Session;
 
@@ -11,6 +11,8 @@ pub(crate) struct Pending {
     pub(crate) id: String,
     pub(crate) text: String,
     pub(crate) mode: Option<&'static str>,
+    /// The number of the message in whose place it stands.
+    pub(crate) replaces: Option<Seq>,
     /// Known once it was acknowledged.
     pub(crate) turn: Option<TurnId>,
     /// Its event came before its acknowledgement.
@@ -20,8 +22,8 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    pub(crate) fn new(id: String, text: String, mode: Option<&'static str>) -> Self {
-        Self { id, text, mode, turn: None, seen: false, sent: false }
+    pub(crate) fn new(id: String, text: String, mode: Option<&'static str>, replaces: Option<Seq>) -> Self {
+        Self { id, text, mode, replaces, turn: None, seen: false, sent: false }
     }
 
     /// Whether it is to be shown: its event shows it otherwise.
@@ -55,5 +57,6 @@ impl Session {
         for pending in self.pending.iter_mut().filter(|pending| pending.turn.is_none()) {
             pending.sent = false;
         }
+        self.loading = false;
     }
 }

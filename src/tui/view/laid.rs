@@ -34,7 +34,7 @@ pub(crate) struct Laid {
     /// What each row of the text begins with, and the tone of what has none of its own.
     pub(super) mark: (&'static str, Tone),
     /// A turn has taken it in.
-    pub(super) begun: bool,
+    pub(crate) begun: bool,
 }
 
 impl Laid {

@@ -1,0 +1,96 @@
+//! Messages on their way: sent now or later, refused, given back.
+
+use mosaic_types::{Code, Seq, SessionId, UserRole};
+
+use super::{Effect, Line, Model, Wish};
+use crate::tui::session::Pending;
+use crate::tui::wire::Ask;
+
+/// Inputs of a session that may wait for the connection.
+const WAITING: usize = 20;
+
+impl Model {
+    /// Takes an input to be sent, now or when the daemon can be reached.
+    pub(super) fn submit(&mut self, text: String, replaces: Option<Seq>) -> Result<(), &'static str> {
+        if self.role < UserRole::Member {
+            return Err("You may look here and not write: your role is viewer.");
+        }
+        if self.session().gone {
+            return Err("This session was removed. Ctrl+N begins a new one.");
+        }
+        if self.session().pending.len() >= WAITING {
+            return Err("Too many messages wait to be sent already.");
+        }
+        let pending = Pending::new(self.outside.uuid().to_string(), text, self.mode, replaces);
+        let session = self.session_mut();
+        session.scroll = 0;
+        session.pending.push(pending);
+        self.flush();
+        Ok(())
+    }
+
+    /// Sends what waits.
+    pub(super) fn flush(&mut self) {
+        if self.line != Line::Up {
+            return;
+        }
+        for session in self.open.iter_mut().filter(|session| !session.gone) {
+            let (id, agent, chosen) = (session.id.clone(), session.agent.clone(), session.model.clone());
+            // The first input makes the session; the others wait until it has a name.
+            let most = if id.is_some() { usize::MAX } else { 1 };
+            for pending in session.pending.iter_mut().take(most).filter(|pending| !pending.sent) {
+                pending.sent = true;
+                let agent = agent.clone().filter(|_| id.is_none());
+                let (key, text, mode) = (pending.id.clone(), pending.text.clone(), pending.mode);
+                let model = chosen.clone().filter(|_| id.is_none());
+                let replaces = id.as_ref().zip(pending.replaces).map(|(id, seq)| format!("{id}.{seq}"));
+                let ask = Ask::Send { id: key, session: id.clone(), agent, text, mode, model, replaces };
+                self.effects.push(Effect::Want(Wish::Say(ask)));
+            }
+        }
+    }
+
+    /// What was asked for is refused.
+    pub(super) fn failed(&mut self, id: Option<String>, session: Option<SessionId>, code: Option<Code>, message: &str) {
+        if let Some(at) = id.as_deref().and_then(|id| self.sender(id)) {
+            if code == Some(Code::Draining) {
+                // Sent again, by its key, when the daemon is back.
+                self.open[at].cut_off();
+                self.notice = Some((format!("{message} Your message is sent when it is back."), true));
+                return;
+            }
+            let id = id.unwrap_or_default();
+            let refused = self.open[at].pending.iter().position(|pending| pending.id == id);
+            let Some(refused) = refused.map(|refused| self.open[at].pending.remove(refused)) else { return };
+            let text = refused.text;
+            self.open[at].note(&format!("Not sent: {message}"), true);
+            if let (0, Some(seq), None) = (at, refused.replaces, &self.open[at].editing) {
+                self.open[at].editing = Some((seq, self.input.take()));
+                self.input.set(text);
+            } else if at == 0 && self.input.is_empty() {
+                self.input.set(text);
+            } else if at != 0 && self.open[at].draft.is_empty() {
+                self.open[at].draft = text;
+            }
+            return;
+        }
+        let Some(session) = session else {
+            self.notice = Some((message.to_owned(), true));
+            return;
+        };
+        let Some(known) = self.known(&session) else { return };
+        match code {
+            Some(Code::NotFound) => {
+                known.gone = true;
+                known.running = None;
+                known.note("This session was removed. Ctrl+N begins a new one.", true);
+                self.effects.push(Effect::Want(Wish::List));
+            }
+            Some(Code::BadCursor) => {
+                known.forget();
+                self.say(Ask::Subscribe { session, after: 0 });
+            }
+            _ => known.note(message, true),
+        }
+    }
+}
