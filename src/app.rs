@@ -18,6 +18,7 @@ use mosaic_types::journal::{NewUser, Write};
 use mosaic_types::{Failure, ModelRef, Outside, Point, Principal, ProviderName, UserId, UserRole};
 use tokio::sync::watch;
 
+use crate::channels::{self, Channel};
 use crate::config::{Config, Env};
 use crate::detect;
 use crate::gateway::{Gate, Principals};
@@ -47,6 +48,8 @@ pub struct App {
     pub root: Parent,
     /// How a provider is added while the house runs.
     setup: Arc<Setup>,
+    /// The bridges to people, where they are open.
+    channels: Arc<[Channel]>,
     fatal: watch::Receiver<Option<Arc<str>>>,
     /// Names the handler that holds a thread; none where the system gave no thread for it.
     _watchdog: Option<Watchdog>,
@@ -123,7 +126,27 @@ impl App {
         }));
         let setup = Arc::new(Setup::new(config, env));
         let owner = owner(&*doors.store, &doors.outside).await?;
-        Ok(Self { doors, router, sessions, owner, found, root, setup, fatal, _watchdog: watchdog, _arbiters: arbiters })
+        let channels = Arc::new([]);
+        Ok(Self {
+            doors,
+            router,
+            sessions,
+            owner,
+            found,
+            root,
+            setup,
+            channels,
+            fatal,
+            _watchdog: watchdog,
+            _arbiters: arbiters,
+        })
+    }
+
+    /// Opens the bridges to people: a daemon does, a command that takes one turn does not.
+    pub fn open_channels(&mut self, config: &Config) {
+        let each = SupervisorSpec::new("channels", Scope::Each(Budget::default()));
+        let family = self.root.adopt_supervisor(each.seed(u64::from_le_bytes(self.doors.outside.bytes())));
+        self.channels = channels::start(&family, &config.channels, &self.doors, &self.router, self.owner()).into();
     }
 
     /// Wakes the sessions with turns that were cut off; each resumes by itself. Answers how many there are.
@@ -147,6 +170,7 @@ impl App {
             sessions: self.sessions.clone(),
             principals,
             setup: self.setup.clone(),
+            channels: self.channels.clone(),
             root: self.root.clone(),
         }
     }

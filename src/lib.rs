@@ -3,6 +3,7 @@
 //! The top floor: everything below is wired together in [`app`] and reached through [`cli`] and [`gateway`].
 
 pub mod app;
+pub mod channels;
 pub mod cli;
 pub mod config;
 pub mod detect;

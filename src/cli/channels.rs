@@ -1,7 +1,7 @@
 //! `mosaic channels`: the bridges to people.
 
 use clap::{Args, Subcommand};
-use mosaic_types::AgentName;
+use mosaic_types::{AgentName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::client::Client;
@@ -17,7 +17,7 @@ pub(super) struct Channels {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List channels, who answers there, and whether they are up
+    /// List channels: who answers there, whether people are heard, and what waits to be sent
     List,
 }
 
@@ -26,8 +26,33 @@ enum Command {
 struct Shown {
     name: String,
     kind: String,
-    agent: AgentName,
+    agent: Option<AgentName>,
     state: String,
+    health: String,
+    identity: Option<String>,
+    proven_at: Option<Timestamp>,
+    trouble: Option<String>,
+    outbox: Option<Waiting>,
+}
+
+/// Answers that did not go out.
+#[derive(Serialize, Deserialize)]
+struct Waiting {
+    pending: u64,
+    sending: u64,
+    unknown: u64,
+    dead: u64,
+}
+
+impl Waiting {
+    /// In words: what waits, and what was lost.
+    fn words(&self) -> String {
+        let Self { pending, sending, unknown, dead } = self;
+        let told = [(pending + sending, "waiting"), (*unknown, "unknown"), (*dead, "lost")];
+        let told: Vec<String> =
+            told.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        if told.is_empty() { "all sent".to_owned() } else { told.join(", ") }
+    }
 }
 
 #[derive(Deserialize)]
@@ -42,13 +67,25 @@ pub(super) async fn run(common: Common, channels: Channels) -> Result<(), CliErr
     if common.json {
         channels.iter().try_for_each(|channel| out.json(channel))?;
     } else if channels.is_empty() {
-        note("There are no channels. People reach the agents with `mosaic chat` and over HTTP.");
+        note("There are no channels. Add a table [channels.NAME] to config.toml, as `mosaic config sample` shows.");
     } else {
         let cells = |shown: &Shown| {
-            vec![one_line(&shown.name), one_line(&shown.kind), shown.agent.to_string(), one_line(&shown.state)]
+            vec![
+                one_line(&shown.name),
+                one_line(&shown.kind),
+                one_line(shown.identity.as_deref().unwrap_or("-")),
+                shown.agent.as_ref().map_or_else(|| "-".to_owned(), AgentName::to_string),
+                if shown.state == "up" { one_line(&shown.health) } else { one_line(&shown.state) },
+                shown.outbox.as_ref().map_or_else(|| "-".to_owned(), Waiting::words),
+            ]
         };
         let rows: Vec<_> = channels.iter().map(cells).collect();
-        out.table(&["NAME", "KIND", "AGENT", "STATE"], &rows)?;
+        out.table(&["NAME", "KIND", "KNOWN AS", "AGENT", "HEALTH", "ANSWERS"], &rows)?;
+        for shown in &channels {
+            if let Some(trouble) = &shown.trouble {
+                out.line(&format!("{}: {}", one_line(&shown.name), one_line(trouble)))?;
+            }
+        }
     }
     out.end()
 }

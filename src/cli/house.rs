@@ -28,7 +28,8 @@ impl House {
     /// The store cannot be opened, or the address not be bound.
     pub(super) async fn open(common: &Common, config: &Config, mut lock: HomeLock) -> Result<Self, CliError> {
         let outside = outside::system();
-        let app = App::start(config, &common.env(), outside.clone()).await?;
+        let mut app = App::start(config, &common.env(), outside.clone()).await?;
+        app.open_channels(config);
         let principals = Principals::new(outside.clone());
         principals.load(app.doors.store.tokens().await?, &app.doors.store.browsers().await?);
         let token = lock.token(|| outside.bytes())?;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use mosaic_channels::config::TokenSource;
 use mosaic_providers::config::KeySource;
 use mosaic_types::Secret;
 
@@ -16,6 +17,16 @@ const KEY_BYTES: u64 = 16 * 1024;
 pub(super) fn fetch(source: &KeySource, home: &Path, env: &Env) -> Result<Secret, String> {
     let (key, what) = find(source, home, env, "; leave the line out if no key is needed")?;
     clean(&key, what)
+}
+
+/// Gets a channel's token, or says what is the matter in the same way.
+pub(super) fn fetch_token(source: &TokenSource, home: &Path, env: &Env) -> Result<Secret, String> {
+    let source = match source {
+        TokenSource::Variable(name) => KeySource::Variable(name.clone()),
+        TokenSource::File(path) => KeySource::File(path.clone()),
+    };
+    let (token, what) = find(&source, home, env, "")?;
+    clean(&token, what)
 }
 
 /// Gets a password, which may hold what a key may not, without the line break at its end.

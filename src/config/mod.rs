@@ -18,6 +18,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use mosaic_channels::ChannelConfig;
+use mosaic_channels::config::TokenSource;
 use mosaic_providers::config::ProviderConfig;
 use mosaic_runtime::agent::config::AgentConfig;
 use mosaic_runtime::budget::BudgetConfig;
@@ -68,6 +70,8 @@ pub struct Config {
     pub providers: BTreeMap<ProviderName, ProviderConfig>,
     /// At least one.
     pub agents: BTreeMap<AgentName, AgentConfig>,
+    /// In the order of their names.
+    pub channels: Vec<ChannelConfig>,
     /// The folder in which relative paths begin.
     pub home: PathBuf,
     /// What may be spent.
@@ -111,15 +115,14 @@ impl Config {
         let fetch = |source: &_| keys::fetch(source, home, env);
         let providers = named(&root, "providers", |section| ProviderConfig::read(section, &fetch));
         let mut agents = named(&root, "agents", AgentConfig::read);
-        if root.given("channels") {
-            root.wrong("channels", "channels are not in this build yet; remove the table");
-        }
+        let channels = read_channels(&root, &|source| keys::fetch_token(source, home, env));
         let given = root.given("default_agent");
         drop(root);
         if agents.is_empty() {
             agents.insert(ASSISTANT.parse().expect("a valid name"), AgentConfig::default());
         }
         check_models(&settings, &agents, &providers);
+        check_channels(&settings, &channels, &agents);
         let default_agent =
             if given { check_default_agent(&settings, default_agent, &agents) } else { only_agent(&settings, &agents) };
         let effective = settings.finish()?;
@@ -135,6 +138,7 @@ impl Config {
             budgets,
             providers,
             agents,
+            channels,
             home: home.to_owned(),
             file: None,
             effective,
@@ -162,6 +166,35 @@ fn named<N: FromStr<Err: Display> + Ord, T>(
         }
     }
     tables
+}
+
+/// The channels that can be made of their tables; what is wrong with the others is noted.
+fn read_channels(
+    root: &Section<'_>,
+    fetch: &dyn Fn(&TokenSource) -> Result<mosaic_types::Secret, String>,
+) -> Vec<ChannelConfig> {
+    let read = |(name, section): (String, Section<'_>)| ChannelConfig::read(&name, &section, fetch);
+    root.sections("channels").into_iter().filter_map(read).collect()
+}
+
+/// Every agent of a channel is there, and no two channels are one and the same bot: each would take the other's messages.
+fn check_channels(settings: &Settings, channels: &[ChannelConfig], agents: &BTreeMap<AgentName, AgentConfig>) {
+    for (number, channel) in channels.iter().enumerate() {
+        let path = ["channels", channel.name.as_str()];
+        if let Some(agent) = channel.agent.as_ref().filter(|agent| !agents.contains_key(*agent)) {
+            let right = match nearest(agent.as_str(), agents.keys().map(AgentName::as_str)) {
+                Some(near) => format!("there is no such agent; did you mean \"{near}\"?"),
+                None => format!("there is no such agent; add the table [agents.{agent}]"),
+            };
+            settings.wrong(&[path[0], path[1], "agent"], format!("found \"{agent}\""), right);
+        }
+        let same = |other: &&ChannelConfig| other.kind == channel.kind && other.account() == channel.account();
+        if let Some(other) = channels[..number].iter().find(same) {
+            let right =
+                format!("this bot is the channel \"{}\" already; give each channel a bot of its own", other.name);
+            settings.wrong(&path, "the same bot twice", right);
+        }
+    }
 }
 
 /// Every model of an agent is at a provider that is configured.

@@ -94,7 +94,11 @@ fn keep_keys(home: &Path) {
 fn the_sample_is_right_with_its_examples_switched_on() {
     let home = home(&uncommented());
     keep_keys(home.path());
-    let env = env(&[("OPENAI_API_KEY", "openai-key"), ("AZURE_OPENAI_API_KEY", "azure-key")]);
+    let env = env(&[
+        ("OPENAI_API_KEY", "openai-key"),
+        ("AZURE_OPENAI_API_KEY", "azure-key"),
+        ("TELEGRAM_TOKEN", "1:telegram-key"),
+    ]);
     let config = Config::load(None, home.path(), &env).expect("the examples are right");
     let keys = config.providers.values().map(|provider| provider.api_key.as_ref().map(|key| key.expose()));
     assert_eq!(keys.collect::<Vec<_>>(), [Some("azure-key"), None, Some("openai-key"), Some("router-key")]);
@@ -124,10 +128,10 @@ fn the_sample_is_right_with_its_examples_switched_on() {
 fn every_key_of_the_build_stands_in_the_sample() {
     let home = home(&uncommented());
     keep_keys(home.path());
-    let config = Config::load(None, home.path(), &env(&[("OPENAI_API_KEY", "key"), ("AZURE_OPENAI_API_KEY", "key")]))
-        .expect("the examples are right");
+    let keys = [("OPENAI_API_KEY", "key"), ("AZURE_OPENAI_API_KEY", "key"), ("TELEGRAM_TOKEN", "1:key")];
+    let config = Config::load(None, home.path(), &env(&keys)).expect("the examples are right");
     let of = |path: &[String]| {
-        ["providers.openai", "agents", "gateway", "gateway.tls", "gateway.sockets", "log"]
+        ["providers.openai", "channels.family", "agents", "gateway", "gateway.tls", "gateway.sockets", "log"]
             .contains(&path.join(".").as_str())
     };
     for shown in config.effective.iter().filter(|shown| of(&shown.path[..shown.path.len() - 1])) {
@@ -160,8 +164,9 @@ models = ["opnai/gpt-5-mini", "openai/gpt-5-mini", "elsewhere/x"]
 
 [agents.bob]
 
-[channels.discord]
-kind = "discord"
+[channels.family]
+kind = "telegramm"
+token_env = "NOBODY"
 "#;
     assert_eq!(
         load(text, &[("MOSAIC__LOG__FORMAT", "jsn")]).expect_err("much is wrong"),
@@ -180,7 +185,8 @@ kind = "discord"
          mean \"openai\"?\n\
          config.toml:20: agents.ada.models: found \"elsewhere/x\"; no provider \"elsewhere\" is configured; add the \
          table [providers.elsewhere]\n\
-         config.toml:24: channels: found a table; channels are not in this build yet; remove the table\n\
+         config.toml:25: channels.family.kind: found \"telegramm\"; this build knows \"telegram\"\n\
+         config.toml:26: channels.family.token_env: found \"NOBODY\"; this environment variable is not set\n\
          MOSAIC__LOG__FORMAT: log.format: found \"jsn\"; did you mean \"json\"?"
     );
 }

@@ -3,6 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use mosaic_supervise::ChildView;
+use mosaic_types::outbox::{ItemCount, ItemState};
 use mosaic_types::page::Page;
 use mosaic_types::{AgentName, Code, ModelRef, Principal, ProviderName, Timestamp, UserId, UserRole};
 use serde::Serialize;
@@ -77,9 +78,49 @@ struct Channel {
     name: String,
     /// `discord` or `telegram`.
     kind: String,
-    /// Who answers there.
-    agent: AgentName,
+    /// Who answers in new conversations there; null: nobody, since no default agent is set.
+    #[schema(required)]
+    agent: Option<AgentName>,
+    /// Of the actor that keeps its connection.
     state: State,
+    health: Health,
+    /// What the platform calls us; null until it has said so.
+    #[schema(required)]
+    identity: Option<String>,
+    /// When the way in was last known to be open; null: never since the start.
+    #[schema(required)]
+    proven_at: Option<Timestamp>,
+    /// What is the matter and what to do, in a sentence; null where nothing is.
+    #[schema(required)]
+    trouble: Option<String>,
+    /// Null: the store does not say.
+    #[schema(required)]
+    outbox: Option<Waiting>,
+}
+
+/// Whether people are heard.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Health {
+    /// It has not connected yet.
+    Connecting,
+    /// The way in was proven in the last 90 seconds.
+    Healthy,
+    /// It is cut off, or has been silent for too long.
+    Troubled,
+}
+
+/// Answers that did not go out.
+#[derive(Default, Serialize, ToSchema)]
+struct Waiting {
+    /// They wait for their turn.
+    pending: u64,
+    /// The platform hears them now.
+    sending: u64,
+    /// Nobody can say whether they went out.
+    unknown: u64,
+    /// They never will.
+    dead: u64,
 }
 
 /// Who the bearer of a token is.
@@ -155,7 +196,7 @@ pub(super) async fn providers(gate: Data<Gate>) -> HttpResponse {
 
 /// Lists the bridges to people
 ///
-/// This build has none yet, so the list is empty.
+/// Those of the config, with their health: a channel is healthy when its way in was proven lately.
 #[utoipa::path(
     get,
     path = "/api/v1/channels",
@@ -163,8 +204,39 @@ pub(super) async fn providers(gate: Data<Gate>) -> HttpResponse {
     tag = "house",
     responses((status = 200, description = "All channels; `next` is always null.", body = Page<Channel>))
 )]
-pub(super) async fn channels() -> HttpResponse {
-    whole(Vec::<Channel>::new())
+pub(super) async fn channels(gate: Data<Gate>) -> HttpResponse {
+    // Without the store the rest of the list is wanted all the more.
+    let counts = gate.doors.store.item_counts().await.ok();
+    let shown = gate.channels.iter().map(|channel| Channel {
+        name: channel.name.to_string(),
+        kind: channel.kind.to_owned(),
+        agent: channel.agent.clone().or_else(|| gate.doors.agents.default_name().cloned()),
+        state: State::of(channel.link.down().is_some()),
+        health: match channel.status.health() {
+            mosaic_channels::Health::Connecting => Health::Connecting,
+            mosaic_channels::Health::Healthy => Health::Healthy,
+            mosaic_channels::Health::Troubled => Health::Troubled,
+        },
+        identity: channel.status.identity(),
+        proven_at: channel.status.proven_at(),
+        trouble: channel.link.down().map(|why| format!("It is down: {why}")).or_else(|| channel.status.trouble()),
+        outbox: counts.as_deref().map(|counts| waiting(counts, &channel.name)),
+    });
+    whole(shown.collect())
+}
+
+fn waiting(counts: &[ItemCount], channel: &str) -> Waiting {
+    let mut waiting = Waiting::default();
+    for count in counts.iter().filter(|count| count.channel == channel) {
+        match count.state {
+            ItemState::Pending => waiting.pending = count.items,
+            ItemState::Sending => waiting.sending = count.items,
+            ItemState::Unknown => waiting.unknown = count.items,
+            ItemState::Dead => waiting.dead = count.items,
+            ItemState::Sent => {}
+        }
+    }
+    waiting
 }
 
 /// What the tree says of a session whose turn waits for its place.

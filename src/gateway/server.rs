@@ -21,6 +21,7 @@ use super::error::ApiError;
 use super::principals::Principals;
 use super::ws::{Doorstep, WRITE_BUFFER};
 use super::{observe, routes, unread};
+use crate::channels::Channel;
 use crate::setup::Setup;
 
 /// For so long the head of a request may take to come; its bound of 128 KiB is actix-http's own.
@@ -34,6 +35,8 @@ pub struct Gate {
     pub principals: Principals,
     /// How a provider is added while the house runs.
     pub setup: Arc<Setup>,
+    /// The bridges to people.
+    pub channels: Arc<[Channel]>,
     /// The supervisor above all, whose tree is shown.
     pub root: Parent,
 }

@@ -39,6 +39,7 @@ mod secrets;
 mod sessions;
 mod sse;
 mod store;
+mod telegram;
 mod tls;
 mod tokens;
 mod traces;

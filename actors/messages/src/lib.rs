@@ -14,6 +14,9 @@ pub use agent::{RunBegan, RunId};
 pub use channel::{Deliver, Reconcile};
 pub use dues::{Dues, Late};
 pub use provider::{AcquirePermit, CallEnded, CallResult, Permit};
-pub use router::{CommandDone, ExecuteCommand, FindPreview, KeepPreview, Kept, Receive, Received, SetSession};
+pub use router::{
+    CommandDone, ExecuteCommand, FindPreview, KeepPreview, Kept, OpenConversation, Opened, Receive, Received,
+    SetSession,
+};
 pub use session::{Accepted, CancelTurn, Change, PartEnded, RemoveSession, RunEnded, SubmitTurn};
 pub use writer::Commit;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::Message;
 use mosaic_types::command::Line;
 use mosaic_types::outbox::Conversation;
-use mosaic_types::{AgentName, Failure, ModelRef, Principal, QueueMode, SessionId, TurnId};
+use mosaic_types::{AgentName, Failure, ModelRef, Principal, QueueMode, SessionId, TurnId, UserId};
 use tracing::Span;
 
 use crate::session::Accepted;
@@ -20,6 +20,9 @@ pub struct ExecuteCommand {
     pub session: SessionId,
     pub from: Principal,
     pub line: Line,
+    /// Where it was typed on a platform, and what names that message: what it makes a turn of is answered there, and its
+    /// repeat makes no second one.
+    pub typed: Option<(Conversation, Arc<str>)>,
 }
 
 impl ExecuteCommand {
@@ -69,6 +72,24 @@ pub struct Receive {
 pub struct Received {
     pub session: SessionId,
     pub accepted: Accepted,
+}
+
+/// Asks for the session of a conversation, which is made where there is none: a command is carried out in it.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Opened, Failure>")]
+pub struct OpenConversation {
+    pub conversation: Conversation,
+    /// Whose the session is, where it is made.
+    pub from: Principal,
+    /// Who answers in a session that is made; `None`: the default agent.
+    pub agent: Option<AgentName>,
+}
+
+/// The session of a conversation, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    pub session: SessionId,
+    pub user: UserId,
 }
 
 /// From now on what is said in a conversation goes to another session, as after `/new`.

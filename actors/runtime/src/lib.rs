@@ -37,7 +37,7 @@ pub use arbiters::Arbiters;
 pub use budget::Budgets;
 pub use doors::Doors;
 pub use drain::Work;
-pub use events::{Hub, Reader};
+pub use events::{Hub, Interest, Reader};
 pub use lease::Leases;
 pub use outbox::{Outbox, OutboxActor};
 pub use provider::Providers;

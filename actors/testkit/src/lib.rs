@@ -13,6 +13,7 @@ pub mod provider;
 pub mod proxy;
 pub mod pty;
 mod request;
+pub mod telegram;
 pub mod ws;
 
 pub use browser::{Browser, Key, Page};
@@ -20,3 +21,4 @@ pub use collector::Collector;
 pub use provider::{Gate, StandIn, Step};
 pub use proxy::Proxy;
 pub use pty::Pty;
+pub use telegram::Telegram;

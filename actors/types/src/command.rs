@@ -15,6 +15,9 @@ use crate::settings::nearest;
 /// Messages that `/history` shows where no number is typed, and at the most.
 pub const HISTORY: (u32, u32) = (10, 50);
 
+/// What `/stop` says where something ran.
+pub const CANCELLED: &str = "Cancelled.";
+
 /// Characters of an unknown name that are looked at, and said again in the answer.
 const NAME_CHARS: usize = 32;
 

@@ -81,6 +81,10 @@ text_id!(
     /// A configured provider, as in `[providers.NAME]`.
     ProviderName, "a provider's name", 64, "A-Z a-z 0-9 _ -", |b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
 );
+text_id!(
+    /// A configured channel, as in `[channels.NAME]`.
+    ChannelName, "a channel's name", 64, "A-Z a-z 0-9 _ -", |b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
+);
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {

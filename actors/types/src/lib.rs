@@ -27,7 +27,7 @@ pub mod usage;
 pub use chat::{ChatEvent, ChatMessage, ChatRequest, Role, StopReason, ToolCall};
 pub use event::{EventBody, FinishedTurn, SessionEvent};
 pub use failure::{Classify, Code, ErrorClass, Failure};
-pub use ids::{AgentName, Epoch, ModelRef, ProviderName, Seq, SessionId, TokenId, TurnId, UserId};
+pub use ids::{AgentName, ChannelName, Epoch, ModelRef, ProviderName, Seq, SessionId, TokenId, TurnId, UserId};
 pub use outside::{Chance, Clock, Outside, Timestamp};
 pub use point::Point;
 pub use principal::{Principal, UserRole};

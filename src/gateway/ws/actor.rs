@@ -192,7 +192,7 @@ impl SocketActor {
             }
             Effect::Execute { id, session, line } => {
                 let Some(from) = self.who else { return };
-                let work = execute(self.gate.clone(), ExecuteCommand { session, from, line });
+                let work = execute(self.gate.clone(), ExecuteCommand { session, from, line, typed: None });
                 let done = work.into_actor(self).map(move |result, actor, ctx| {
                     actor.run(ctx, |state, now, out| state.executed(id.as_deref(), result, now, out));
                 });

@@ -5,12 +5,14 @@
 
 mod words;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic_messages::{CancelTurn, Change, CommandDone, ExecuteCommand, SubmitTurn};
-use mosaic_types::command::{ModelWish, Request};
+use mosaic_types::command::{CANCELLED, ModelWish, Request};
 use mosaic_types::journal::{API_CHANNEL, InboxKey, SessionPhase, SessionRow};
 use mosaic_types::ledger::{UsageQuery, UsageSum};
+use mosaic_types::outbox::Conversation;
 use mosaic_types::page::Limit;
 use mosaic_types::{AgentName, Code, Failure, Principal, Seq, Timestamp};
 
@@ -24,7 +26,7 @@ const DAYS: u32 = 30;
 
 /// Carries out a command.
 pub(crate) async fn execute(way: Way, ask: ExecuteCommand) -> Result<CommandDone, Failure> {
-    let ExecuteCommand { session, from, line } = ask;
+    let ExecuteCommand { session, from, line, typed } = ask;
     line.command.check(from.role)?;
     let row = way.visible(&session, from).await?;
     let text = match line.request {
@@ -35,7 +37,7 @@ pub(crate) async fn execute(way: Way, ask: ExecuteCommand) -> Result<CommandDone
         Request::Agent(Some(name)) => agent(&way, row, from, name).await?,
         Request::Agents => words::agents(&way.doors.agents.profiles(), &row.agent),
         Request::Model(wish) => model(&way, row, from, wish).await?,
-        Request::Retry => retry(&way, row, from).await?,
+        Request::Retry => retry(&way, row, from, typed).await?,
         Request::Stop => stop(&way, row, from).await?,
         Request::History(count) => {
             let limit = Limit::new(Some(count)).unwrap_or_default();
@@ -84,7 +86,12 @@ async fn model(way: &Way, row: SessionRow, from: Principal, wish: Option<ModelWi
     Ok(told(&way.ask(&row.id, from, None, false, change).await?))
 }
 
-async fn retry(way: &Way, row: SessionRow, from: Principal) -> Result<String, Failure> {
+async fn retry(
+    way: &Way,
+    row: SessionRow,
+    from: Principal,
+    typed: Option<(Conversation, Arc<str>)>,
+) -> Result<String, Failure> {
     way.doors.work.refuse_new()?;
     let again = match last_asked(&*way.doors.store, &row.id).await {
         Ok(again) => again,
@@ -93,18 +100,28 @@ async fn retry(way: &Way, row: SessionRow, from: Principal) -> Result<String, Fa
     };
     let outside = &way.doors.outside;
     let turn = outside.turn_id();
+    let (inbox, body_hash) = match typed {
+        // A platform may tell it twice, and its answer goes back there.
+        Some((Conversation { channel, account, name }, event)) => {
+            (InboxKey { channel, account, conversation: name, event }, [0; 32])
+        }
+        // Elsewhere a command has no key: each is a wish of its own, like no other.
+        None => (
+            InboxKey {
+                channel: API_CHANNEL.into(),
+                account: from.user.to_string().into(),
+                conversation: row.id.as_str().into(),
+                event: format!("turn:{turn}").into(),
+            },
+            outside.bytes(),
+        ),
+    };
     let ask = SubmitTurn {
-        inbox: InboxKey {
-            channel: API_CHANNEL.into(),
-            account: from.user.to_string().into(),
-            conversation: row.id.as_str().into(),
-            event: format!("turn:{turn}").into(),
-        },
+        inbox,
         session: row.id.clone(),
         from,
         turn,
-        // A command has no key: each is a wish of its own, like no other.
-        body_hash: outside.bytes(),
+        body_hash,
         text: again.text.into(),
         reply_to: None,
         replaces: Some(again.replaces),
@@ -124,7 +141,7 @@ async fn stop(way: &Way, row: SessionRow, from: Principal) -> Result<String, Fai
         // Nothing runs in a session that sleeps.
         None => None,
     };
-    Ok(if cancelled.is_some() { "Cancelled." } else { "Nothing runs here." }.to_owned())
+    Ok(if cancelled.is_some() { CANCELLED } else { "Nothing runs here." }.to_owned())
 }
 
 async fn cost(way: &Way, from: Principal) -> Result<String, Failure> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use mosaic_messages::{
-    Accepted, CancelTurn, Change, CommandDone, ExecuteCommand, FindPreview, KeepPreview, Kept, Receive, Received,
-    RemoveSession, SetSession, SubmitTurn,
+    Accepted, CancelTurn, Change, CommandDone, ExecuteCommand, FindPreview, KeepPreview, Kept, OpenConversation,
+    Opened, Receive, Received, RemoveSession, SetSession, SubmitTurn,
 };
 use mosaic_supervise::{Mailbox, Tether, supervised};
 use mosaic_types::journal::SessionRow;
@@ -101,6 +101,14 @@ impl Handler<Receive> for RouterActor {
         }
         let (way, span) = (self.way(), said.span.clone());
         Box::pin(async move { way.receive(said).await }.instrument(span))
+    }
+}
+
+impl Handler<OpenConversation> for RouterActor {
+    type Result = ResponseFuture<Result<Opened, Failure>>;
+    fn handle(&mut self, ask: OpenConversation, _: &mut Self::Context) -> Self::Result {
+        let way = self.way();
+        Box::pin(async move { way.open(ask).await })
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use mosaic_messages::{FindPreview, KeepPreview, Kept, Receive, Received, SetSession, SubmitTurn};
+use mosaic_messages::{
+    FindPreview, KeepPreview, Kept, OpenConversation, Opened, Receive, Received, SetSession, SubmitTurn,
+};
 use mosaic_types::journal::{InboxKey, NewSession, Outcome, Write};
 use mosaic_types::outbox::Conversation;
 use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, UserId, limits};
@@ -61,6 +63,11 @@ impl Way {
                 Err(Failure::new(Code::Internal, "The session could not be made. The log has the cause."))
             }
         }
+    }
+
+    pub(super) async fn open(&self, ask: OpenConversation) -> Result<Opened, Failure> {
+        let (session, user) = self.session_of(&ask.conversation, ask.from, ask.agent).await?;
+        Ok(Opened { session, user })
     }
 
     pub(super) async fn set_session(&self, ask: SetSession) -> Result<(), Failure> {

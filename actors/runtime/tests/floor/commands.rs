@@ -8,7 +8,7 @@ use crate::house::House;
 use crate::panic::When;
 
 async fn execute(house: &House, session: &SessionId, from: Principal, line: &str) -> Result<CommandDone, Failure> {
-    let ask = ExecuteCommand { session: session.clone(), from, line: line.parse().expect("a command") };
+    let ask = ExecuteCommand { session: session.clone(), from, line: line.parse().expect("a command"), typed: None };
     let router = &house.router;
     let told = if ask.overtakes() { router.urge(ask).await } else { router.ask(ask).await };
     told.expect("the router lives")

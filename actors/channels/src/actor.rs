@@ -1,0 +1,101 @@
+//! The shell: one owner of a platform's connection, and the outbox's way to it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use mosaic_messages::{Deliver, Reconcile};
+use mosaic_supervise::{Mailbox, Tether, supervised};
+use mosaic_types::Outside;
+use mosaic_types::outbox::{Delivery, Finding};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::channel::{Channel, Cut};
+use crate::config::ChannelConfig;
+use crate::house::House;
+use crate::reconnect::Reconnect;
+use crate::status::Status;
+use crate::talk::Talk;
+
+/// Keeps the connection to one platform.
+pub struct ChannelActor {
+    channel: Rc<dyn Channel>,
+    talk: Rc<Talk>,
+    name: Arc<str>,
+    outside: Outside,
+    reconnect: Reconnect,
+    _tether: Tether,
+}
+
+impl ChannelActor {
+    /// The outbox has eight deliveries of one channel under way at the most, and asks for what was cut off beside them.
+    pub const MAILBOX: Mailbox = Mailbox { capacity: 64, patience: Duration::from_secs(5) };
+
+    /// A channel as its table says.
+    pub fn new(config: &ChannelConfig, house: Arc<dyn House>, status: Status, tether: Tether) -> Self {
+        Self::over((config.kind.build)(config), config, house, status, tether)
+    }
+
+    /// A channel over this adapter.
+    pub fn over(
+        channel: Rc<dyn Channel>,
+        config: &ChannelConfig,
+        house: Arc<dyn House>,
+        status: Status,
+        tether: Tether,
+    ) -> Self {
+        let outside = house.outside().clone();
+        let talk = Rc::new(Talk::new(channel.clone(), house, status, config));
+        let name = config.name.as_str().into();
+        Self { channel, talk, name, outside, reconnect: Reconnect::default(), _tether: tether }
+    }
+
+    fn connect(&mut self, ctx: &mut Context<Self>) {
+        self.reconnect.begins(Instant::now());
+        let hearing = self.channel.hear(self.talk.clone());
+        ctx.spawn(hearing.into_actor(self).map(|cut, actor, ctx| actor.cut(cut, ctx)));
+    }
+
+    fn cut(&mut self, cut: Cut, ctx: &mut Context<Self>) {
+        let pause = self.reconnect.pause(cut.after, Instant::now(), &self.outside);
+        // Once for each trouble, not for each try.
+        if self.talk.status().trouble().as_ref() == Some(&cut.why) {
+            tracing::debug!(channel.name = %self.name, ?pause, why = cut.why, "still cut off");
+        } else {
+            tracing::warn!(channel.name = %self.name, ?pause, why = cut.why, "cut off from the platform");
+        }
+        self.talk.status().cut(cut.why);
+        ctx.run_later(pause, |actor, ctx| actor.connect(ctx));
+    }
+}
+
+impl Actor for ChannelActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.connect(ctx);
+    }
+}
+supervised!(ChannelActor);
+
+impl Handler<Deliver> for ChannelActor {
+    type Result = ResponseFuture<Delivery>;
+    fn handle(&mut self, ask: Deliver, _: &mut Self::Context) -> Self::Result {
+        let (channel, talk, span) = (self.channel.clone(), self.talk.clone(), ask.span);
+        let work = async move {
+            talk.hush(ask.item.turn, &ask.item.to.name).await;
+            channel.deliver(ask.item).await
+        };
+        Box::pin(work.instrument(span))
+    }
+}
+
+impl Handler<Reconcile> for ChannelActor {
+    type Result = ResponseFuture<Finding>;
+    fn handle(&mut self, ask: Reconcile, _: &mut Self::Context) -> Self::Result {
+        let channel = self.channel.clone();
+        Box::pin(async move { channel.reconcile(ask.item).await }.instrument(ask.span))
+    }
+}

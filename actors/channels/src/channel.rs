@@ -1,0 +1,133 @@
+//! What a platform's adapter does, and the words it does it in.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::LocalBoxFuture;
+use mosaic_types::Timestamp;
+use mosaic_types::TurnId;
+use mosaic_types::outbox::{Conversation, Delivery, Finding, Item};
+
+use crate::allow::Mark;
+use crate::talk::Talk;
+
+/// One platform, by one account. It never tries again by itself and keeps no conversation: what it says of a call decides
+/// what becomes of it. All its futures end within [`PATIENCE`](mosaic_messages::channel::PATIENCE), but for
+/// [`hear`](Self::hear).
+pub trait Channel: 'static {
+    /// The account of ours, as it stands in the keys of inputs: known before anyone is connected.
+    fn account(&self) -> Arc<str>;
+
+    /// How long a message may be, in units of UTF-16.
+    fn message_units(&self) -> usize;
+
+    /// Connects, and tells `talk` what is said until the connection is cut. It says to the [`Status`](crate::Status) of
+    /// `talk` when it hears, and lets the platform forget only what `talk` is done with.
+    fn hear(&self, talk: Rc<Talk>) -> LocalBoxFuture<'static, Cut>;
+
+    /// Shows one part of an item.
+    fn deliver(&self, item: Arc<Item>) -> LocalBoxFuture<'static, Delivery>;
+
+    /// Finds out what became of a part that was cut off.
+    fn reconcile(&self, item: Arc<Item>) -> LocalBoxFuture<'static, Finding>;
+
+    /// Shows for a few seconds that an answer is being made. Failing costs nothing.
+    fn typing(&self, to: Conversation) -> LocalBoxFuture<'static, ()>;
+
+    /// Shows how far an answer is, where the platform's limits leave room for it. Answers the message's id.
+    fn preview(&self, preview: Preview) -> LocalBoxFuture<'static, Result<Arc<str>, Unshown>>;
+
+    /// Takes a preview away that nothing will take the place of. Failing costs a stale message.
+    fn remove(&self, to: Conversation, platform_id: Arc<str>) -> LocalBoxFuture<'static, ()>;
+
+    /// Says something that is no turn's answer: what a command came to, why nothing was taken in. Said once, at the best.
+    fn say(&self, to: Conversation, reply_to: Option<Arc<str>>, text: String) -> LocalBoxFuture<'static, ()>;
+}
+
+/// Why hearing ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// For people: what happened and what to do about it. No secret stands in it.
+    pub why: String,
+    /// When it is worth trying again; `None`: soon, and later each time it fails.
+    pub after: Option<Duration>,
+}
+
+impl Cut {
+    /// Cut off, and to be tried again soon.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), after: None }
+    }
+
+    /// Cut off, and not worth a try before `wait` is over.
+    #[must_use]
+    pub fn after(mut self, wait: Duration) -> Self {
+        self.after = Some(wait);
+        self
+    }
+}
+
+/// Something that was said on the platform.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    /// What the platform calls the place; with a thread of its own, that too.
+    pub conversation: Arc<str>,
+    /// What names this message within the conversation for good.
+    pub event: Arc<str>,
+    /// The message's id where an answer is to refer to it: among several people.
+    pub reply_to: Option<Arc<str>>,
+    pub from: Sender,
+    /// By what the sender may be let in.
+    pub marks: Vec<Mark>,
+    /// Nobody else is there.
+    pub direct: bool,
+    /// It is meant for us: it names us, answers us, or is a command of ours.
+    pub addressed: bool,
+    /// It was not typed but pressed: what comes of it is seen anyway, and only a failure is told.
+    pub pressed: bool,
+    /// What was said, without our name.
+    pub text: String,
+    pub at: Timestamp,
+}
+
+/// Who said it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// The platform's id.
+    pub id: Arc<str>,
+    /// As people call them.
+    pub name: String,
+    /// A program.
+    pub bot: bool,
+}
+
+/// What became of something that was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hearing {
+    /// It is stored, or needs not be: the platform may forget it.
+    Done,
+    /// It could not be taken in now. The platform must keep it and tell it again after so long.
+    Again(Duration),
+}
+
+/// How far an answer is.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    pub to: Conversation,
+    pub turn: TurnId,
+    pub reply_to: Option<Arc<str>>,
+    /// The message to change; `None`: a new one.
+    pub platform_id: Option<Arc<str>>,
+    /// The text so far.
+    pub text: String,
+}
+
+/// Why a preview is not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unshown {
+    /// Not now.
+    Later,
+    /// Nor later: there will be no more previews of this turn.
+    Never,
+}

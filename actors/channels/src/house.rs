@@ -1,0 +1,40 @@
+//! What a channel may ask of the house. The top floor implements it; a test may too.
+
+use std::sync::Arc;
+
+use futures_util::future::LocalBoxFuture;
+use mosaic_messages::{Kept, Receive, Received};
+use mosaic_types::command::Line;
+use mosaic_types::outbox::Conversation;
+use mosaic_types::{AgentName, Failure, Outside, Principal, SessionEvent, SessionId, TurnId};
+
+/// An answer that the house owes.
+pub type Work<T> = LocalBoxFuture<'static, Result<T, Failure>>;
+
+/// The house, as its channels see it.
+pub trait House: Send + Sync {
+    /// Time and chance.
+    fn outside(&self) -> &Outside;
+
+    /// As whom people on channels speak, until they are known by a name of their own.
+    fn guest(&self) -> Principal;
+
+    /// Has what was said taken in. May be asked again as it is.
+    fn receive(&self, said: Receive) -> Work<Received>;
+
+    /// Carries out a command in the session of a conversation, which goes on where the command says. Answers what to show.
+    /// `event` names the message that it was typed in.
+    fn command(&self, at: Conversation, event: Arc<str>, agent: Option<AgentName>, line: Line) -> Work<String>;
+
+    /// Keeps the platform's id of the message that a turn is streamed into.
+    fn keep_preview(&self, turn: TurnId, conversation: Conversation, platform_id: Arc<str>) -> Work<Kept>;
+
+    /// Reads along in a session while `turn` is open; `None` where it has ended.
+    fn read(&self, session: SessionId, turn: TurnId) -> LocalBoxFuture<'static, Option<Box<dyn Reader>>>;
+}
+
+/// One who reads along.
+pub trait Reader {
+    /// What happens next; `None`: nothing more is told.
+    fn next(&mut self) -> LocalBoxFuture<'_, Option<Arc<SessionEvent>>>;
+}

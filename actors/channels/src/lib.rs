@@ -1,0 +1,29 @@
+//! Second floor: the bridges to people on chat platforms.
+//!
+//! A [`Channel`] is one platform's adapter: it hears, shows and asks, and decides nothing. [`ChannelActor`] owns it, keeps
+//! its connection and answers the outbox; [`Talk`] decides what becomes of what was heard. What they need of the house
+//! they reach through [`House`], so that nothing here learns of the runtime or the store.
+//!
+//! To add a platform: make its folder, implement [`Channel`], and add its line to `registry.rs`.
+
+mod actor;
+pub mod allow;
+mod channel;
+pub mod chunk;
+pub mod config;
+mod house;
+pub mod pace;
+mod reconnect;
+mod registry;
+mod status;
+mod talk;
+pub mod telegram;
+mod voice;
+
+pub use actor::ChannelActor;
+pub use channel::{Channel, Cut, Heard, Hearing, Preview, Sender, Unshown};
+pub use config::ChannelConfig;
+pub use house::{House, Reader, Work};
+pub use registry::{KINDS, Kind};
+pub use status::{Health, Status};
+pub use talk::Talk;

@@ -1,0 +1,226 @@
+//! Decides what becomes of what was heard: taken in, carried out, answered, or passed over. The same on every platform.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mosaic_messages::Receive;
+use mosaic_types::command::{CANCELLED, Line, Request};
+use mosaic_types::outbox::Conversation;
+use mosaic_types::{AgentName, Code, Failure, TurnId};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use crate::allow::{Mark, is_allowed};
+use crate::channel::{Channel, Heard, Hearing};
+use crate::config::ChannelConfig;
+use crate::house::House;
+use crate::status::Status;
+use crate::voice::{Showing, Voices};
+
+/// The pause before the platform is asked again for what could not be taken in.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// For so long a message waits for a session that is down; then its sender is told. Longer than the rest of a child that
+/// spent its restarts, so that one bad session holds up its own conversation only, and not for ever.
+const WAITED: Duration = Duration::from_secs(120);
+
+/// Messages that wait in that way, at the most; the oldest is forgotten, and begins to wait anew.
+const WAITING: usize = 1_000;
+
+/// What programs may say in one conversation within a minute. With our answers that is twenty, and two bots that talk to
+/// each other come to an end.
+const BOT_MESSAGES: usize = 10;
+const BOT_WITHIN: Duration = Duration::from_secs(60);
+
+/// Conversations with programs that are remembered, at the most.
+const BOT_ROOMS: usize = 1_000;
+
+/// A message that waits, by conversation and event, and since when.
+type Waits = ((Arc<str>, Arc<str>), Instant);
+
+/// What is said on one channel, and what comes of it.
+pub struct Talk {
+    channel: Rc<dyn Channel>,
+    house: Arc<dyn House>,
+    status: Status,
+    name: Arc<str>,
+    account: Arc<str>,
+    agent: Option<AgentName>,
+    allow: Vec<Mark>,
+    mention: bool,
+    voices: Rc<Voices>,
+    /// When a message was first refused for the time being.
+    waiting: RefCell<VecDeque<Waits>>,
+    bots: RefCell<HashMap<Arc<str>, VecDeque<Instant>>>,
+}
+
+impl Talk {
+    /// The talk of a channel.
+    pub fn new(channel: Rc<dyn Channel>, house: Arc<dyn House>, status: Status, config: &ChannelConfig) -> Self {
+        Self {
+            account: channel.account(),
+            channel,
+            house,
+            status,
+            name: config.name.as_str().into(),
+            agent: config.agent.clone(),
+            allow: config.allow.clone(),
+            mention: config.mention,
+            voices: Rc::default(),
+            waiting: RefCell::default(),
+            bots: RefCell::default(),
+        }
+    }
+
+    /// Where the channel says how it is.
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Says that the platform was heard just now.
+    pub fn proven(&self) {
+        self.status.proven(self.house.outside().now());
+    }
+
+    /// Has the turn's preview stand still.
+    pub(crate) async fn hush(&self, turn: TurnId, conversation: &Arc<str>) {
+        self.voices.hush(turn, conversation).await;
+    }
+
+    /// Does with a message what is to be done with it.
+    pub async fn hear(&self, heard: Heard) -> Hearing {
+        let ours = heard.direct || heard.addressed || !self.mention;
+        if !ours || heard.text.trim().is_empty() || !is_allowed(&self.allow, &heard.marks) {
+            return Hearing::Done;
+        }
+        if heard.from.bot && !self.admits_bot(&heard.conversation) {
+            tracing::warn!(channel.name = %self.name, "another bot says too much here; it is not answered for a while");
+            return Hearing::Done;
+        }
+        let to = Conversation {
+            channel: self.name.clone(),
+            account: self.account.clone(),
+            name: heard.conversation.clone(),
+        };
+        match command(&heard.text) {
+            Some(line) => self.carry_out(&to, &heard, line).await,
+            None => self.take_in(&to, &heard).await,
+        }
+    }
+
+    async fn take_in(&self, to: &Conversation, heard: &Heard) -> Hearing {
+        let outside = self.house.outside();
+        let said = Receive {
+            conversation: to.clone(),
+            from: self.house.guest(),
+            turn: outside.turn_id(),
+            event: heard.event.clone(),
+            reply_to: heard.reply_to.clone(),
+            body_hash: Sha256::digest(heard.text.as_bytes()).into(),
+            text: heard.text.as_str().into(),
+            model: None,
+            mode: None,
+            agent: self.agent.clone(),
+            span: tracing::debug_span!(parent: None, "channel.receive", channel.name = %self.name),
+        };
+        match self.house.receive(said).await {
+            Ok(received) => {
+                self.no_longer_waits(heard);
+                if !received.accepted.state.is_end() {
+                    let showing = Showing {
+                        to: to.clone(),
+                        session: received.session,
+                        turn: received.accepted.turn,
+                        reply_to: heard.reply_to.clone(),
+                    };
+                    self.voices.begin(showing, self.channel.clone(), self.house.clone());
+                }
+                Hearing::Done
+            }
+            Err(failure) => self.refused(to, heard, failure).await,
+        }
+    }
+
+    async fn carry_out(&self, to: &Conversation, heard: &Heard, line: Result<Line, Failure>) -> Hearing {
+        // That a turn was cancelled is told as its end.
+        let stops = line.as_ref().is_ok_and(|line| line.request == Request::Stop);
+        let done = match line {
+            Ok(line) => self.house.command(to.clone(), heard.event.clone(), self.agent.clone(), line).await,
+            Err(failure) => Err(failure),
+        };
+        match done {
+            Ok(text) => {
+                self.no_longer_waits(heard);
+                if !(heard.pressed || stops && text == CANCELLED) {
+                    self.tell(to, heard, text).await;
+                }
+                Hearing::Done
+            }
+            Err(failure) => self.refused(to, heard, failure).await,
+        }
+    }
+
+    /// What passes by itself is waited for; the rest is said to whoever asked.
+    async fn refused(&self, to: &Conversation, heard: &Heard, failure: Failure) -> Hearing {
+        let waits = match failure.code {
+            Code::Draining | Code::Storage => true,
+            Code::Unavailable => self.waits_still(heard),
+            // It was taken in before, as another text: an edit that was told as if it were new.
+            Code::IdempotencyConflict => return Hearing::Done,
+            _ => false,
+        };
+        if waits {
+            let asked = failure.retry_after_ms.map(Duration::from_millis);
+            return Hearing::Again(asked.unwrap_or(AGAIN).clamp(AGAIN / 4, AGAIN * 10));
+        }
+        self.no_longer_waits(heard);
+        self.tell(to, heard, failure.message.into_owned()).await;
+        Hearing::Done
+    }
+
+    async fn tell(&self, to: &Conversation, heard: &Heard, text: String) {
+        self.channel.say(to.clone(), heard.reply_to.clone(), text).await;
+    }
+
+    fn waits_still(&self, heard: &Heard) -> bool {
+        let (key, now) = ((heard.conversation.clone(), heard.event.clone()), Instant::now());
+        let mut waiting = self.waiting.borrow_mut();
+        if let Some((_, since)) = waiting.iter().find(|(known, _)| *known == key) {
+            return now - *since < WAITED;
+        }
+        if waiting.len() >= WAITING {
+            waiting.pop_front();
+        }
+        waiting.push_back((key, now));
+        true
+    }
+
+    fn no_longer_waits(&self, heard: &Heard) {
+        self.waiting.borrow_mut().retain(|((place, event), _)| (place, event) != (&heard.conversation, &heard.event));
+    }
+
+    fn admits_bot(&self, conversation: &Arc<str>) -> bool {
+        let (mut bots, now) = (self.bots.borrow_mut(), Instant::now());
+        if bots.len() >= BOT_ROOMS {
+            bots.retain(|_, said| said.back().is_some_and(|at| now - *at < BOT_WITHIN));
+        }
+        let said = bots.entry(conversation.clone()).or_default();
+        while said.front().is_some_and(|at| now - *at >= BOT_WITHIN) {
+            said.pop_front();
+        }
+        let admits = said.len() < BOT_MESSAGES;
+        if admits {
+            said.push_back(now);
+        }
+        admits
+    }
+}
+
+/// The command that a text is, if it is one: a slash and a word. A path is none.
+fn command(text: &str) -> Option<Result<Line, Failure>> {
+    let word = text.strip_prefix('/')?.split_whitespace().next()?;
+    word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_').then(|| text.parse())
+}

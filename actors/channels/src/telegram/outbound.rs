@@ -1,0 +1,249 @@
+//! The way out: answers, previews and notices, at Telegram's pace.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mosaic_types::Point;
+use mosaic_types::outbox::{Content, Conversation, Delivery, Item, Shown};
+use teloxide_core::payloads::{EditMessageTextSetters, SendChatActionSetters, SendMessageSetters};
+use teloxide_core::requests::Requester;
+use teloxide_core::types::{
+    ChatAction, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageId, ParseMode, ReplyParameters,
+};
+use tokio::time::{Instant, sleep_until};
+
+use super::html::html;
+use super::inbound::{id_text, message_id};
+use super::place::Place;
+use super::trouble::Trouble;
+use super::{CHAT, GROUP, Inner, UNITS};
+use crate::channel::{Preview, Unshown};
+use crate::chunk;
+use crate::pace::Limit;
+
+/// A delivery waits for its turn up to so long; what would have to wait longer is put back into the outbox.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// A notice that would have to wait longer than this is not said: whoever asked has moved on.
+const NOTICE_WAIT: Duration = Duration::from_secs(5);
+
+/// A message as it is sent: markdown, and what may be pressed under it.
+struct Sheet<'a> {
+    markdown: &'a str,
+    button: Option<(&'static str, &'static str)>,
+}
+
+impl Sheet<'_> {
+    fn keyboard(&self) -> Option<InlineKeyboardMarkup> {
+        self.button.map(|(label, data)| InlineKeyboardMarkup::new([[InlineKeyboardButton::callback(label, data)]]))
+    }
+}
+
+impl Inner {
+    /// Shows the next part of an item.
+    pub(super) async fn show(&self, item: &Item) -> Delivery {
+        let Some(place) = Place::parse(&item.to.name) else {
+            return Delivery::Refused { why: format!("{:?} is no chat of Telegram's", item.to.name) };
+        };
+        let chunk = chunk::next(item.content.text(), item.shown, UNITS);
+        let text = chunk.shown();
+        // What shows nothing has nothing to fail at; Telegram would refuse it.
+        let text = if text.trim().is_empty() { "(an empty answer)" } else { text.as_str() };
+        let button = matches!(item.content, Content::Failed { .. }).then_some(("Try again", "retry"));
+        let sheet = Sheet { markdown: text, button: button.filter(|_| chunk.last) };
+        if let Err(at) = self.turn(place, WAIT).await {
+            return Delivery::Later { after: Some(at - Instant::now()), all: false };
+        }
+        let preview = item.preview.as_deref().filter(|_| item.part == 0).and_then(message_id);
+        let edited = match preview {
+            Some(preview) => match self.edit(place, preview, &sheet).await {
+                Err(Trouble::Lost) => None,
+                edited => Some(edited),
+            },
+            None => None,
+        };
+        let shown = match edited {
+            Some(edited) => edited,
+            // Somebody took the preview away: the answer is a message of its own then.
+            None => self.send(place, item.reply_to.as_deref().filter(|_| item.part == 0), &sheet).await,
+        };
+        Point::DeliverInCall.pass();
+        let shown = shown.or_else(|trouble| match trouble {
+            Trouble::Same => Ok(preview),
+            Trouble::Taken(id) => Ok(id.map(MessageId)),
+            trouble => Err(trouble),
+        });
+        match shown {
+            Ok(id) => Delivery::Done(Shown { platform_id: id.map(|id| id.0.to_string()), up_to: chunk.up_to() }),
+            Err(trouble) => {
+                self.rests(place, &trouble);
+                trouble.delivery()
+            }
+        }
+    }
+
+    /// Shows how far an answer is, where nothing else wants to go out.
+    pub(super) async fn draft(&self, preview: Preview) -> Result<Arc<str>, Unshown> {
+        let place = Place::parse(&preview.to.name).ok_or(Unshown::Never)?;
+        if !self.pace.borrow_mut().spare(&place.chat.0, limits(place), Instant::now()) {
+            return Err(Unshown::Later);
+        }
+        let sheet = Sheet { markdown: &preview.text, button: Some(("Stop", "stop")) };
+        let shown = match preview.platform_id.as_deref().and_then(message_id) {
+            Some(id) => self.edit(place, id, &sheet).await,
+            None => self.send(place, preview.reply_to.as_deref(), &sheet).await,
+        };
+        match shown {
+            Ok(Some(id)) => Ok(id_text(id)),
+            Err(Trouble::Same) => preview.platform_id.ok_or(Unshown::Never),
+            Err(Trouble::Taken(Some(id))) => Ok(id_text(MessageId(id))),
+            Err(trouble @ (Trouble::Flood(_) | Trouble::Away | Trouble::Failed)) => {
+                self.rests(place, &trouble);
+                Err(Unshown::Later)
+            }
+            // A message that may or may not be there must not become a second one; nor is one that is gone made anew.
+            Ok(None) | Err(_) => Err(if preview.platform_id.is_some() { Unshown::Later } else { Unshown::Never }),
+        }
+    }
+
+    pub(super) async fn type_in(&self, to: &Conversation) {
+        let Some(place) = Place::parse(&to.name) else { return };
+        let mut action = self.bot.send_chat_action(place.chat, ChatAction::Typing);
+        if let Some(topic) = place.topic {
+            action = action.message_thread_id(topic);
+        }
+        let _ = action.await;
+    }
+
+    pub(super) async fn take_away(&self, to: &Conversation, platform_id: &str) {
+        if let (Some(place), Some(id)) = (Place::parse(&to.name), message_id(platform_id)) {
+            let _ = self.bot.delete_message(place.chat, id).await;
+        }
+    }
+
+    /// Says something that nobody keeps: in as many messages as it takes.
+    pub(super) async fn mention(&self, to: &Conversation, reply_to: Option<&str>, text: &str) {
+        let Some(place) = Place::parse(&to.name) else { return };
+        let mut from = 0;
+        loop {
+            if self.turn(place, NOTICE_WAIT).await.is_err() {
+                tracing::debug!("a notice is not said: the chat rests");
+                return;
+            }
+            let chunk = chunk::next(text, from, UNITS);
+            let sent = self.plain(place, reply_to, &chunk.shown(), None).await;
+            if let Err(trouble) = sent {
+                self.rests(place, &trouble);
+                tracing::debug!("a notice could not be said");
+                return;
+            }
+            if chunk.last {
+                return;
+            }
+            from = chunk.end;
+        }
+    }
+
+    /// Waits for the moment at which something may go out that must.
+    async fn turn(&self, place: Place, patience: Duration) -> Result<(), Instant> {
+        let now = Instant::now();
+        let at = self.pace.borrow_mut().reserve(&place.chat.0, limits(place), now, now + patience)?;
+        sleep_until(at).await;
+        Ok(())
+    }
+
+    fn rests(&self, place: Place, trouble: &Trouble) {
+        if let Trouble::Flood(wait) = trouble {
+            self.pace.borrow_mut().rest(&place.chat.0, limits(place), Instant::now() + *wait);
+        }
+    }
+
+    /// A new message: with its markup, or plain where Telegram cannot read that.
+    async fn send(
+        &self,
+        place: Place,
+        reply_to: Option<&str>,
+        sheet: &Sheet<'_>,
+    ) -> Result<Option<MessageId>, Trouble> {
+        if let Some(html) = html(sheet.markdown) {
+            let mut send = self.bot.send_message(place.chat, html).parse_mode(ParseMode::Html);
+            send = send.link_preview_options(no_preview());
+            if let Some(topic) = place.topic {
+                send = send.message_thread_id(topic);
+            }
+            if let Some(reply) = reply(reply_to) {
+                send = send.reply_parameters(reply);
+            }
+            if let Some(keyboard) = sheet.keyboard() {
+                send = send.reply_markup(keyboard);
+            }
+            match send.await.map_err(Trouble::from) {
+                Err(Trouble::Markup) => {}
+                Err(Trouble::Moved(chat)) => {
+                    return Box::pin(self.send(Place { chat, ..place }, None, sheet)).await;
+                }
+                sent => return Ok(Some(sent?.id)),
+            }
+        }
+        self.plain(place, reply_to, sheet.markdown, sheet.keyboard()).await
+    }
+
+    async fn plain(
+        &self,
+        place: Place,
+        reply_to: Option<&str>,
+        text: &str,
+        keyboard: Option<InlineKeyboardMarkup>,
+    ) -> Result<Option<MessageId>, Trouble> {
+        let mut send = self.bot.send_message(place.chat, text).link_preview_options(no_preview());
+        if let Some(topic) = place.topic {
+            send = send.message_thread_id(topic);
+        }
+        if let Some(reply) = reply(reply_to) {
+            send = send.reply_parameters(reply);
+        }
+        if let Some(keyboard) = keyboard {
+            send = send.reply_markup(keyboard);
+        }
+        Ok(Some(send.await?.id))
+    }
+
+    /// Another text for a message of ours; buttons that are not named go.
+    async fn edit(&self, place: Place, id: MessageId, sheet: &Sheet<'_>) -> Result<Option<MessageId>, Trouble> {
+        if let Some(html) = html(sheet.markdown) {
+            let mut edit = self.bot.edit_message_text(place.chat, id, html).parse_mode(ParseMode::Html);
+            edit = edit.link_preview_options(no_preview());
+            if let Some(keyboard) = sheet.keyboard() {
+                edit = edit.reply_markup(keyboard);
+            }
+            match edit.await.map_err(Trouble::from) {
+                Err(Trouble::Markup) => {}
+                edited => return edited.map(|message| Some(message.id)),
+            }
+        }
+        let mut edit = self.bot.edit_message_text(place.chat, id, sheet.markdown).link_preview_options(no_preview());
+        if let Some(keyboard) = sheet.keyboard() {
+            edit = edit.reply_markup(keyboard);
+        }
+        Ok(Some(edit.await?.id))
+    }
+}
+
+fn limits(place: Place) -> &'static [Limit] {
+    if place.is_group() { &[CHAT, GROUP] } else { &[CHAT] }
+}
+
+fn reply(to: Option<&str>) -> Option<ReplyParameters> {
+    // A question that was deleted meanwhile must not hold its answer back.
+    to.and_then(message_id).map(|id| ReplyParameters::new(id).allow_sending_without_reply())
+}
+
+fn no_preview() -> LinkPreviewOptions {
+    LinkPreviewOptions {
+        is_disabled: true,
+        url: None,
+        prefer_small_media: false,
+        prefer_large_media: false,
+        show_above_text: false,
+    }
+}

@@ -1,0 +1,123 @@
+//! The way in: long polling, one batch at a time. Telegram forgets an update only when it is done with.
+
+use futures_util::future::join_all;
+use mosaic_types::command::COMMANDS;
+use teloxide_core::payloads::{AnswerCallbackQuerySetters, GetUpdatesSetters};
+use teloxide_core::requests::Requester;
+use teloxide_core::types::{AllowedUpdate, BotCommand, CallbackQueryId, ChatId, MessageId, Update, UpdateKind};
+use tokio::time::sleep;
+
+use super::inbound::{Me, News, read};
+use super::place::Place;
+use super::trouble::Trouble;
+use super::{Inner, KNOWN};
+use crate::channel::{Cut, Heard, Hearing};
+use crate::talk::Talk;
+
+/// What of a conversation a batch brings, in order.
+type Said = Vec<(u32, Heard, Option<(CallbackQueryId, MessageId)>)>;
+
+impl Inner {
+    /// Connects, and hears until it is cut off.
+    pub(super) async fn listen(&self, talk: &Talk) -> Cut {
+        match self.listen_on(talk).await {
+            Ok(never) => match never {},
+            Err(trouble) => trouble.cut(&talk.status().identity().unwrap_or_else(|| "this bot".to_owned())),
+        }
+    }
+
+    async fn listen_on(&self, talk: &Talk) -> Result<std::convert::Infallible, Trouble> {
+        let user = self.bot.get_me().await?.user;
+        let me = Me { id: user.id.0, name: user.username.clone().unwrap_or_default() };
+        talk.status().met(format!("@{}", me.name));
+        *self.me.borrow_mut() = Some(me.clone());
+        self.publish().await;
+        let mut offset = None;
+        loop {
+            let mut poll = self
+                .poller
+                .get_updates()
+                .timeout(u32::try_from(self.poll.as_secs()).unwrap_or(u32::MAX))
+                .allowed_updates([AllowedUpdate::Message, AllowedUpdate::EditedMessage, AllowedUpdate::CallbackQuery]);
+            if let Some(offset) = offset {
+                poll = poll.offset(offset);
+            }
+            let updates = poll.await?;
+            talk.proven();
+            offset = self.take_in(updates, &me, talk).await.or(offset);
+        }
+    }
+
+    /// Publishes the commands, once a life. A bot that may not is none the worse.
+    async fn publish(&self) {
+        if self.published.get() {
+            return;
+        }
+        let commands = COMMANDS.iter().map(|command| BotCommand::new(command.name, command.help));
+        match self.bot.set_my_commands(commands).await {
+            Ok(_) => self.published.set(true),
+            Err(_) => tracing::debug!("the commands could not be published"),
+        }
+    }
+
+    /// Takes a batch in: conversations side by side, each in its order. Answers the offset to go on from, which is the
+    /// lowest update that is not done with.
+    async fn take_in(&self, updates: Vec<Update>, me: &Me, talk: &Talk) -> Option<i32> {
+        let (mut places, mut next) = (Vec::<(std::sync::Arc<str>, Said)>::new(), None::<u32>);
+        for update in updates {
+            let id = update.id.0;
+            next = next.max(Some(id.saturating_add(1)));
+            if self.known.borrow().contains(&id) {
+                continue;
+            }
+            if matches!(update.kind, UpdateKind::Error(_)) {
+                tracing::warn!(update.id = id, "an update of Telegram's cannot be read and is passed over");
+            }
+            let (heard, press) = match read(update, me) {
+                News::Heard(heard) => (heard, None),
+                News::Pressed { heard, query, on } => (heard, Some((query, on))),
+                News::Nothing => continue,
+            };
+            match places.iter_mut().find(|(place, _)| *place == heard.conversation) {
+                Some((_, said)) => said.push((id, heard, press)),
+                None => places.push((heard.conversation.clone(), vec![(id, heard, press)])),
+            }
+        }
+        let left = join_all(places.into_iter().map(|(_, said)| self.hear_all(said, talk))).await;
+        let first = left.into_iter().flatten().min();
+        if let Some((_, wait)) = first {
+            sleep(wait).await;
+        }
+        first.map(|(id, _)| id).or(next).and_then(|offset| i32::try_from(offset).ok())
+    }
+
+    /// Hears what was said in one place, up to what cannot be taken in now: its number, and how long to wait.
+    async fn hear_all(&self, said: Said, talk: &Talk) -> Option<(u32, std::time::Duration)> {
+        for (id, heard, press) in said {
+            let place = Place::parse(&heard.conversation);
+            if let Hearing::Again(wait) = talk.hear(heard).await {
+                return Some((id, wait));
+            }
+            self.know(id);
+            if let (Some((query, on)), Some(place)) = (press, place) {
+                self.pressed(query, place.chat, on).await;
+            }
+        }
+        None
+    }
+
+    fn know(&self, id: u32) {
+        let mut known = self.known.borrow_mut();
+        if known.len() >= KNOWN {
+            known.pop_front();
+        }
+        known.push_back(id);
+    }
+
+    /// A button has done what it was there for: it stops to spin, and goes.
+    async fn pressed(&self, query: CallbackQueryId, chat: ChatId, on: MessageId) {
+        let answered = self.bot.answer_callback_query(query).text("Done.").await;
+        let gone = self.bot.edit_message_reply_markup(chat, on).await;
+        tracing::debug!(answered = answered.is_ok(), gone = gone.is_ok(), "a button was pressed");
+    }
+}

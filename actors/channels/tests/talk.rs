@@ -1,0 +1,166 @@
+//! What becomes of what is heard, and when a channel connects again: on a paused clock, over a platform and a house that
+//! do what they are told.
+
+mod fakes;
+
+use std::time::Duration;
+
+use actix::Actor;
+use mosaic_channels::{ChannelActor, Cut, Hearing, Status};
+use mosaic_supervise::Tether;
+use mosaic_types::{Code, Failure};
+use tokio::time::{advance, sleep};
+
+use fakes::{Home, Platform, config, heard, talk};
+
+fn refuse(code: Code) -> Result<(), Failure> {
+    Err(Failure::new(code, "It cannot be done, and this is why."))
+}
+
+#[actix::test]
+async fn what_is_said_is_taken_in_as_it_was_said() {
+    let (home, platform) = (Home::default(), Platform::default());
+    let talk = talk(&home, &platform);
+    assert_eq!(talk.hear(heard("1", "hello")).await, Hearing::Done);
+    let said = home.said();
+    assert_eq!(said.len(), 1);
+    assert_eq!(said[0].conversation.to_string(), "family/123/room");
+    assert_eq!((&*said[0].event, &*said[0].text, said[0].reply_to.as_deref()), ("1", "hello", Some("1")));
+    assert_eq!(platform.said(), [""; 0]);
+}
+
+#[actix::test]
+async fn what_cannot_be_stored_now_must_be_told_again_and_what_never_can_is_said() {
+    let (home, platform) = (Home::default(), Platform::default());
+    let talk = talk(&home, &platform);
+    for code in [Code::Draining, Code::Storage] {
+        for _ in 0..300 {
+            home.next(refuse(code));
+            assert!(matches!(talk.hear(heard("1", "hello")).await, Hearing::Again(_)), "{code:?}");
+        }
+    }
+    assert_eq!(platform.said(), [""; 0]);
+    for code in [Code::Busy, Code::TextTooLong, Code::NoProvider, Code::Internal] {
+        home.next(refuse(code));
+        assert_eq!(talk.hear(heard("1", "hello")).await, Hearing::Done, "{code:?}");
+    }
+    assert_eq!(platform.said(), ["It cannot be done, and this is why."; 4]);
+    home.next(refuse(Code::IdempotencyConflict));
+    assert_eq!(talk.hear(heard("1", "hello")).await, Hearing::Done);
+    assert_eq!(platform.said().len(), 4, "it was taken in before");
+}
+
+#[actix::test]
+async fn a_session_that_is_down_is_waited_for_and_after_two_minutes_its_sender_is_told() {
+    tokio::time::pause();
+    let (home, platform) = (Home::default(), Platform::default());
+    let talk = talk(&home, &platform);
+    let tries = async {
+        let mut tries = 0;
+        loop {
+            home.next(refuse(Code::Unavailable));
+            match talk.hear(heard("1", "hello")).await {
+                Hearing::Done => return tries,
+                Hearing::Again(wait) => sleep(wait).await,
+            }
+            tries += 1;
+        }
+    };
+    assert_eq!(tries.await, 120);
+    assert_eq!(platform.said().len(), 1);
+    home.next(refuse(Code::Unavailable));
+    assert!(matches!(talk.hear(heard("2", "hello")).await, Hearing::Again(_)), "the next one waits anew");
+}
+
+#[actix::test]
+async fn ten_thousand_strangers_cost_neither_a_message_nor_memory() {
+    let (home, platform) = (Home::default(), Platform::default());
+    let talk = talk(&home, &platform);
+    let long = "x".repeat(1 << 20);
+    for number in 0..10_000 {
+        let mut stranger = heard(&number.to_string(), "hello");
+        stranger.marks = vec![format!("user:{}", 1_000_000 + number).parse().expect("valid")];
+        if number % 100 == 0 {
+            stranger.text.clone_from(&long);
+        }
+        assert_eq!(talk.hear(stranger).await, Hearing::Done);
+    }
+    assert!(home.said().is_empty() && home.commanded().is_empty());
+}
+
+#[actix::test]
+async fn two_bots_that_talk_to_each_other_come_to_an_end() {
+    tokio::time::pause();
+    let (home, platform) = (Home::default(), Platform::default());
+    let talk = talk(&home, &platform);
+    for number in 0..60 {
+        let mut bot = heard(&number.to_string(), "and you?");
+        bot.from.bot = true;
+        talk.hear(bot).await;
+        advance(Duration::from_millis(900)).await;
+    }
+    assert_eq!(home.said().len(), 10, "with our answers that is twenty in a minute");
+    advance(Duration::from_secs(60)).await;
+    let mut bot = heard("later", "and you?");
+    bot.from.bot = true;
+    talk.hear(bot).await;
+    assert_eq!(home.said().len(), 11);
+    talk.hear(heard("person", "hello")).await;
+    assert_eq!(home.said().len(), 12, "people are not counted");
+}
+
+#[actix::test]
+async fn among_several_people_only_what_is_meant_for_us_is_heard() {
+    let (home, platform) = (Home::default(), Platform::default());
+    let talk = talk(&home, &platform);
+    let mut aside = heard("1", "lovely weather");
+    (aside.direct, aside.addressed) = (false, false);
+    talk.hear(aside.clone()).await;
+    assert!(home.said().is_empty());
+    aside.addressed = true;
+    talk.hear(aside).await;
+    assert_eq!(home.said().len(), 1);
+}
+
+#[actix::test]
+async fn a_command_is_carried_out_and_a_path_is_a_message() {
+    let (home, platform) = (Home::default(), Platform::default());
+    let talk = talk(&home, &platform);
+    talk.hear(heard("1", "/status")).await;
+    assert_eq!((home.commanded(), platform.said()), (vec!["status".to_owned()], vec!["status was done".to_owned()]));
+    let mut pressed = heard("2", "/retry");
+    pressed.pressed = true;
+    talk.hear(pressed).await;
+    assert_eq!((home.commanded().len(), platform.said().len()), (2, 1), "what is pressed is not answered in words");
+    talk.hear(heard("3", "/usr/bin is full")).await;
+    assert_eq!(home.said().len(), 1);
+    talk.hear(heard("4", "/stauts")).await;
+    assert!(platform.said()[1].contains("Did you mean /status?"), "{:?}", platform.said());
+}
+
+#[actix::test]
+async fn a_channel_that_is_cut_off_says_so_and_connects_again_with_growing_pauses() {
+    tokio::time::pause();
+    let (home, platform, status) = (Home::default(), Platform::default(), Status::default());
+    platform.cuts(Cut::new("It hung up."));
+    let channel =
+        ChannelActor::over(platform.channel(), &config(), home.house(), status.clone(), Tether::loose()).start();
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!((platform.connected(), status.trouble().as_deref()), (1, Some("It hung up.")));
+    sleep(Duration::from_secs(10)).await;
+    let early = platform.connected();
+    assert!((4..=5).contains(&early), "after 0, 1, 3 and 7 seconds, more or less: {early}");
+    sleep(Duration::from_secs(3_600)).await;
+    let more = platform.connected() - early;
+    assert!((50..=76).contains(&more), "about one a minute: {more}");
+    platform.cuts(Cut::new("Wait.").after(Duration::from_secs(149)));
+    let before = platform.connected();
+    while platform.connected() == before {
+        sleep(Duration::from_secs(1)).await;
+    }
+    sleep(Duration::from_secs(147)).await;
+    assert_eq!(platform.connected(), before + 1, "a pause that is asked for is obeyed");
+    sleep(Duration::from_secs(33)).await;
+    assert_eq!(platform.connected(), before + 2, "and is at most a fifth longer");
+    assert!(channel.connected());
+}

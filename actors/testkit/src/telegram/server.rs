@@ -1,0 +1,134 @@
+//! The socket's side: connections, tokens, faults, and the poll that is held open.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use super::TOKEN;
+use super::methods::{Refusal, call};
+use super::state::{Fault, Shared};
+use crate::request::{Connection, Gone, Request};
+
+/// Accepts until `stopped`; connections die with the runtime.
+pub(super) async fn serve(socket: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
+    let socket = tokio::net::TcpListener::from_std(socket).expect("a bound socket can be served");
+    loop {
+        tokio::select! {
+            accepted = socket.accept() => if let Ok((stream, _)) = accepted {
+                tokio::runtime::Handle::current().spawn(converse(stream, shared.clone()));
+            },
+            _ = &mut stopped => return,
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, shared: Arc<Shared>) {
+    let _ = stream.set_nodelay(true);
+    let mut connection = Connection::new(stream);
+    while let Ok(request) = connection.request().await {
+        if answer(&mut connection, &request, &shared).await.is_err() || !request.keep_alive {
+            return;
+        }
+    }
+}
+
+async fn answer(connection: &mut Connection, request: &Request, shared: &Shared) -> Result<(), Gone> {
+    let path = request.path.split('?').next().unwrap_or_default();
+    let method = path.strip_prefix(&format!("/bot{TOKEN}/")).map(str::to_ascii_lowercase);
+    let Some(method) = method else {
+        return say(connection, &Err((401, "Unauthorized".to_owned())), None).await;
+    };
+    let ask: Value = serde_json::from_slice(&request.body).unwrap_or_else(|_| json!({}));
+    let fault = shared.change(|state| {
+        *state.calls.entry(method.clone()).or_default() += 1;
+        state.fault(&method)
+    });
+    match fault {
+        Some(Fault::Flood(seconds)) => {
+            let refusal = (429, format!("Too Many Requests: retry after {seconds}"));
+            return say(connection, &Err(refusal), Some(seconds)).await;
+        }
+        Some(Fault::Refuse(status, sentence)) => return say(connection, &Err((status, sentence)), None).await,
+        Some(Fault::CutBefore) => return Err(Gone),
+        Some(Fault::Mute) => return connection.until(std::future::pending()).await,
+        Some(Fault::Garbage) => {
+            return connection.send(&response(502, "<html>502 Bad Gateway</html>".as_bytes())).await;
+        }
+        Some(Fault::CutAfter) => {
+            let _ = shared.change(|state| call(state, &method, &ask));
+            return Err(Gone);
+        }
+        None => {}
+    }
+    let answered = if method == "getupdates" {
+        poll(connection, &ask, shared).await?
+    } else {
+        shared.change(|state| call(state, &method, &ask))
+    };
+    say(connection, &answered, None).await
+}
+
+/// Waits for news as long as the bot asks for. Whoever polls later throws the earlier one out.
+async fn poll(connection: &mut Connection, ask: &Value, shared: &Shared) -> Result<Result<Value, Refusal>, Gone> {
+    let until = Instant::now() + Duration::from_secs(ask["timeout"].as_u64().unwrap_or(0));
+    let limit = usize::try_from(ask["limit"].as_u64().unwrap_or(100)).unwrap_or(100);
+    let mut changes = shared.changes();
+    let mine = shared.change(|state| {
+        if let Some(offset) = ask["offset"].as_u64() {
+            state.confirm(offset);
+        }
+        state.poll += 1;
+        state.poll
+    });
+    let wait = async {
+        loop {
+            changes.borrow_and_update();
+            let (newest, news) = shared.look(|state| {
+                let news: Vec<Value> = state.updates.iter().take(limit).map(|(_, update)| update.clone()).collect();
+                (state.poll, news)
+            });
+            if newest != mine {
+                let sentence = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is \
+                                running";
+                return Err((409, sentence.to_owned()));
+            }
+            let late = Instant::now() >= until;
+            if !news.is_empty() || late {
+                return Ok(Value::Array(news));
+            }
+            let _ = timeout_at(until, changes.changed()).await;
+        }
+    };
+    connection.until(wait).await
+}
+
+async fn say(
+    connection: &mut Connection,
+    answered: &Result<Value, Refusal>,
+    retry_after: Option<u64>,
+) -> Result<(), Gone> {
+    let (status, body) = match answered {
+        Ok(result) => (200, json!({"ok": true, "result": result})),
+        Err((status, sentence)) => {
+            let mut body = json!({"ok": false, "error_code": status, "description": sentence});
+            if let Some(seconds) = retry_after {
+                body["parameters"] = json!({"retry_after": seconds});
+            }
+            (*status, body)
+        }
+    };
+    connection.send(&response(status, body.to_string().as_bytes())).await
+}
+
+fn response(status: u16, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 {status} Because\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}

@@ -1,0 +1,95 @@
+//! What channels may ask of the house, answered by the router, the hub and the store.
+
+use std::sync::Arc;
+
+use futures_util::future::LocalBoxFuture;
+use mosaic_channels::{House, Reader, Work};
+use mosaic_messages::{ExecuteCommand, KeepPreview, Kept, OpenConversation, Receive, Received, SetSession};
+use mosaic_runtime::doors::unreached;
+use mosaic_runtime::{Doors, Interest, RouterActor};
+use mosaic_supervise::Link;
+use mosaic_types::command::Line;
+use mosaic_types::outbox::Conversation;
+use mosaic_types::{AgentName, Failure, Outside, Principal, SessionEvent, SessionId, TurnId, UserRole};
+
+/// The floor below, as channels see it.
+pub(super) struct Floor {
+    doors: Arc<Doors>,
+    router: Link<RouterActor>,
+    guest: Principal,
+}
+
+impl Floor {
+    /// People on channels speak as members of the owner's house: its owner sees their sessions, and they command nobody's
+    /// but the one that they are in.
+    pub(super) fn new(doors: Arc<Doors>, router: Link<RouterActor>, owner: Principal) -> Self {
+        Self { doors, router, guest: Principal { user: owner.user, role: UserRole::Member } }
+    }
+}
+
+/// Asks the router; one that cannot be reached is a failure like any other.
+async fn ask<M, T>(router: Link<RouterActor>, ask: M) -> Result<T, Failure>
+where
+    M: actix::Message<Result = Result<T, Failure>> + Send + 'static,
+    T: Send + 'static,
+    RouterActor: actix::Handler<M>,
+{
+    router.ask(ask).await.unwrap_or_else(|error| Err(unreached("The router", &error)))
+}
+
+impl House for Floor {
+    fn outside(&self) -> &Outside {
+        &self.doors.outside
+    }
+
+    fn guest(&self) -> Principal {
+        self.guest
+    }
+
+    fn receive(&self, said: Receive) -> Work<Received> {
+        Box::pin(ask(self.router.clone(), said))
+    }
+
+    fn command(&self, at: Conversation, event: Arc<str>, agent: Option<AgentName>, line: Line) -> Work<String> {
+        let (router, from) = (self.router.clone(), self.guest);
+        Box::pin(async move {
+            let open = OpenConversation { conversation: at.clone(), from, agent };
+            let opened = ask(router.clone(), open).await?;
+            let from = Principal { user: opened.user, role: from.role };
+            let typed = Some((at.clone(), event));
+            let execute = ExecuteCommand { session: opened.session.clone(), from, line, typed };
+            let done = if execute.overtakes() {
+                router.urge(execute).await.unwrap_or_else(|error| Err(unreached("The router", &error)))?
+            } else {
+                ask(router.clone(), execute).await?
+            };
+            if done.session != opened.session {
+                ask(router, SetSession { conversation: at, session: done.session }).await?;
+            }
+            Ok(done.text)
+        })
+    }
+
+    fn keep_preview(&self, turn: TurnId, conversation: Conversation, platform_id: Arc<str>) -> Work<Kept> {
+        Box::pin(ask(self.router.clone(), KeepPreview { turn, conversation, platform_id }))
+    }
+
+    fn read(&self, session: SessionId, turn: TurnId) -> LocalBoxFuture<'static, Option<Box<dyn Reader>>> {
+        let doors = self.doors.clone();
+        Box::pin(async move {
+            // Read along first and look after that: an end is seen in one of the two.
+            let reader = doors.hub.subscribe(&session, Interest::All);
+            let ended = matches!(doors.store.turn(turn).await, Ok(Some(row)) if row.state.is_end());
+            (!ended).then(|| Box::new(Reading(reader)) as Box<dyn Reader>)
+        })
+    }
+}
+
+struct Reading(mosaic_runtime::Reader);
+
+impl Reader for Reading {
+    fn next(&mut self) -> LocalBoxFuture<'_, Option<Arc<SessionEvent>>> {
+        // Whoever lags behind needs no preview of what was said long ago.
+        Box::pin(async { self.0.next().await.ok() })
+    }
+}

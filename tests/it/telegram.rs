@@ -1,0 +1,96 @@
+//! Telegram, from a message to its answer: the real binary, and a stand-in that speaks the Bot API.
+
+mod faults;
+mod people;
+
+use mosaic_testkit::provider::Builder;
+use mosaic_testkit::telegram::{Saying, TOKEN};
+use mosaic_testkit::{StandIn, Telegram};
+use serde_json::{Value, json};
+
+use crate::testbed::{Testbed, eventually, run};
+
+/// Somebody who may talk, and somebody who may not.
+const ADA: i64 = 11;
+const EVE: i64 = 66;
+const GROUP: i64 = -1001;
+
+/// A home with one channel, to which Ada may talk and all in the group; the daemon does not run yet.
+fn asleep(model: Builder) -> (Testbed, Telegram) {
+    let telegram = Telegram::start();
+    let mut bed = Testbed::asleep(model);
+    bed.set_env("FAMILY_TOKEN", TOKEN);
+    bed.configure(&format!(
+        "[channels.family]\nkind = \"telegram\"\ntoken_env = \"FAMILY_TOKEN\"\napi_url = \"{}\"\npoll = \"2s\"\n\
+         allow = [\"user:{ADA}\", \"chat:{GROUP}\"]\n",
+        telegram.url()
+    ));
+    (bed, telegram)
+}
+
+async fn awake(model: Builder) -> (Testbed, Telegram) {
+    let (mut bed, telegram) = asleep(model);
+    bed.restart().await;
+    (bed, telegram)
+}
+
+/// The one channel as the API shows it.
+async fn channel(bed: &Testbed) -> Value {
+    bed.api().get("/api/v1/channels").await["items"][0].clone()
+}
+
+/// The inputs that were taken in, over all sessions of the channel.
+async fn asked(bed: &Testbed) -> Vec<String> {
+    let mut texts = Vec::new();
+    let sessions = bed.api().get("/api/v1/sessions?limit=200").await;
+    for session in sessions["items"].as_array().expect("a list") {
+        let transcript = bed.api().transcript(session["id"].as_str().expect("an id")).await;
+        texts.extend(transcript.into_iter().filter(|(role, _)| role == "user").map(|(_, text)| text));
+    }
+    texts
+}
+
+#[tokio::test]
+async fn a_private_message_is_answered_there_and_kept_like_any_other() {
+    let (mut bed, telegram) = awake(StandIn::builder()).await;
+    telegram.say(&Saying::private(ADA, "hello"));
+    telegram.shows(ADA, &["You said: hello"]).await;
+    telegram.say(&Saying::private(ADA, "and again"));
+    telegram.shows(ADA, &["You said: hello", "You said: and again"]).await;
+    assert_eq!(asked(&bed).await, ["hello", "and again"], "one session, in order");
+    eventually("what was taken in is confirmed", || async { (telegram.unconfirmed() == 0).then_some(()) }).await;
+    assert!(telegram.calls("sendChatAction") > 0, "typing is shown");
+
+    let family = channel(&bed).await;
+    assert_eq!(family["name"], "family");
+    assert_eq!((&family["state"], &family["health"]), (&json!("up"), &json!("healthy")), "{family}");
+    assert_eq!((&family["identity"], &family["agent"]), (&json!("@mosaic_bot"), &json!("assistant")));
+    assert_eq!(family["outbox"], json!({"pending": 0, "sending": 0, "unknown": 0, "dead": 0}));
+    let listed = run(bed.command(&["channels", "list"]), "").await.good();
+    assert!(listed.contains("@mosaic_bot") && listed.contains("healthy") && listed.contains("all sent"), "{listed}");
+    let tree = run(bed.command(&["tree"]), "").await.good();
+    assert!(tree.contains("channels") && tree.contains("family"), "{tree}");
+    let told = telegram.commands();
+    assert!(["help", "new", "stop", "retry"].iter().all(|name| told.iter().any(|known| known == name)), "{told:?}");
+
+    // Another life goes on in the same session, and answers nothing twice.
+    assert!(bed.stop().await.success());
+    bed.restart().await;
+    telegram.say(&Saying::private(ADA, "still there?"));
+    let all = ["You said: hello", "You said: and again", "You said: still there?"];
+    telegram.shows(ADA, &all).await;
+    assert_eq!(asked(&bed).await, ["hello", "and again", "still there?"]);
+    assert!(!bed.log().contains(TOKEN), "no token in the log");
+}
+
+#[tokio::test]
+async fn what_a_stranger_says_costs_nothing() {
+    let (bed, telegram) = awake(StandIn::builder()).await;
+    for text in ["hello", "/status", "/new"] {
+        telegram.say(&Saying::private(EVE, text));
+    }
+    telegram.say(&Saying::private(ADA, "hello"));
+    telegram.shows(ADA, &["You said: hello"]).await;
+    assert_eq!(asked(&bed).await, ["hello"]);
+    assert_eq!(bed.model.progress().calls, 1);
+}

@@ -1,0 +1,235 @@
+//! What goes wrong between a bot and Telegram: nothing is lost and nothing is seen twice.
+
+use std::time::Duration;
+
+use mosaic_testkit::provider::Gate;
+use mosaic_testkit::telegram::{Fault, Saying, Shown};
+use mosaic_testkit::{StandIn, Step};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{ADA, EVE, GROUP, asked, asleep, awake, channel};
+use crate::testbed::eventually;
+
+/// Waits until the channel's trouble holds these words.
+async fn trouble(bed: &crate::testbed::Testbed, words: &str) {
+    eventually(&format!("the trouble is told: {words}"), || async {
+        channel(bed).await["trouble"].as_str().filter(|told| told.contains(words)).map(|_| ())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_told_again_is_known_and_what_cannot_be_read_holds_nothing_up() {
+    let (bed, telegram) = awake(StandIn::builder()).await;
+    telegram.say(&Saying::private(ADA, "one"));
+    telegram.tell(json!({"message": {"odd": true}}));
+    telegram.tell(json!({"new_in_2030": {"text": "?"}}));
+    telegram.say(&Saying::private(ADA, "/new"));
+    telegram.say(&Saying::private(ADA, "two"));
+    telegram.until("all is answered", |telegram| (telegram.texts(ADA).len() == 3).then_some(())).await;
+    eventually("all is confirmed", || async { (telegram.unconfirmed() == 0).then_some(()) }).await;
+    telegram.replay(5);
+    telegram.say(&Saying::private(ADA, "three"));
+    telegram.until("it is answered", |telegram| (telegram.texts(ADA).len() == 4).then_some(())).await;
+    assert_eq!(telegram.texts(ADA)[3], "You said: three");
+    let mut all = asked(&bed).await;
+    all.sort();
+    assert_eq!(all, ["one", "three", "two"]);
+    let sessions = bed.api().get("/api/v1/sessions").await;
+    assert_eq!(sessions["items"].as_array().map(Vec::len), Some(2), "the new session was made once");
+    assert!(bed.log().contains("cannot be read and is passed over"), "{}", bed.log());
+}
+
+#[tokio::test]
+async fn what_was_said_while_the_daemon_was_away_is_answered_when_it_is_back() {
+    let (mut bed, telegram) = asleep(StandIn::builder());
+    telegram.say(&Saying::private(ADA, "anybody there?"));
+    bed.restart().await;
+    telegram.shows(ADA, &["You said: anybody there?"]).await;
+}
+
+#[tokio::test]
+async fn another_program_with_the_same_token_is_named() {
+    let (bed, telegram) = awake(StandIn::builder()).await;
+    let sentence = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
+    telegram.fail("getUpdates", [Fault::Refuse(409, sentence.to_owned())]);
+    trouble(&bed, "Another program polls with the token of @mosaic_bot").await;
+    assert_eq!(channel(&bed).await["health"], "troubled");
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_says_where_to_get_another() {
+    let (mut bed, telegram) = asleep(StandIn::builder());
+    telegram.fail("getMe", [Fault::Refuse(401, "Unauthorized".to_owned())]);
+    bed.restart().await;
+    trouble(&bed, "BotFather").await;
+}
+
+#[tokio::test]
+async fn a_poll_that_nobody_answers_is_given_up_and_begun_again() {
+    let (bed, telegram) = awake(StandIn::builder()).await;
+    eventually("it has connected", || async { (channel(&bed).await["health"] == "healthy").then_some(()) }).await;
+    telegram.fail("getUpdates", [Fault::Mute]);
+    eventually("the poll hangs", || async { (telegram.calls("getUpdates") > 1).then_some(()) }).await;
+    telegram.say(&Saying::private(ADA, "hello?"));
+    telegram.shows(ADA, &["You said: hello?"]).await;
+}
+
+#[tokio::test]
+async fn a_pause_that_telegram_asks_for_holds_the_answer_up_and_loses_nothing() {
+    let (_bed, telegram) = awake(StandIn::builder()).await;
+    telegram.fail("sendMessage", [Fault::Flood(6)]);
+    let began = Instant::now();
+    telegram.say(&Saying::private(ADA, "one"));
+    telegram.until("the pause is asked for", |telegram| (telegram.calls("sendMessage") == 1).then_some(())).await;
+    telegram.say(&Saying::private(ADA, "two"));
+    telegram.say(&Saying::group(GROUP, EVE, "@mosaic_bot three"));
+    telegram.shows(GROUP, &["You said: three"]).await;
+    assert_eq!(telegram.texts(ADA), [""; 0], "another chat does not wait");
+    telegram.shows(ADA, &["You said: one", "You said: two"]).await;
+    assert!(began.elapsed() >= Duration::from_secs(6), "{:?}", began.elapsed());
+    assert_eq!(telegram.calls("sendMessage"), 4, "one call was refused, and none was made in the pause");
+}
+
+#[tokio::test]
+async fn a_pause_for_previews_stops_them_and_the_final_comes_after_it() {
+    let gate = Gate::new();
+    let (_bed, telegram) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
+    telegram.say(&Saying::private(ADA, "count"));
+    telegram.shows(ADA, &["one"]).await;
+    telegram.fail("editMessageText", [Fault::Flood(3)]);
+    let began = Instant::now();
+    gate.open();
+    telegram.shows(ADA, &["one two three"]).await;
+    assert!(began.elapsed() >= Duration::from_secs(3), "{:?}", began.elapsed());
+    assert_eq!(telegram.calls("sendMessage"), 1, "it is the same message");
+}
+
+#[tokio::test]
+async fn an_answer_that_was_cut_off_is_never_sent_twice() {
+    let (bed, telegram) = awake(StandIn::builder()).await;
+    telegram.fail("sendMessage", [Fault::CutAfter]);
+    telegram.say(&Saying::private(ADA, "one"));
+    eventually("it is accounted for", || async { (channel(&bed).await["outbox"]["unknown"] == 1).then_some(()) }).await;
+    telegram.say(&Saying::private(ADA, "two"));
+    telegram.shows(ADA, &["You said: one", "You said: two"]).await;
+}
+
+#[tokio::test]
+async fn an_edit_that_was_cut_off_is_made_again() {
+    let gate = Gate::new();
+    let (bed, telegram) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
+    telegram.say(&Saying::private(ADA, "count"));
+    telegram.shows(ADA, &["one"]).await;
+    telegram.fail("editMessageText", [Fault::CutBefore, Fault::Refuse(500, "Internal Server Error".to_owned())]);
+    gate.open();
+    telegram.shows(ADA, &["one two three"]).await;
+    eventually("it is settled", || async { (channel(&bed).await["outbox"]["sending"] == 0).then_some(()) }).await;
+    assert_eq!(channel(&bed).await["outbox"], json!({"pending": 0, "sending": 0, "unknown": 0, "dead": 0}));
+}
+
+#[tokio::test]
+async fn a_chat_that_is_closed_costs_a_call_and_nobody_else() {
+    let (bed, telegram) = awake(StandIn::builder()).await;
+    telegram.close(ADA);
+    telegram.say(&Saying::private(ADA, "one"));
+    eventually("it is given up", || async { (channel(&bed).await["outbox"]["dead"] == 1).then_some(()) }).await;
+    assert_eq!(telegram.calls("sendMessage"), 1);
+    telegram.say(&Saying::group(GROUP, ADA, "@mosaic_bot two"));
+    telegram.shows(GROUP, &["You said: two"]).await;
+}
+
+#[tokio::test]
+async fn a_preview_that_somebody_deleted_does_not_take_the_answer_with_it() {
+    let gate = Gate::new();
+    let (_bed, telegram) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
+    telegram.say(&Saying::private(ADA, "count"));
+    telegram.shows(ADA, &["one"]).await;
+    telegram.delete(ADA, telegram.seen(ADA)[0].id);
+    gate.open();
+    telegram.shows(ADA, &["one two three"]).await;
+}
+
+#[tokio::test]
+async fn under_seeded_faults_every_message_is_answered_once_and_in_order() {
+    for seed in [1, 2, 3] {
+        let (_bed, telegram) = awake(StandIn::builder()).await;
+        telegram.plague(seed, 30);
+        let mut expected = Vec::new();
+        for number in 0..4 {
+            telegram.say(&Saying::private(ADA, format!("message {number}")));
+            telegram.say(&Saying::group(GROUP, EVE, format!("@mosaic_bot message {number}")));
+            expected.push(format!("You said: message {number}"));
+        }
+        let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+        telegram.shows(ADA, &expected).await;
+        telegram.shows(GROUP, &expected).await;
+    }
+}
+
+/// The process dies between Telegram and the store, and on the way back.
+#[cfg(feature = "chaos")]
+#[tokio::test]
+async fn whenever_the_process_dies_a_message_is_one_turn_and_its_answer_is_seen_once() {
+    for point in
+        ["accept.received", "accept.before_commit", "accept.after_commit", "accept.before_ack", "deliver.after_call"]
+    {
+        let (mut bed, telegram) = asleep(StandIn::builder());
+        bed.set_env("MOSAIC_DIE_AT", point);
+        bed.restart().await;
+        telegram.say(&Saying::private(ADA, "hello"));
+        bed.ended().await;
+        bed.unset_env("MOSAIC_DIE_AT");
+        bed.restart().await;
+        telegram.say(&Saying::private(ADA, "again"));
+        telegram.shows(ADA, &["You said: hello", "You said: again"]).await;
+        assert_eq!(asked(&bed).await, ["hello", "again"], "{point}");
+    }
+}
+
+/// In the middle of a call nobody can say what Telegram heard, unless it was an edit.
+#[cfg(feature = "chaos")]
+#[tokio::test]
+async fn a_process_that_dies_round_a_delivery_leaves_at_most_one_answer_of_which_nobody_can_tell() {
+    for (point, heard) in [("deliver.before_call", 0), ("deliver.in_call", 1)] {
+        let (mut bed, telegram) = asleep(StandIn::builder());
+        bed.set_env("MOSAIC_DIE_AT", point);
+        bed.restart().await;
+        telegram.say(&Saying::private(ADA, "hello"));
+        bed.ended().await;
+        bed.unset_env("MOSAIC_DIE_AT");
+        bed.restart().await;
+        eventually("it is accounted for", || async {
+            let outbox = channel(&bed).await["outbox"].clone();
+            (outbox["pending"] == 0 && outbox["sending"] == 0).then_some(())
+        })
+        .await;
+        let seen = telegram.texts(ADA);
+        match channel(&bed).await["outbox"]["unknown"].as_u64() {
+            Some(1) => assert_eq!(seen.len(), heard, "{point}: {seen:?}"),
+            // It was slow enough to be shown while it was made, and so became an edit.
+            _ => assert_eq!(seen, ["You said: hello"], "{point}"),
+        }
+        let seen = seen.len();
+
+        let slowly = Duration::from_millis(700);
+        bed.model.push(Step::say_in("one two three four five six seven eight nine ten", 10, slowly));
+        telegram.say(&Saying::private(ADA, "count"));
+        // It grows only once its number is stored.
+        let grown = |shown: Vec<Shown>| shown.len() == seen + 1 && shown[seen].edits > 0;
+        telegram.until("the preview grows", |telegram| grown(telegram.seen(ADA)).then_some(())).await;
+        bed.kill9().await;
+        bed.set_env("MOSAIC_DIE_AT", point);
+        bed.model.push(Step::say("one two three"));
+        bed.restart().await;
+        bed.ended().await;
+        bed.unset_env("MOSAIC_DIE_AT");
+        bed.restart().await;
+        let end = ["one two three"];
+        telegram
+            .until("the edit is made", |telegram| telegram.texts(ADA).ends_with(&end.map(str::to_owned)).then_some(()))
+            .await;
+        assert_eq!(telegram.texts(ADA).len(), seen + 1, "{point}: it is the same message");
+    }
+}

@@ -1,0 +1,131 @@
+//! As people expect a bot to behave.
+
+use mosaic_testkit::provider::Gate;
+use mosaic_testkit::telegram::Saying;
+use mosaic_testkit::{StandIn, Step};
+
+use super::{ADA, EVE, GROUP, asked, awake};
+use crate::testbed::eventually;
+
+#[tokio::test]
+async fn in_a_group_it_answers_who_names_it_replies_to_it_or_commands_it_and_nobody_else() {
+    let (bed, telegram) = awake(StandIn::builder()).await;
+    telegram.say(&Saying::group(GROUP, EVE, "lovely weather"));
+    let question = telegram.say(&Saying::group(GROUP, EVE, "@mosaic_bot, what is new?"));
+    telegram.shows(GROUP, &["You said: what is new?"]).await;
+    let answer = telegram.seen(GROUP).remove(0);
+    assert_eq!(answer.reply_to, Some(question), "the answer refers to its question");
+    telegram.say(&Saying::group(GROUP, ADA, "and then?").replying_to(answer.id));
+    telegram.shows(GROUP, &["You said: what is new?", "You said: and then?"]).await;
+    telegram.say(&Saying::group(GROUP, ADA, "/agent@mosaic_bot"));
+    telegram.say(&Saying::group(GROUP, ADA, "/agent@other_bot"));
+    telegram.shows(GROUP, &["You said: what is new?", "You said: and then?", "assistant answers here."]).await;
+    // In another group nobody may.
+    telegram.say(&Saying::group(-7, EVE, "@mosaic_bot hello"));
+    // A topic is a conversation of its own.
+    telegram.say(&Saying::group(GROUP, ADA, "@mosaic_bot on topic").in_topic(12));
+    telegram.until("the topic is answered", |telegram| (telegram.seen(GROUP).len() == 4).then_some(())).await;
+    assert_eq!(telegram.seen(GROUP)[3].topic, Some(12));
+    assert_eq!(telegram.texts(-7), [""; 0]);
+    let mut all = asked(&bed).await;
+    all.sort();
+    assert_eq!(all, ["and then?", "on topic", "what is new?"]);
+    let sessions = bed.api().get("/api/v1/sessions").await;
+    assert_eq!(sessions["items"].as_array().map(Vec::len), Some(2), "the group and its topic");
+}
+
+#[tokio::test]
+async fn an_answer_grows_in_one_message_and_ends_as_that_message() {
+    let gate = Gate::new();
+    let script = [Step::hold_after(&gate, "one **two** three four", 2)];
+    let (bed, telegram) = awake(StandIn::builder().script(script)).await;
+    telegram.say(&Saying::private(ADA, "count"));
+    telegram.shows(ADA, &["one two"]).await;
+    let preview = telegram.seen(ADA).remove(0);
+    assert_eq!(preview.buttons, [("Stop".to_owned(), "stop".to_owned())]);
+    gate.open();
+    telegram.shows(ADA, &["one two three four"]).await;
+    let answer = telegram.seen(ADA).remove(0);
+    assert_eq!((answer.id, answer.buttons.len()), (preview.id, 0), "the same message, and nothing to stop");
+    assert_eq!(answer.sent, "one <b>two</b> three four");
+    assert!(bed.log().lines().all(|line| !line.contains("ERROR")), "{}", bed.log());
+}
+
+#[tokio::test]
+async fn a_button_stops_an_answer_and_another_tries_a_failed_one_again() {
+    let gate = Gate::new();
+    let refuse = Step::status(401, "invalid_api_key", "Incorrect API key provided.");
+    let script = [Step::hold_after(&gate, "one two three", 2), refuse];
+    let (bed, telegram) = awake(StandIn::builder().script(script)).await;
+    telegram.say(&Saying::private(ADA, "count"));
+    telegram.shows(ADA, &["one two"]).await;
+    telegram.press(ADA, EVE, telegram.seen(ADA)[0].id);
+    telegram.press(ADA, ADA, telegram.seen(ADA)[0].id);
+    telegram.shows(ADA, &["Cancelled."]).await;
+    bed.model.wait_for_hangup().await;
+
+    telegram.say(&Saying::private(ADA, "once more"));
+    let failed = telegram
+        .until("the failure is told", |telegram| {
+            telegram.seen(ADA).get(1).filter(|shown| !shown.buttons.is_empty()).cloned()
+        })
+        .await;
+    assert_eq!(failed.buttons, [("Try again".to_owned(), "retry".to_owned())]);
+    telegram.press(ADA, ADA, failed.id);
+    telegram.until("it is answered", |telegram| (telegram.texts(ADA).len() == 3).then_some(())).await;
+    assert_eq!(telegram.texts(ADA)[2], "You said: once more");
+    eventually("the button is gone", || async { telegram.seen(ADA)[1].buttons.is_empty().then_some(()) }).await;
+    assert_eq!(telegram.calls("answerCallbackQuery"), 3);
+}
+
+#[tokio::test]
+async fn a_stop_that_is_typed_is_felt_at_once_and_told_once() {
+    let gate = Gate::new();
+    let (bed, telegram) = awake(StandIn::builder().script([Step::hold(&gate, "never")])).await;
+    telegram.say(&Saying::private(ADA, "wait"));
+    gate.arrived(1).await;
+    telegram.say(&Saying::private(ADA, "/stop"));
+    bed.model.wait_for_hangup().await;
+    telegram.shows(ADA, &["Cancelled."]).await;
+    telegram.say(&Saying::private(ADA, "/stop"));
+    telegram.shows(ADA, &["Cancelled.", "Nothing runs here."]).await;
+}
+
+#[tokio::test]
+async fn commands_are_those_of_every_other_place() {
+    let (bed, telegram) = awake(StandIn::builder()).await;
+    telegram.say(&Saying::private(ADA, "/start"));
+    telegram
+        .until("help is shown", |telegram| telegram.texts(ADA).first().filter(|text| text.contains("/stop")).cloned())
+        .await;
+    telegram.say(&Saying::private(ADA, "first"));
+    telegram.until("it is answered", |telegram| (telegram.texts(ADA).len() == 2).then_some(())).await;
+    telegram.say(&Saying::private(ADA, "/new poet"));
+    telegram.say(&Saying::private(ADA, "second"));
+    telegram.until("it is answered", |telegram| (telegram.texts(ADA).len() == 4).then_some(())).await;
+    let told = telegram.texts(ADA);
+    assert!(told[2].starts_with("A new session with poet"), "{told:?}");
+    assert_eq!(told[3], "You said: second");
+    telegram.say(&Saying::private(ADA, "/nwe"));
+    telegram.until("the mistake is told", |telegram| telegram.texts(ADA).get(4).cloned()).await;
+    assert!(telegram.texts(ADA)[4].contains("Did you mean /new?"), "{:?}", telegram.texts(ADA));
+    assert_eq!(bed.model.last_call().messages().len(), 2, "the system's words and the question: a new session");
+}
+
+#[tokio::test]
+async fn a_long_answer_comes_in_several_messages_each_of_which_reads_well_alone() {
+    let code: String = (0..300).map(|line| format!("let x{line} = {line};\n")).collect();
+    let text = format!("Here it is.\n\n```rust\n{code}```\n\nThat was *it*.");
+    let (_bed, telegram) = awake(StandIn::builder().script([Step::say(text)])).await;
+    telegram.say(&Saying::private(ADA, "code"));
+    telegram
+        .until("the end is seen", |telegram| {
+            telegram.texts(ADA).last().filter(|text| text.ends_with("That was it.")).cloned()
+        })
+        .await;
+    let seen = telegram.seen(ADA);
+    assert!(seen.len() >= 2, "{}", seen.len());
+    assert!(seen.iter().all(|shown| shown.sent.contains("<pre><code class=\"language-rust\">")), "{seen:#?}");
+    let all: String = seen.iter().map(|shown| shown.text.as_str()).collect::<Vec<_>>().join("\n");
+    assert!((0..300).all(|line| all.matches(&format!("let x{line} = {line};")).count() == 1), "every line once");
+}
