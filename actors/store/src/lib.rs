@@ -33,6 +33,7 @@ use mosaic_types::journal::{
 use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
+use mosaic_types::pairing::PairingRow;
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
 
@@ -117,6 +118,9 @@ pub trait Store: Send + Sync {
 
     /// The session of a conversation, and whose it is.
     fn binding(&self, conversation: &Conversation) -> Work<'_, Option<(SessionId, UserId)>>;
+
+    /// Strangers who wait and those who were let in, by channel, oldest first. Codes that expired may be among them.
+    fn pairings(&self) -> Work<'_, Vec<PairingRow>>;
 
     /// A write and its undoing went through: the disk takes writes. Callers at the same time share one probe.
     fn writable(&self) -> Work<'_, ()>;

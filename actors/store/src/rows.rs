@@ -5,11 +5,12 @@ use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use mosaic_types::journal::{MessageRow, OpenTurn, Said, SessionPhase, SessionRow, TokenRow, TurnState};
 use mosaic_types::outbox::{Content, Conversation, Item, ItemState};
+use mosaic_types::pairing::PairingRow;
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{AgentName, EventBody, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Usage, UserRole};
 
 use crate::StoreError;
-use crate::schema::{browsers, events, inbox, links, messages, outbox, sessions, tokens, turns, usage};
+use crate::schema::{browsers, events, inbox, links, messages, outbox, pairings, sessions, tokens, turns, usage};
 use crate::sql_types::{Digest, Id, Json, Ts};
 
 /// A name in the database that its own type does not allow.
@@ -349,6 +350,33 @@ impl TryFrom<LinkRecord> for LinkRow {
             role: role(&record.role)?,
             expires_at: record.expires_at.into(),
             spent: record.spent_at.is_some(),
+        })
+    }
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = pairings, check_for_backend(Pg, Sqlite))]
+pub(crate) struct PairingRecord {
+    channel: String,
+    account: String,
+    sender: String,
+    name: String,
+    user_id: Option<Id>,
+    created_at: Ts,
+    expires_at: Ts,
+}
+
+impl TryFrom<PairingRecord> for PairingRow {
+    type Error = StoreError;
+    fn try_from(record: PairingRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            channel: record.channel,
+            account: record.account,
+            sender: record.sender,
+            name: record.name,
+            user: record.user_id.map(Into::into),
+            created_at: record.created_at.into(),
+            expires_at: record.expires_at.into(),
         })
     }
 }

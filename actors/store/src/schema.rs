@@ -60,6 +60,16 @@ tables! {
         expires_at -> Instant,
         spent_at -> Nullable<Instant>,
     }
+    pairings (code_hash) {
+        code_hash -> Binary,
+        channel -> Text,
+        account -> Text,
+        sender -> Text,
+        user_id -> Nullable<Uid>,
+        created_at -> Instant,
+        expires_at -> Instant,
+        name -> Text,
+    }
     sessions (id) {
         id -> Text,
         user_id -> Uid,

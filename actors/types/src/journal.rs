@@ -17,6 +17,7 @@ use crate::ids::{AgentName, Epoch, ModelRef, Seq, SessionId, TokenId, TurnId, Us
 use crate::ledger::Beside;
 use crate::outbox::{Conversation, Item, SettleItem, TakeItems};
 use crate::outside::Timestamp;
+use crate::pairing::{NewPairing, PairingRow};
 use crate::principal::UserRole;
 use crate::signin::{Browser, NewLink};
 use crate::usage::Spent;
@@ -204,6 +205,13 @@ pub enum Write {
     Bind { conversation: Conversation, new: NewSession },
     /// Binds a conversation to a session that is there, in place of the one before. `Bound`, or `Missing`.
     Rebind { conversation: Conversation, session: SessionId, at: Timestamp },
+    /// Keeps a stranger's code, and forgets those that expired. `Written`, `Exists` where the stranger has one or was let
+    /// in, or `Closed` where as many wait there as may.
+    OfferPairing(NewPairing),
+    /// Lets whoever has the code with this hash in. `Paired`, or `Missing`: there is no such code, or it has expired.
+    Pair { hash: [u8; 32], user: UserId, at: Timestamp },
+    /// Forgets a stranger, or somebody who was let in. `Written`, or `Missing`.
+    Unpair { channel: Arc<str>, sender: Arc<str> },
     /// Enters into the ledger what was spent beside turns' answers; what becomes of an entry that is there already is
     /// said at [`Beside::id`]. `Written`.
     Spend(Vec<Beside>),
@@ -239,6 +247,8 @@ pub enum Outcome {
     },
     /// So many.
     Removed(usize),
+    /// Who was let in.
+    Paired(PairingRow),
     /// The session that a conversation is bound to, and whose it is.
     Bound {
         session: SessionId,

@@ -15,6 +15,7 @@ pub mod metric;
 pub mod outbox;
 pub mod outside;
 pub mod page;
+pub mod pairing;
 pub mod point;
 pub mod principal;
 pub mod queue;

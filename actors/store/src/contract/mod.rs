@@ -8,6 +8,7 @@ mod inputs;
 mod ledger;
 mod lists;
 mod outbox;
+mod pairing;
 mod sessions;
 mod signin;
 mod turns;
@@ -18,6 +19,7 @@ pub use inputs::*;
 pub use ledger::*;
 pub use lists::*;
 pub use outbox::*;
+pub use pairing::*;
 pub use sessions::*;
 pub use signin::*;
 pub use turns::*;
@@ -77,6 +79,8 @@ macro_rules! store_contract {
             people_and_tokens_are_kept
             a_link_signs_one_browser_in_once
             a_newer_link_voids_the_older_one
+            a_stranger_waits_until_somebody_lets_them_in_or_their_code_expires
+            three_strangers_of_a_channel_wait_and_no_more
             a_browser_ends_with_its_token_and_by_itself
             an_end_leaves_an_item_for_each_conversation_that_its_inputs_came_from
             an_open_turn_knows_that_it_delivers

@@ -6,6 +6,7 @@ use mosaic_types::journal::{
 use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
+use mosaic_types::pairing::PairingRow;
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
 
@@ -77,6 +78,10 @@ impl Store for Database {
 
     fn links(&self) -> Work<'_, Vec<LinkRow>> {
         self.read(async move |conn: &mut Conn<'_>| read::links(conn).await)
+    }
+
+    fn pairings(&self) -> Work<'_, Vec<PairingRow>> {
+        self.read(async move |conn: &mut Conn<'_>| read::pairings(conn).await)
     }
 
     fn owner(&self) -> Work<'_, Option<UserId>> {

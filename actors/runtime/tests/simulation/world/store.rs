@@ -11,6 +11,7 @@ use mosaic_types::journal::{
 use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
+use mosaic_types::pairing::PairingRow;
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
 use tokio::sync::oneshot;
@@ -218,6 +219,10 @@ impl Store for MemoryStore {
     }
 
     fn links(&self) -> Work<'_, Vec<LinkRow>> {
+        nobody_asks()
+    }
+
+    fn pairings(&self) -> Work<'_, Vec<PairingRow>> {
         nobody_asks()
     }
 

@@ -1,14 +1,15 @@
-//! People, their tokens and their browsers.
+//! People, their tokens and their browsers, and who is let in on channels.
 
 use diesel::prelude::*;
 use mosaic_types::journal::TokenRow;
+use mosaic_types::pairing::PairingRow;
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{UserId, UserRole};
 
 use super::{Conn, RunQueryDsl, all};
 use crate::StoreError;
-use crate::rows::{BrowserRecord, LinkRecord, TokenRecord};
-use crate::schema::{browsers, links, tokens, users};
+use crate::rows::{BrowserRecord, LinkRecord, PairingRecord, TokenRecord};
+use crate::schema::{browsers, links, pairings, tokens, users};
 use crate::sql_types::Id;
 
 pub(in super::super) async fn tokens(conn: &mut Conn<'_>) -> Result<Vec<TokenRow>, StoreError> {
@@ -31,6 +32,11 @@ pub(in super::super) async fn browsers(conn: &mut Conn<'_>) -> Result<Vec<Browse
 
 pub(in super::super) async fn links(conn: &mut Conn<'_>) -> Result<Vec<LinkRow>, StoreError> {
     all(links::table.order((links::created_at, links::hash)).select(LinkRecord::as_select()).load(conn).await?)
+}
+
+pub(in super::super) async fn pairings(conn: &mut Conn<'_>) -> Result<Vec<PairingRow>, StoreError> {
+    let order = (pairings::channel, pairings::created_at, pairings::sender);
+    all(pairings::table.order(order).select(PairingRecord::as_select()).load(conn).await?)
 }
 
 pub(in super::super) async fn owner(conn: &mut Conn<'_>) -> Result<Option<UserId>, StoreError> {

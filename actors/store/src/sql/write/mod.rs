@@ -7,6 +7,7 @@ mod input;
 mod journal;
 mod ledger;
 mod outbox;
+mod pairing;
 mod session;
 mod signin;
 mod supersede;
@@ -50,6 +51,9 @@ pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome,
         }
         Write::Bind { conversation, new } => binding::bind(conn, conversation, new).await,
         Write::Rebind { conversation, session, at } => binding::rebind(conn, conversation, session, *at).await,
+        Write::OfferPairing(new) => pairing::offer(conn, new).await,
+        Write::Pair { hash, user, at } => pairing::pair(conn, *hash, *user, *at).await,
+        Write::Unpair { channel, sender } => pairing::unpair(conn, channel, sender).await,
         Write::Spend(entries) => ledger::spend(conn, entries).await,
     }
 }

@@ -1,0 +1,66 @@
+//! Strangers on channels: offered a code, let in, forgotten.
+
+use diesel::prelude::*;
+use mosaic_types::journal::Outcome;
+use mosaic_types::pairing::{NewPairing, PENDING, PairingRow};
+use mosaic_types::{Timestamp, UserId};
+
+use super::{Conn, RunQueryDsl};
+use crate::StoreError;
+use crate::rows::PairingRecord;
+use crate::schema::pairings;
+use crate::sql_types::{Digest, Id, Ts};
+
+/// Keeps a stranger's code, unless there is no room for one more or there is one already.
+pub(super) async fn offer(conn: &mut Conn<'_>, new: &NewPairing) -> Result<Outcome, StoreError> {
+    let waits = pairings::user_id.is_null();
+    diesel::delete(pairings::table.filter(waits.and(pairings::expires_at.le(Ts::from(new.at))))).execute(conn).await?;
+    let channel = pairings::channel.eq(&*new.channel);
+    let known = channel.and(pairings::account.eq(&*new.account)).and(pairings::sender.eq(&*new.sender));
+    let known = pairings::table.filter(known).select(pairings::code_hash).first::<Digest>(conn).await.optional()?;
+    if known.is_some() {
+        return Ok(Outcome::Exists);
+    }
+    let waiting = pairings::table.filter(channel.and(waits)).count().get_result::<i64>(conn).await?;
+    if waiting >= PENDING {
+        return Ok(Outcome::Closed);
+    }
+    let made = diesel::insert_into(pairings::table)
+        .values((
+            pairings::code_hash.eq(Digest(new.hash)),
+            pairings::channel.eq(&*new.channel),
+            pairings::account.eq(&*new.account),
+            pairings::sender.eq(&*new.sender),
+            pairings::name.eq(&*new.name),
+            pairings::created_at.eq(Ts::from(new.at)),
+            pairings::expires_at.eq(Ts::from(new.expires_at)),
+        ))
+        .on_conflict_do_nothing()
+        .execute(conn)
+        .await?;
+    Ok(if made == 1 { Outcome::Written(Vec::new()) } else { Outcome::Exists })
+}
+
+/// Lets whoever has the code in, once.
+pub(super) async fn pair(
+    conn: &mut Conn<'_>,
+    hash: [u8; 32],
+    user: UserId,
+    at: Timestamp,
+) -> Result<Outcome, StoreError> {
+    let good = pairings::user_id.is_null().and(pairings::expires_at.gt(Ts::from(at)));
+    let code = pairings::table.find(Digest(hash));
+    let paired = diesel::update(code.filter(good)).set(pairings::user_id.eq(Some(Id::from(user))));
+    if paired.execute(conn).await? == 0 {
+        return Ok(Outcome::Missing);
+    }
+    let row = code.select(PairingRecord::as_select()).first(conn).await?;
+    Ok(Outcome::Paired(PairingRow::try_from(row)?))
+}
+
+/// Forgets somebody, by whichever account of the channel.
+pub(super) async fn unpair(conn: &mut Conn<'_>, channel: &str, sender: &str) -> Result<Outcome, StoreError> {
+    let theirs = pairings::channel.eq(channel).and(pairings::sender.eq(sender));
+    let gone = diesel::delete(pairings::table.filter(theirs)).execute(conn).await?;
+    Ok(if gone > 0 { Outcome::Written(Vec::new()) } else { Outcome::Missing })
+}
