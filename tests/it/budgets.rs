@@ -85,7 +85,7 @@ async fn a_session_that_has_spent_its_budget_goes_on_with_a_model_that_costs_not
     bed.restart().await;
     let answer = bed.api().ask(&session, "and now?").await;
     assert_eq!((&answer["model"], &answer["text"]), (&json!("free"), &json!("one two")));
-    assert_eq!(answer["route_reason"], "lab/dear failed: budget_exceeded", "one line says so");
+    assert_eq!(answer["route_reason"], "lab/dear is beyond the budget; lab/free answered", "one line says so");
 }
 
 #[tokio::test]

@@ -5,10 +5,10 @@ use std::time::Duration;
 use mosaic::detect::NO_PROVIDER;
 use mosaic_testkit::provider::Gate;
 use mosaic_testkit::{StandIn, Step};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::testbed::{Ended, Talk, Testbed, run, soon};
+use crate::testbed::{Ended, Talk, Testbed, Wire, run, soon};
 
 /// Where a chat finds its turn.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,6 +66,86 @@ async fn the_message_is_the_argument_or_stdin() {
     assert_eq!(endless.code, Some(2));
     assert!(endless.stderr.contains("100000"), "{}", endless.stderr);
     assert_eq!(bed.model.progress().calls, 2);
+}
+
+/// A home whose agent asks `first`, then the bed's own model, with `more` of its own.
+async fn falling_back(first: &StandIn, more: &str) -> Testbed {
+    let mut bed = Testbed::asleep(StandIn::builder().always(Step::say("from the second")));
+    let (one, two) = (first.base_url(), bed.model.base_url());
+    bed.write_config(&format!(
+        "default_agent = \"assistant\"\ndetect = false\n[gateway]\nbind = \"127.0.0.1:0\"\n[store]\nurl = {:?}\n{more}\n\
+         [providers.first]\nbase_url = {one:?}\nidle_timeout = \"1s\"\n[providers.second]\nbase_url = {two:?}\n\
+         models.m = {{ input_usd_per_mtok = 100.0, output_usd_per_mtok = 200.0 }}\n\
+         [agents.assistant]\nmodels = [\"first/m\", \"second/m\"]\n",
+        bed.store_url()
+    ));
+    bed.restart().await;
+    bed
+}
+
+#[tokio::test]
+async fn where_a_model_does_not_answer_the_next_one_does_and_one_line_says_so() {
+    let an_hour = Duration::from_secs(3_600);
+    let none_of_it = Step::DropAfter { text: "never seen".into(), after: 0 };
+    let misfortunes = [
+        ("killed before a word of its answer", none_of_it, "broke off or was not understood"),
+        ("silent", Step::Stall, "fell silent"),
+        ("limited for an hour", Step::RateLimit(an_hour), "was rate-limited"),
+    ];
+    for (what, step, why) in misfortunes {
+        let limited = matches!(step, Step::RateLimit(_));
+        let first = StandIn::builder().always(step).start();
+        let bed = falling_back(&first, "").await;
+        for turn in 1..=2 {
+            let said = chat(&bed, &["hello"], "").await;
+            assert_eq!((said.code, said.stdout.as_str()), (Some(0), "from the second\n"), "{what}: {}", said.stderr);
+            assert_eq!(said.stderr, format!("first/m {why}; second/m answered\n"), "{what}");
+            let asked = if limited { 1 } else { turn };
+            assert_eq!(first.progress().calls, asked, "{what}: who asked for an hour is left alone");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_in_its_middle_is_not_gone_on_with_by_another_model() {
+    let first = StandIn::start([Step::DropAfter { text: "one two three".into(), after: 2 }]);
+    let bed = falling_back(&first, "").await;
+    let said = chat(&bed, &["count"], "").await;
+    assert_eq!((said.code, said.stdout.as_str()), (Some(1), "one two \n"));
+    assert!(said.stderr.lines().count() == 1 && said.stderr.contains("first"), "{}", said.stderr);
+    assert_eq!(bed.model.progress().calls, 0);
+}
+
+#[tokio::test]
+async fn a_budget_that_runs_low_is_told_once_to_whoever_asked_and_cost_says_what_is_left() {
+    let first = StandIn::builder().always(Step::status(500, "server_error", "No.")).start();
+    // Of two messages of 10 tokens and three words, the first turn is 0.0026 dollars, the second 0.0046, the third more.
+    let mut bed = falling_back(&first, "[budgets.day]\nusd = 0.009\n[budgets.session]\nusd = 5.0").await;
+    let mut told = Vec::new();
+    for turn in 1..=4 {
+        if turn == 4 {
+            bed.stop().await;
+            bed.restart().await;
+        }
+        let args: &[&str] = if turn == 1 { &["hello"] } else { &["--continue", "hello"] };
+        let said = chat(&bed, args, "").await;
+        assert_eq!(said.code, Some(i32::from(turn == 4)), "{}", said.stderr);
+        let notices = said.stderr.lines().filter(|line| line.contains("80 %")).map(str::to_owned);
+        told.extend(notices.map(|line| (turn, line)));
+    }
+    let sentence = "80 % of the budget of $0.009 for today are spent. /cost shows what is left.";
+    assert_eq!(told, [(2, sentence.to_owned())]);
+    let sessions = bed.api().get("/api/v1/sessions").await;
+    let session = sessions["items"][0]["id"].as_str().expect("an id");
+    let (mut wire, _) = Wire::ready(bed.address(), &bed.token()).await;
+    wire.send(json!({"type": "command.execute", "id": "cost", "session": session, "line": "/cost"})).await;
+    let answer = wire.answer("cost").await;
+    let text = answer["text"].as_str().expect("a text");
+    assert!(
+        text.contains("This session: 3 turns") && text.contains("Budget for today: $0.0000 of $0.009000 left"),
+        "{text}"
+    );
+    assert!(text.contains(&format!("Budget for session {session}: $4.99 of $5.00 left")), "{text}");
 }
 
 #[tokio::test]

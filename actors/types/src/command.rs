@@ -173,7 +173,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "cost",
         usage: "/cost",
-        help: "Says what you have spent, today and in the last 30 days.",
+        help: "Says what was spent here, today and in 30 days, and what is left of each budget.",
         role: UserRole::Viewer,
         read: |command, rest| command.alone(rest, Request::Cost),
     },

@@ -27,6 +27,22 @@ pub struct FinishedTurn {
 }
 
 impl FinishedTurn {
+    /// The sentence of a [`route_reason`](Self::route_reason) where another model had failed: what `failed` says of those,
+    /// and who answered.
+    pub fn instead(failed: &[String], model: &ModelRef) -> String {
+        format!("{}; {model} answered", failed.join(" and "))
+    }
+
+    /// Whether this model answered because another one did not.
+    pub fn fell_back(&self) -> bool {
+        self.route_reason.ends_with(&Self::instead(&[String::new()], &self.named()))
+    }
+
+    /// The model that answered.
+    pub fn named(&self) -> ModelRef {
+        ModelRef { provider: self.provider.clone(), model: self.model.as_str().into() }
+    }
+
     /// The event of the step that said this.
     pub fn step(&self) -> EventBody {
         let name = format!("{}/{}", self.provider, self.model);
@@ -137,6 +153,9 @@ pub enum EventBody {
         #[schema(required)]
         model: Option<ModelRef>,
     },
+    /// Something that whoever asked should know, and that changes nothing: a budget that runs low. Not journaled.
+    #[serde(rename = "notice")]
+    Notice { text: String },
     /// What the turn said did not reach a platform, or may not have. Not journaled: the outbox keeps it.
     #[serde(rename = "delivery.failed")]
     DeliveryFailed {
@@ -184,6 +203,24 @@ pub struct SessionEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_answered_in_the_place_of_another_is_said_in_one_line() {
+        let model: ModelRef = "b/n".parse().expect("valid");
+        let turn = |route_reason: String| FinishedTurn {
+            text: String::new(),
+            model: "n".into(),
+            provider: "b".parse().expect("valid"),
+            route_reason,
+            stop_reason: "stop".into(),
+            usage: Usage::default(),
+            cost_usd: None,
+        };
+        let instead = FinishedTurn::instead(&["a/m was rate-limited".into(), "a/k fell silent".into()], &model);
+        assert_eq!(instead, "a/m was rate-limited and a/k fell silent; b/n answered");
+        assert!(turn(instead).fell_back());
+        assert!(!turn("first choice".into()).fell_back() && !turn("compared: 2 of 2 answered".into()).fell_back());
+    }
 
     #[test]
     fn events_read_back_as_they_were_written() {

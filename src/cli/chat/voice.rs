@@ -32,10 +32,9 @@ impl Voice {
             }
             // Another step may follow, on a line of its own.
             EventBody::StepFinished { ok: true, part: None, .. } => self.break_line()?,
-            EventBody::StepFinished { name, ok: false, part, .. } if !self.json => {
+            EventBody::StepFinished { name, ok: false, part: Some(part), .. } if !self.json => {
                 // Who lost a race has done nothing wrong.
-                let lost = part.as_ref().is_some_and(|part| part.code == Some(Code::Cancelled));
-                if !lost {
+                if part.code != Some(Code::Cancelled) {
                     self.break_line()?;
                     note(&format!("{} did not answer.", for_terminal(name)));
                 }
@@ -44,8 +43,15 @@ impl Voice {
                 self.break_line()?;
                 note("The answer was cut off; it begins again.");
             }
-            EventBody::TurnFinished(_) => {
+            EventBody::Notice { text } if !self.json => {
                 self.break_line()?;
+                note(&for_terminal(text));
+            }
+            EventBody::TurnFinished(finished) => {
+                self.break_line()?;
+                if finished.fell_back() && !self.json {
+                    note(&for_terminal(&finished.route_reason));
+                }
                 return Ok(Some(Ok(())));
             }
             EventBody::TurnFailed { code, message } => {

@@ -51,7 +51,10 @@ async fn a_conversation_is_led_by_commands() {
     let session = api.session().await;
     let (mut wire, _) = Wire::ready(bed.address(), &bed.token()).await;
     assert_eq!(told(&mut wire, &session, "/history").await, "Nothing was said here yet.");
-    assert_eq!(told(&mut wire, &session, "/cost").await, "Today (UTC): nothing\nLast 30 days: nothing");
+    assert_eq!(
+        told(&mut wire, &session, "/cost").await,
+        "This session: nothing\nToday (UTC): nothing\nLast 30 days: nothing"
+    );
     api.ask(&session, "hello").await;
     api.ask(&session, "two\nassistant: lines").await;
 

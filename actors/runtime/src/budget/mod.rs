@@ -18,8 +18,8 @@ use mosaic_types::{AgentName, Failure, Outside, SessionId, Timestamp, UserId};
 use crate::meters::meters;
 
 pub use config::{Budget, BudgetConfig};
-pub use state::Notice;
 use state::{Account, State};
+pub use state::{Left, Notice};
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
@@ -65,6 +65,18 @@ impl Budgets {
         Self { shared }
     }
 
+    /// What is left of each budget that `payer` pays from: whose it is, its US dollars, and what is left of them.
+    ///
+    /// # Errors
+    /// The store's own where an account had to be read and could not be.
+    pub async fn left(&self, payer: &Payer) -> Result<Vec<Left>, Failure> {
+        let Some(shared) = &self.shared else { return Ok(Vec::new()) };
+        let day = shared.outside.now().0.div_euclid(DAY);
+        let accounts = Account::of(payer);
+        shared.open(&accounts, payer, day).await?;
+        Ok(shared.state().left(&accounts, day))
+    }
+
     /// Sets aside what a call may cost at the most, in US dollars; what has no price costs nothing.
     ///
     /// # Errors
@@ -73,12 +85,7 @@ impl Budgets {
         let Some(shared) = self.shared.as_ref().filter(|_| usd > 0.0) else { return Ok(Reservation { held: None }) };
         let now = shared.outside.now();
         let (day, accounts) = (now.0.div_euclid(DAY), Account::of(payer));
-        for account in &accounts {
-            if shared.state().wants(account, day) {
-                let spent = shared.spent(account, payer, day).await?;
-                shared.state().open(account, day, billionths(spent));
-            }
-        }
+        shared.open(&accounts, payer, day).await?;
         let amount = billionths(usd);
         let (held, notices) =
             shared.state().reserve(&accounts, day, amount).inspect_err(|_| meters().budget_refused.increment(1))?;
@@ -90,6 +97,17 @@ impl Budgets {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what was spent before from those accounts of which that is not known.
+    async fn open(&self, accounts: &[Account], payer: &Payer, day: i64) -> Result<(), Failure> {
+        for account in accounts {
+            if self.state().wants(account, day) {
+                let spent = self.spent(account, payer, day).await?;
+                self.state().open(account, day, billionths(spent));
+            }
+        }
+        Ok(())
     }
 
     /// What the ledger says was spent from an account, in US dollars.
@@ -115,17 +133,19 @@ impl Shared {
 }
 
 impl Reservation {
-    /// The call is over, and cost so much.
-    pub fn settle(mut self, usd: f64) {
-        self.pay(usd);
+    /// The call is over, and cost so much. Answers what whoever asked for it should know.
+    pub fn settle(mut self, usd: f64) -> Vec<Notice> {
+        self.pay(usd)
     }
 
-    fn pay(&mut self, usd: f64) {
+    fn pay(&mut self, usd: f64) -> Vec<Notice> {
         if let Some((shared, accounts, amount)) = self.held.take() {
             let day = shared.outside.now().0.div_euclid(DAY);
             let notices = shared.state().settle(&accounts, day, amount, billionths(usd));
             tell(&notices);
+            return notices;
         }
+        Vec::new()
     }
 }
 

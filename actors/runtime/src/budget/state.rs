@@ -70,6 +70,18 @@ impl Notice {
     }
 }
 
+impl Notice {
+    /// The same for a person.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Low { account, usd } => {
+                format!("{WARN_AT} % of the budget of ${usd} for {account} are spent. /cost shows what is left.")
+            }
+            Self::Over { account, usd } => format!("The budget of ${usd} for {account} is spent; calls go on."),
+        }
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -77,6 +89,16 @@ impl fmt::Display for Notice {
             Self::Over { account, usd } => write!(f, "the budget of ${usd} for {account} is spent; calls go on"),
         }
     }
+}
+
+/// What is left of a budget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Left {
+    /// Whose it is, in words.
+    pub account: String,
+    /// US dollars.
+    pub usd: f64,
+    pub left: f64,
 }
 
 #[derive(Debug, Default)]
@@ -129,7 +151,23 @@ impl State {
         if self.standings.len() >= ACCOUNTS {
             self.standings.retain(|_, standing| standing.reserved > 0);
         }
-        self.standings.entry(account.clone()).or_insert(Standing { spent, ..Standing::default() });
+        // What was passed before this process began was told then.
+        let budget = self.budget(account).map_or(u64::MAX, |budget| budget.billionths());
+        let (warned, told_over) = (spent >= low(budget), spent >= budget);
+        let standing = Standing { spent, reserved: 0, warned, told_over };
+        self.standings.entry(account.clone()).or_insert(standing);
+    }
+
+    /// What is left of the budgets of these accounts.
+    #[allow(clippy::cast_precision_loss)] // far below 2^53 billionths that matter
+    pub(super) fn left(&mut self, accounts: &[Account], day: i64) -> Vec<Left> {
+        self.turn_to(day);
+        let left = |account: &Account| {
+            let budget = self.budget(account)?;
+            let spent = self.standings.get(account).map_or(0, |standing| standing.spent) as f64 / 1e9;
+            Some(Left { account: account.to_string(), usd: budget.usd, left: (budget.usd - spent).max(0.0) })
+        };
+        accounts.iter().filter_map(left).collect()
     }
 
     /// Sets `amount` aside in all accounts that have a budget, or in none. A call goes as long as there is anything left,
@@ -174,7 +212,7 @@ impl State {
             let Some(budget) = self.budget(account) else { continue };
             let Some(standing) = self.standings.get_mut(account) else { continue };
             let (limit, usd, name) = (budget.billionths(), budget.usd, account.to_string());
-            if standing.spent >= limit / 100 * WARN_AT && !std::mem::replace(&mut standing.warned, true) {
+            if standing.spent >= low(limit) && !std::mem::replace(&mut standing.warned, true) {
                 notices.push(Notice::Low { account: name.clone(), usd });
             }
             if !budget.hard && standing.spent >= limit && !std::mem::replace(&mut standing.told_over, true) {
@@ -183,6 +221,11 @@ impl State {
         }
         notices
     }
+}
+
+/// When so much is spent, most of a budget is.
+fn low(limit: u64) -> u64 {
+    limit / 100 * WARN_AT
 }
 
 fn refusal(account: &Account, budget: Budget, standing: &Standing) -> Failure {

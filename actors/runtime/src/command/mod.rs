@@ -11,12 +11,13 @@ use std::time::Duration;
 use mosaic_messages::{CancelTurn, Change, CommandDone, ExecuteCommand, SubmitTurn};
 use mosaic_types::command::{CANCELLED, ModelWish, Request};
 use mosaic_types::journal::{API_CHANNEL, InboxKey, SessionPhase, SessionRow};
-use mosaic_types::ledger::{UsageQuery, UsageSum};
+use mosaic_types::ledger::{UsageBy, UsageQuery, UsageSum};
 use mosaic_types::outbox::Conversation;
 use mosaic_types::page::Limit;
 use mosaic_types::{AgentName, Code, Failure, Principal, Seq, Timestamp};
 
 use crate::again::last_asked;
+use crate::budget::Payer;
 use crate::router::Way;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -43,7 +44,7 @@ pub(crate) async fn execute(way: Way, ask: ExecuteCommand) -> Result<CommandDone
             let limit = Limit::new(Some(count)).unwrap_or_default();
             words::history(&way.doors.store.latest(&row.id, Seq::MAX, limit).await?)
         }
-        Request::Cost => cost(&way, from).await?,
+        Request::Cost => cost(&way, &row, from).await?,
     };
     Ok(CommandDone { session, text })
 }
@@ -144,7 +145,7 @@ async fn stop(way: &Way, row: SessionRow, from: Principal) -> Result<String, Fai
     Ok(if cancelled.is_some() { CANCELLED } else { "Nothing runs here." }.to_owned())
 }
 
-async fn cost(way: &Way, from: Principal) -> Result<String, Failure> {
+async fn cost(way: &Way, row: &SessionRow, from: Principal) -> Result<String, Failure> {
     let (now, day) = (way.doors.outside.now().0, i64::try_from(DAY.as_micros()).unwrap_or(i64::MAX));
     let today = now - now.rem_euclid(day);
     let first = Timestamp(today - day * i64::from(DAYS - 1));
@@ -158,5 +159,11 @@ async fn cost(way: &Way, from: Principal) -> Result<String, Failure> {
         days.iter().for_each(|sum| all.add(sum));
         all
     });
-    Ok(words::cost(today.as_ref(), month.as_ref(), DAYS))
+    let here = UsageQuery { session: Some(row.id.clone()), by: UsageBy::Session, ..UsageQuery::default() };
+    let here = way.doors.store.usage(here, None, Limit::default()).await?.items.pop();
+    let payer = Payer { user: row.user, agent: row.agent.clone(), session: Some(row.id.clone()) };
+    let left = way.doors.budgets.left(&payer).await?;
+    let spans =
+        [("This session".to_owned(), here), ("Today (UTC)".to_owned(), today), (format!("Last {DAYS} days"), month)];
+    Ok(words::cost(&spans, &left))
 }

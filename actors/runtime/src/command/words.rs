@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use mosaic_types::command::{COMMANDS, Command};
 use mosaic_types::journal::{MessageRow, SessionRow};
-use mosaic_types::ledger::UsageSum;
+use mosaic_types::ledger::{UsageSum, dollars};
 use mosaic_types::{AgentName, Role, UserRole};
 
 use crate::agent::AgentProfile;
+use crate::budget::Left;
 
 /// Characters of one message that `/history` shows.
 pub(super) const SHOWN: usize = 500;
@@ -87,8 +88,8 @@ pub(super) fn history(messages: &[MessageRow]) -> String {
 }
 
 /// What was spent.
-pub(super) fn cost(today: Option<&UsageSum>, month: Option<&UsageSum>, days: u32) -> String {
-    let told = |span: &str, sum: Option<&UsageSum>| match sum {
+pub(super) fn cost(spans: &[(String, Option<UsageSum>)], left: &[Left]) -> String {
+    let told = |(span, sum): &(String, Option<UsageSum>)| match sum {
         None => format!("{span}: nothing"),
         Some(sum) => {
             let turns = if sum.turns == 1 { "1 turn".to_owned() } else { format!("{} turns", sum.turns) };
@@ -96,7 +97,9 @@ pub(super) fn cost(today: Option<&UsageSum>, month: Option<&UsageSum>, days: u32
             format!("{span}: {turns}, {input} tokens in, {output} tokens out, {}", sum.cost())
         }
     };
-    lines([told("Today (UTC)", today), told(&format!("Last {days} days"), month)])
+    let budget =
+        |left: &Left| format!("Budget for {}: {} of {} left", left.account, dollars(left.left), dollars(left.usd));
+    lines(spans.iter().map(told).chain(left.iter().map(budget)))
 }
 
 /// On one line, and without what a terminal would obey.
@@ -211,11 +214,14 @@ mod tests {
         };
         let mut month = sum.clone();
         month.add(&UsageSum { cost_usd: None, unpriced_turns: 1, ..sum.clone() });
+        let spans =
+            [("This session".to_owned(), None), ("Today".to_owned(), Some(sum)), ("Month".to_owned(), Some(month))];
+        let left = [Left { account: "today".to_owned(), usd: 5.0, left: 3.25 }];
         assert_eq!(
-            cost(Some(&sum), Some(&month), 30),
-            "Today (UTC): 1 turn, 20 tokens in, 3 tokens out, $0.2500\n\
-             Last 30 days: 2 turns, 40 tokens in, 6 tokens out, $0.2500, 1 without a price"
+            cost(&spans, &left),
+            "This session: nothing\nToday: 1 turn, 20 tokens in, 3 tokens out, $0.2500\n\
+             Month: 2 turns, 40 tokens in, 6 tokens out, $0.2500, 1 without a price\n\
+             Budget for today: $3.25 of $5.00 left"
         );
-        assert_eq!(cost(None, None, 30), "Today (UTC): nothing\nLast 30 days: nothing");
     }
 }

@@ -127,6 +127,7 @@ export class Chat {
 
   heard(talk, event) {
     if (this.talk !== talk) return;
+    if (event.type === "notice") return toast(event.text);
     if (event.type === "error") {
       if (event.code === "not_found") this.gone();
       else if (event.code === "bad_cursor") this.open(this.id);

@@ -413,7 +413,10 @@ impl Drop for Bill<'_> {
         self.provider.report(self.model.model.clone(), self.result, self.foreseen, used);
         if let Some(reservation) = self.reservation.take() {
             let answered = self.result == CallResult::Answered || self.progress == Progress::Answered;
-            reservation.settle(if answered { self.cost_usd } else { lost.cost_usd }.unwrap_or_default());
+            let cost = if answered { self.cost_usd } else { lost.cost_usd };
+            for notice in reservation.settle(cost.unwrap_or_default()) {
+                self.voice.notice(&notice);
+            }
         }
         if self.result != CallResult::Answered {
             if lost != Spent::default() {

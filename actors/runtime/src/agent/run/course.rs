@@ -40,7 +40,10 @@ pub(super) async fn run(
 /// One model at a time.
 async fn alone(ask: Ask<'_>, mut plan: Plan) -> Option<Result<FinishedTurn, Failure>> {
     let answer = follow(ask, &mut plan, Voice::Open(&ask.order.sink)).await?;
-    Some(answer.map(|answer| answer.into_turn(plan.reason())))
+    Some(answer.map(|answer| {
+        let reason = plan.reason(&answer.model);
+        answer.into_turn(reason)
+    }))
 }
 
 /// Follows a plan to an answer; `None`: the caller left.

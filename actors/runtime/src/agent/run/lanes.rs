@@ -10,6 +10,7 @@ use mosaic_types::{ChatEvent, Code, ModelRef, Spent};
 use tokio::time::Instant;
 
 use super::sink::{Left, Sink};
+use crate::budget::Notice;
 
 /// Where one of several calls speaks. What it says waits until it is called on.
 pub(super) struct Lane {
@@ -134,6 +135,11 @@ impl<'a> Voice<'a> {
         if let Self::Open(sink) = self {
             sink.call_failed(model);
         }
+    }
+
+    pub(super) fn notice(&self, notice: &Notice) {
+        let (Self::Open(sink) | Self::Lane(_, sink)) = self;
+        sink.notice(notice);
     }
 
     pub(super) async fn answering(&self, model: &ModelRef) -> Result<(), Left> {

@@ -85,8 +85,11 @@ pub(super) async fn run(ask: Ask<'_>, models: Vec<ModelRef>) -> Option<Result<Fi
     let mut plan = Plan::new(bench);
     match follow(Ask { input: &input, ..ask }, &mut plan, Voice::Open(sink)).await? {
         Ok(answer) => {
-            let why =
-                if answer.model == judge || judge.is_auto() { String::new() } else { format!("; {}", plan.reason()) };
+            let why = if answer.model == judge || judge.is_auto() {
+                String::new()
+            } else {
+                format!("; {}", plan.reason(&answer.model))
+            };
             let reason = format!("panel: {seats}, judged by {}{why}", answer.model);
             Some(Ok(answer.into_turn(reason)))
         }

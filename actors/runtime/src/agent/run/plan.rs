@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mosaic_types::{Code, ErrorClass, ModelRef};
+use mosaic_types::{Code, ErrorClass, FinishedTurn, ModelRef};
 
 /// Tries of the last model that is left.
 const TRIES: u32 = 3;
@@ -10,6 +10,23 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(2);
 /// A longer wish for a pause is a failure: nobody waits that long for an answer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Why a model did not answer, in words.
+pub(super) fn why(model: &ModelRef, cause: Code) -> String {
+    let what = match cause {
+        Code::ProviderRateLimited => "was rate-limited",
+        Code::ProviderOverloaded => "was overloaded",
+        Code::ProviderStalled => "fell silent",
+        Code::ProviderBadAnswer => "broke off or was not understood",
+        Code::ProviderUnreachable => "could not be reached",
+        Code::ProviderAuth => "refused the key",
+        Code::ProviderQuota => "has no credit left",
+        Code::ContextOverflow => "cannot read so much at once",
+        Code::BudgetExceeded => "is beyond the budget",
+        other => return format!("{model} failed ({})", other.as_str()),
+    };
+    format!("{model} {what}")
+}
 
 /// What to do after a failed call.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,13 +66,9 @@ impl Plan {
         self.models.get(self.at)
     }
 
-    /// Why this model is called, in words.
-    pub(super) fn reason(&self) -> String {
-        match (self.why.last(), self.at) {
-            (None, 0) => self.first.to_owned(),
-            (None, _) => "next choice".to_owned(),
-            (Some(why), _) => why.clone(),
-        }
+    /// Why `model`, which this plan came to, answered: in words.
+    pub(super) fn reason(&self, model: &ModelRef) -> String {
+        if self.why.is_empty() { self.first.to_owned() } else { FinishedTurn::instead(&self.why, model) }
     }
 
     /// Whether part of an answer that failed was seen.
@@ -72,7 +85,7 @@ impl Plan {
             return Next::GiveUp;
         }
         if self.at + 1 < self.models.len() {
-            self.why.push(format!("{} failed: {}", self.models[self.at], cause.as_str()));
+            self.why.push(why(&self.models[self.at], cause));
             self.at += 1;
             self.tries = 1;
             return Next::Switch;

@@ -6,7 +6,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 use super::call::{self, Answer, Ask, CallFailure};
 use super::course::{log, roll};
 use super::lanes::{Lane, Lanes, Voice};
-use super::plan::{Next, Plan};
+use super::plan::{Next, Plan, why};
 
 /// What to do after a call that failed, or when a head start is over.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,12 +29,12 @@ pub(super) struct Race {
     running: usize,
     /// Of the last model that is left, once all others have failed.
     last: Option<Plan>,
-    why: Option<String>,
+    why: Vec<String>,
 }
 
 impl Race {
     pub(super) fn new(models: Vec<ModelRef>, width: usize) -> Self {
-        Self { models, width: width.max(1), asked: 0, running: 0, last: None, why: None }
+        Self { models, width: width.max(1), asked: 0, running: 0, last: None, why: Vec::new() }
     }
 
     /// The next model to be asked because those before it said nothing yet; `None`: enough are asked.
@@ -54,7 +54,7 @@ impl Race {
     /// Decides after a failure of the model at `index`; `shown`: part of its answer was seen already.
     pub(super) fn failed(&mut self, index: usize, class: ErrorClass, cause: Code, shown: bool, roll: f64) -> Move {
         self.running = self.running.saturating_sub(1);
-        self.why = Some(format!("{} failed: {}", self.models[index], cause.as_str()));
+        self.why.push(why(&self.models[index], cause));
         if shown {
             return Move::GiveUp;
         }
@@ -77,13 +77,13 @@ impl Race {
     }
 
     /// Why the model at `index` is heard, in words.
-    pub(super) fn reason(&self, index: usize) -> String {
+    pub(super) fn reason(&self, index: usize, answered: &ModelRef) -> String {
         let others: Vec<_> =
             self.models[..self.asked].iter().enumerate().filter(|(other, _)| *other != index).collect();
-        match (&self.why, others.as_slice()) {
-            (Some(why), _) => why.clone(),
-            (None, []) => "first choice".to_owned(),
-            (None, others) => {
+        match others.as_slice() {
+            _ if !self.why.is_empty() => FinishedTurn::instead(&self.why, answered),
+            [] => "first choice".to_owned(),
+            others => {
                 let names: Vec<_> = others.iter().map(|(_, model)| model.to_string()).collect();
                 format!("faster than {}", names.join(" and "))
             }
@@ -153,7 +153,10 @@ pub(super) async fn run(ask: Ask<'_>, models: Vec<ModelRef>) -> Option<Result<Fi
         }
         match ended {
             None => {}
-            Some((index, Ok(answer))) => return Some(Ok(won(ask, answer, race.reason(index)))),
+            Some((index, Ok(answer))) => {
+                let reason = race.reason(index, &answer.model);
+                return Some(Ok(won(ask, answer, reason)));
+            }
             Some((index, Err(failed))) => {
                 if let CallFailure::Left = failed {
                     return None;

@@ -4,6 +4,7 @@ use mosaic_types::event::StepKind;
 use mosaic_types::{ChatEvent, EventBody, Failure, ModelRef, SessionId, TurnId};
 use tokio::sync::mpsc;
 
+use crate::budget::Notice;
 use crate::events::Hub;
 
 /// What a stateless caller hears of its run. Ends in `Event(Finished)` or `Failed`; without either, the run died.
@@ -52,6 +53,13 @@ impl Sink {
             let name = model.to_string();
             let body = EventBody::StepFinished { kind: StepKind::Model, name, ok: false, part: None };
             hub.live(session, *turn, body);
+        }
+    }
+
+    /// Something that whoever asked should know.
+    pub(super) fn notice(&self, notice: &Notice) {
+        if let Self::Session { hub, session, turn, .. } = self {
+            hub.live(session, *turn, EventBody::Notice { text: notice.sentence() });
         }
     }
 

@@ -29,10 +29,11 @@ fn the_only_model_is_tried_three_times_with_growing_pauses() {
 #[test]
 fn another_model_is_tried_at_once_and_the_reason_is_told() {
     let mut plan = Plan::new(models(&["a/one", "b/two"]));
-    assert_eq!(plan.reason(), "first choice");
+    let two = models(&["b/two"]).remove(0);
+    assert_eq!(plan.reason(&two), "first choice");
     assert_eq!(plan.failed(ErrorClass::Denied, Code::ProviderAuth, false, 0.5), Next::Switch);
     assert_eq!(plan.model().map(ToString::to_string).as_deref(), Some("b/two"));
-    assert_eq!(plan.reason(), "a/one failed: provider_auth");
+    assert_eq!(plan.reason(&two), "a/one refused the key; b/two answered");
 }
 
 #[test]
