@@ -45,6 +45,7 @@ pub fn submission(
         turn,
         body_hash: hash(&text, model.as_ref()),
         text: text.into(),
+        attachments: Arc::default(),
         replaces: None,
         model,
         mode: None,

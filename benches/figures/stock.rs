@@ -83,6 +83,7 @@ impl Stock {
             },
             body_hash: [0; 32],
             text: text.into(),
+            attachments: Arc::default(),
             replaces: None,
             agent: agent(),
             model: None,

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use mosaic_messages::SubmitTurn;
 use mosaic_runtime::again::last_asked;
 use mosaic_types::journal::{API_CHANNEL, ForkSession, NewSession, Outcome, SessionPhase, SessionRow, Write};
-use mosaic_types::{Failure, SessionId};
+use mosaic_types::{Code, Failure, SessionId, limits};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -69,7 +69,7 @@ pub(super) async fn retry(
     let wish: Retry = body::json(&request, payload, body::API_BYTES).await?;
     let row = visible(&gate, &named(&id)?, known.principal).await?;
     let model = wish.model.as_deref().map(|name| named_model(&gate, name)).transpose()?;
-    let again = last_asked(&*gate.doors.store, &row.id).await?;
+    let again = last_asked(&*gate.doors.store, &gate.doors.outside, &row.id).await?;
     let key = key_of(&request)?;
     // A repeat of the key finds another newest input, and is the same wish all the same: only the model tells wishes
     // apart.
@@ -77,7 +77,7 @@ pub(super) async fn retry(
         submission(&gate.doors.outside, row.id.clone(), known.principal, "again".to_owned(), model.clone(), key)?;
     let body_hash = hashed("retry", 0, &wish.body_hash);
     let ask = submission(&gate.doors.outside, row.id, known.principal, again.text, model, key)?;
-    let ask = SubmitTurn { replaces: Some(again.replaces), body_hash, ..ask };
+    let ask = SubmitTurn { replaces: Some(again.replaces), attachments: again.attachments, body_hash, ..ask };
     answer(&gate, known, ask, wait, &request).await
 }
 
@@ -97,6 +97,8 @@ pub(super) struct Fork {
 }
 
 /// Makes a session from a part of another
+///
+/// At most 50,000 events and 64 MiB, else 413 `too_large`: fork at an earlier message then.
 ///
 /// With its transcript up to and including a message, the journal behind it, its agent and its model. Both go on by
 /// themselves. A turn that had not ended by then is cancelled in the new one, where it can be asked again.
@@ -144,6 +146,15 @@ pub(super) async fn fork(
     };
     match gate.doors.commit(Write::Fork(ForkSession { source: row.id, through, new, model: row.model })).await? {
         Outcome::Written(_) => Ok(HttpResponse::Created().json(made)),
+        Outcome::TooLarge => {
+            let sentence = format!(
+                "That is too much to be copied at once: a fork takes over {} events and {} MiB of texts and files. Fork at \
+                 an earlier message.",
+                limits::FORKED_EVENTS,
+                limits::FORKED_BYTES >> 20
+            );
+            Err(ApiError(Failure::new(Code::TooLarge, sentence)))
+        }
         _ => Err(ApiError(Failure::not_found(if through.is_some() { "message" } else { "session" }))),
     }
 }

@@ -12,18 +12,29 @@ use super::error::ApiError;
 pub(super) const API_BYTES: usize = 1 << 20;
 /// Bytes of a body under `/v1`, where whole dialogues are sent.
 pub(super) const V1_BYTES: usize = 32 << 20;
+/// Bytes of a body that holds a message with files: no more of them could go to a model in one call either.
+pub(super) const MESSAGE_BYTES: usize = V1_BYTES;
 
 /// The body as JSON of the wanted shape.
-pub(super) async fn json<T: DeserializeOwned>(
+pub(super) async fn json<T: DeserializeOwned + Send + 'static>(
     request: &HttpRequest,
     payload: Payload,
     limit: usize,
 ) -> Result<T, ApiError> {
     let bytes = read(request, payload, limit).await?;
+    if bytes.len() <= API_BYTES {
+        return parse(&bytes);
+    }
+    // Others are served by this thread, and what is large takes it a while.
+    let parsed = actix_web::web::block(move || parse(&bytes)).await;
+    parsed.unwrap_or_else(|_| Err(Failure::new(Code::Internal, "The body could not be read.").into()))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(Failure::new(Code::BadRequest, "The body is not a JSON object.").into());
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
+    serde_json::from_slice(bytes).map_err(|error| {
         let sentence = format!("The body is not the JSON that this route takes: {error}.");
         Failure::new(Code::BadRequest, sentence).into()
     })

@@ -14,7 +14,10 @@ use utoipa::openapi::{Info, OpenApi as Document, PathItem};
 use super::access::Access;
 use super::routes::{RouteRow, table};
 use super::signin::{self, cookie};
-use super::{back, health, info, messages, openai, refusals, sessions, setup, tokens, trial, usage, web, ws};
+use super::{
+    attachments, back, health, info, messages, openai, refusals, sessions, setup, tokens, trial, usage,
+    web, ws,
+};
 
 /// Name of the scheme by which a token is sent.
 const BEARER: &str = "bearer";
@@ -41,6 +44,7 @@ const ABOUT: &str = "One daemon that runs a team of AI agents. Each conversation
         health::alive, health::ready, openapi,
         sessions::list, sessions::create, sessions::show, sessions::change, sessions::delete,
         messages::list, messages::submit, messages::cancel, messages::events, back::retry, back::fork,
+        attachments::show,
         info::agents, info::providers, setup::add, info::channels, info::tree, info::me, info::metrics, trial::test, usage::sums,
         tokens::list, tokens::create, tokens::revoke,
         web::page, web::asset, web::render, signin::page, signin::script, signin::claim, signin::login, signin::logout, signin::link,

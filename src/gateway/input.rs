@@ -5,6 +5,7 @@ use mosaic_types::{Code, Failure, ModelRef, Principal, Seq, SessionId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::attachments::NewAttachment;
 use super::server::Gate;
 use crate::submission::{hashed, mode, submission};
 
@@ -27,14 +28,14 @@ pub(super) struct Input {
     #[serde(default)]
     #[schema(example = json!("kitchen.12"), max_length = 84)]
     pub(super) replaces: Option<String>,
-    /// This build takes text only, so this stays empty.
+    /// What is to be read or looked at beside the text.
     #[serde(default)]
-    #[schema(max_items = 0, value_type = Vec<Object>)]
-    pub(super) attachments: Vec<serde_json::Value>,
+    #[schema(max_items = 8)]
+    pub(super) attachments: Vec<NewAttachment>,
 }
 
 impl Input {
-    /// The message to its session, checked as far as can be without asking it.
+    /// The message to its session, without its files, checked as far as can be without asking it.
     ///
     /// # Errors
     /// What is wrong with it, in a sentence.
@@ -45,9 +46,6 @@ impl Input {
         who: Principal,
         key: Option<&str>,
     ) -> Result<SubmitTurn, Failure> {
-        if !self.attachments.is_empty() {
-            return Err(Failure::new(Code::BadRequest, "attachments: this build takes text only."));
-        }
         let replaces = self.replaces.as_deref().map(|id| numbered(id, &session, "message of yours")).transpose()?;
         let model = self.model.as_deref().map(|name| named_model(gate, name)).transpose()?;
         let mode = mode(self.mode.as_deref())?;

@@ -21,7 +21,7 @@ use super::input::Input;
 use super::principals::Credential;
 use super::server::Gate;
 use super::sessions::{Reading, limit, named, visible};
-use super::{body, refusals, sse};
+use super::{attachments, body, refusals, sse};
 
 /// For so long `?wait=true` waits; then it answers as if it had not been asked to.
 const WAIT: Duration = Duration::from_secs(600);
@@ -203,6 +203,10 @@ pub(super) fn key_of(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
 /// form it asks for, also after a restart. With another body a repeat is refused. A stream that is asked for again with
 /// `Last-Event-ID` goes on after that event.
 ///
+/// Files come along in `attachments`, stored once with the message; a model reads the text of text files and looks at
+/// pictures. Where every model that could answer is known not to see, pictures are refused as `invalid`. With files the
+/// body may have 32 MiB; other routes under `/api` keep to 1 MiB.
+///
 /// With `replaces` it takes the place of one of your messages: that one and all that came after it leave the dialogue
 /// and the transcript (`messages.superseded`); the journal keeps them. Only while nothing runs or waits, else 409
 /// `running`.
@@ -238,8 +242,9 @@ pub(super) async fn submit(
     payload: Payload,
 ) -> Answer {
     let (session, wait) = (named(&id)?, waiting.wait()?);
-    let input: Input = body::json(&request, payload, body::API_BYTES).await?;
-    let ask = input.submission(&gate, session, known.principal, key_of(&request)?)?;
+    let mut input: Input = body::json(&request, payload, body::MESSAGE_BYTES).await?;
+    let files = attachments::take(std::mem::take(&mut input.attachments), gate.doors.outside.clone()).await?;
+    let ask = files.put(input.submission(&gate, session, known.principal, key_of(&request)?)?);
     answer(&gate, known, ask, wait, &request).await
 }
 

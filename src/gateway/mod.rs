@@ -5,6 +5,7 @@
 
 mod access;
 mod actor;
+mod attachments;
 mod auth;
 mod back;
 mod body;

@@ -90,7 +90,7 @@ refusals! {
     /// Of what is asked of a session without a body.
     AskedSession = NotFound | Busy | Internal | Storage | Unavailable;
     /// Of a message.
-    NewTurn = BadRequest | NotFound | ModelNotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong | IdempotencyConflict | Running
+    NewTurn = BadRequest | Invalid | NotFound | ModelNotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong | IdempotencyConflict | Running
         | Busy | Internal | Draining | Storage | Unavailable;
     /// Of a new token.
     NewToken = BadRequest | TooLarge | Busy | Storage | Unavailable;

@@ -17,8 +17,8 @@ use mosaic_types::{Code, Failure, UserRole};
 use super::access::Access;
 use super::error::{Answer, ApiError};
 use super::{
-    auth, back, document, health, info, messages, openai, sessions, setup, signin, tokens, trial, usage,
-    web as dashboard, ws,
+    attachments, auth, back, document, health, info, messages, openai, sessions, setup, signin, tokens,
+    trial, usage, web as dashboard, ws,
 };
 
 const OPEN: Access = Access::Open;
@@ -96,6 +96,7 @@ fn entries() -> Vec<Entry> {
         post("/api/v1/sessions/{id}/fork", MEMBER, back::fork),
         post("/api/v1/sessions/{id}/cancel", MEMBER, messages::cancel),
         get("/api/v1/sessions/{id}/events", VIEWER, messages::events),
+        get("/api/v1/sessions/{id}/attachments/{attachment}", VIEWER, attachments::show),
         get("/api/v1/agents", VIEWER, info::agents),
         get("/api/v1/providers", VIEWER, info::providers),
         post("/api/v1/providers", OWNER, setup::add),

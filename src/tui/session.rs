@@ -96,7 +96,7 @@ impl Session {
 
     fn take(&mut self, body: EventBody, turn: Option<TurnId>) -> Meaning {
         match (body, turn) {
-            (EventBody::TurnAccepted { text }, Some(turn)) => {
+            (EventBody::TurnAccepted { text, .. }, Some(turn)) => {
                 self.accepted(turn, &text);
                 let kind = Kind::Person(Doc::plain(text));
                 self.entries.push(Entry::new(Some(turn), kind, Some(self.last)));

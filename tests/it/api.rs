@@ -111,7 +111,8 @@ async fn what_cannot_be_read_is_refused_with_a_type() {
     let text = |text: &str| json!({"text": text}).to_string();
     let deep = "[".repeat(100_000);
     let cases = [
-        ("POST", messages.as_str(), text(&"x".repeat(2 << 20)), 413, "too_large"),
+        ("POST", messages.as_str(), text(&"x".repeat(33 << 20)), 413, "too_large"),
+        ("POST", messages.as_str(), text(&"x".repeat(2 << 20)), 422, "text_too_long"),
         ("POST", "/api/v1/sessions", "x".repeat(2 << 20), 413, "too_large"),
         ("POST", &messages, deep.clone(), 400, "bad_request"),
         ("POST", "/v1/chat/completions", deep, 400, "bad_request"),
@@ -197,7 +198,12 @@ pub(crate) async fn what_is_someone_elses_does_not_exist() {
     bed.restart().await;
     let (ada, bob) = (bed.api(), bed.api().bearing("bobs-token"));
     let session = ada.session().await;
-    ada.ask(&session, "a secret").await;
+    let letter = json!([{"name": "letter.txt", "media_type": "text/plain", "text": "a secret"}]);
+    let said = json!({"text": "a secret", "attachments": letter});
+    let said = ada.send("POST", &format!("{}/messages?wait=true", at(&session)), said).await;
+    assert_eq!(said.status(), 200, "{}", said.text());
+    let page = ada.get(&format!("{}/messages", at(&session))).await;
+    let letter = format!("/attachments/{}", page["items"][0]["attachments"][0]["id"].as_str().expect("an id"));
     assert_eq!(bob.get("/api/v1/sessions").await["items"], json!([]));
     // What was spent, too: a member sees their own, an owner everyone's.
     let bobs = bob.session().await;
@@ -211,6 +217,7 @@ pub(crate) async fn what_is_someone_elses_does_not_exist() {
         ("DELETE", ""),
         ("GET", "/messages"),
         ("GET", "/events"),
+        ("GET", letter.as_str()),
         ("POST", "/messages"),
         ("POST", "/cancel"),
     ] {

@@ -6,6 +6,7 @@
 mod testbed;
 
 mod api;
+mod attachments;
 mod border;
 mod browser;
 mod budgets;

@@ -46,6 +46,10 @@ again! {
         lists_are_read_page_by_page_without_a_gap_or_a_repeat
         what_is_someone_elses_does_not_exist
     }
+    attachments {
+        text_is_read_and_pictures_are_looked_at_also_in_later_turns
+        a_turn_that_a_kill_cut_off_is_sent_its_files_again
+    }
     tokens {
         a_revoked_token_is_worth_nothing_at_once_and_after_a_restart
         a_token_that_expires_is_refused_with_its_own_sentence_and_shown_as_expired

@@ -3,6 +3,7 @@
 mod again;
 mod chat;
 mod door;
+mod files;
 mod first;
 mod hostile;
 mod house;

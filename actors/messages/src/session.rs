@@ -7,7 +7,9 @@ use mosaic_types::command::ModelWish;
 use mosaic_types::event::FinishedTurn;
 use mosaic_types::journal::{InboxKey, SessionRow, TurnState};
 use mosaic_types::ledger::Beside;
-use mosaic_types::{AgentName, EventBody, Failure, ModelRef, Principal, QueueMode, Seq, SessionId, Spent, TurnId};
+use mosaic_types::{
+    AgentName, Attachment, EventBody, Failure, ModelRef, Principal, QueueMode, Seq, SessionId, Spent, TurnId,
+};
 use tracing::Span;
 
 use crate::dues::Dues;
@@ -30,6 +32,8 @@ pub struct SubmitTurn {
     /// SHA-256 of what was asked; a repeat of the key with another hash is refused.
     pub body_hash: [u8; 32],
     pub text: Arc<str>,
+    /// Files that come with it, checked.
+    pub attachments: Arc<[Attachment]>,
     /// Seq of the input in whose place it stands. Refused as `running` unless the session is idle.
     pub replaces: Option<Seq>,
     /// In place of the agent's own models, for this turn.

@@ -35,7 +35,7 @@ use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::pairing::PairingRow;
 use mosaic_types::signin::{Browser, LinkRow};
-use mosaic_types::{ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
+use mosaic_types::{Attachment, AttachmentId, ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
 
 pub use error::StoreError;
 pub use place::Place;
@@ -62,6 +62,9 @@ pub trait Store: Send + Sync {
 
     /// The newest messages with a seq below `before`, oldest first, `limit` at the most.
     fn latest(&self, id: &SessionId, before: Seq, limit: Limit) -> Work<'_, Vec<MessageRow>>;
+
+    /// A file that came with a message of a session, with what is in it.
+    fn attachment(&self, session: &SessionId, id: AttachmentId) -> Work<'_, Option<Attachment>>;
 
     /// Journaled events with a seq above `after`, oldest first, `limit` at the most.
     fn events(&self, id: &SessionId, after: Seq, limit: Limit) -> Work<'_, Vec<SessionEvent>>;

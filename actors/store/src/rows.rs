@@ -7,10 +7,14 @@ use mosaic_types::journal::{MessageRow, OpenTurn, Said, SessionPhase, SessionRow
 use mosaic_types::outbox::{Content, Conversation, Item, ItemState};
 use mosaic_types::pairing::PairingRow;
 use mosaic_types::signin::{Browser, LinkRow};
-use mosaic_types::{AgentName, EventBody, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Usage, UserRole};
+use mosaic_types::{
+    AgentName, AttachmentRow, EventBody, Files, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Usage, UserRole,
+};
 
 use crate::StoreError;
-use crate::schema::{browsers, events, inbox, links, messages, outbox, pairings, sessions, tokens, turns, usage};
+use crate::schema::{
+    attachments, browsers, events, inbox, links, messages, outbox, pairings, sessions, tokens, turns, usage,
+};
 use crate::sql_types::{Digest, Id, Json, Ts};
 
 /// A name in the database that its own type does not allow.
@@ -87,12 +91,13 @@ impl TryFrom<SessionRecord> for SessionRow {
 #[diesel(table_name = messages, check_for_backend(Pg, Sqlite))]
 pub(crate) struct MessageRecord {
     session_id: String,
-    seq: i64,
+    pub seq: i64,
     turn_id: Id,
     role: String,
     agent: Option<String>,
     text: String,
     created_at: Ts,
+    pub attached: i64,
 }
 
 impl TryFrom<MessageRecord> for MessageRow {
@@ -105,8 +110,27 @@ impl TryFrom<MessageRecord> for MessageRow {
             role: speaker(&record.role)?,
             agent: record.agent.as_deref().map(agent).transpose()?,
             text: record.text,
+            attachments: Vec::new(),
             created_at: record.created_at.into(),
         })
+    }
+}
+
+/// A file of a message, without what is in it.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = attachments, check_for_backend(Pg, Sqlite))]
+pub(crate) struct AttachmentRecord {
+    pub seq: i64,
+    id: Id,
+    name: String,
+    media_type: String,
+    size_bytes: i64,
+}
+
+impl From<AttachmentRecord> for AttachmentRow {
+    fn from(record: AttachmentRecord) -> Self {
+        let AttachmentRecord { id, name, media_type, size_bytes, .. } = record;
+        Self { id: id.into(), name, media_type, size_bytes: size_bytes.unsigned_abs() }
     }
 }
 
@@ -139,6 +163,7 @@ pub(crate) struct SaidRecord {
     saw_seq: Option<i64>,
     role: String,
     pub text: String,
+    pub attached: i64,
 }
 
 impl SaidRecord {
@@ -149,12 +174,27 @@ impl SaidRecord {
     }
 }
 
+/// A message with the files that came with it.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub said: SaidRecord,
+    pub files: Files,
+}
+
+impl Heard {
+    /// What it takes of a model's window, in bytes of text.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        let files: usize = self.files.iter().map(AttachmentRow::weight_bytes).sum();
+        self.said.text.len() + files
+    }
+}
+
 /// The messages of one turn, put in order.
-pub(crate) fn dialogue(mut records: Vec<SaidRecord>) -> Result<Vec<Said>, StoreError> {
-    records.sort_by_key(SaidRecord::place);
+pub(crate) fn dialogue(mut heard: Vec<Heard>) -> Result<Vec<Said>, StoreError> {
+    heard.sort_by_key(|heard| heard.said.place());
     let said =
-        |record: SaidRecord| Ok(Said { seq: record.seq, role: speaker(&record.role)?, text: record.text.into() });
-    records.into_iter().map(said).collect()
+        |Heard { said, files }: Heard| Ok(Said { files, ..Said::new(said.seq, speaker(&said.role)?, said.text) });
+    heard.into_iter().map(said).collect()
 }
 
 /// A turn as a reader of its state sees it.
@@ -192,7 +232,7 @@ impl OpenTurnRecord {
     /// `delivers`: some of its inputs came from platforms.
     pub(crate) fn with(
         self,
-        said: Vec<SaidRecord>,
+        said: Vec<Heard>,
         spent: Option<SpentRecord>,
         delivers: bool,
         beside: Vec<SpentRecord>,
@@ -420,6 +460,20 @@ pub(crate) struct NewMessage<'a> {
     pub text: &'a str,
     pub created_at: Ts,
     pub saw_seq: Option<i64>,
+    pub attached: i64,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = attachments, treat_none_as_default_value = false, check_for_backend(Pg, Sqlite))]
+pub(crate) struct NewAttachment<'a> {
+    pub id: Id,
+    pub session_id: &'a str,
+    pub seq: i64,
+    pub position: i64,
+    pub name: &'a str,
+    pub media_type: &'a str,
+    pub size_bytes: i64,
+    pub data: &'a [u8],
 }
 
 #[derive(Debug, Insertable)]

@@ -118,6 +118,16 @@ tables! {
         superseded_seq -> Nullable<BigInt>,
         attached -> BigInt,
     }
+    attachments (session_id, id) {
+        id -> Uid,
+        session_id -> Text,
+        seq -> BigInt,
+        position -> BigInt,
+        name -> Text,
+        media_type -> Text,
+        size_bytes -> BigInt,
+        data -> Binary,
+    }
     inbox (channel, account, conversation, event) {
         channel -> Text,
         account -> Text,

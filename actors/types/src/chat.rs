@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::attachment::{AttachmentRow, Files, PICTURE_TOKENS};
 use crate::usage::Usage;
 
 /// Who speaks in a message.
@@ -75,12 +76,29 @@ pub struct ChatMessage {
     /// On a user's message: what is to be looked at beside its text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Image>,
+    /// On a user's message: stored files that are not in `text` and `images` yet. A run puts them there when it sends
+    /// the message; nobody else needs them in memory.
+    #[serde(skip)]
+    pub files: Files,
 }
 
 impl ChatMessage {
     /// A plain message.
     pub fn new(role: Role, text: impl Into<Arc<str>>) -> Self {
-        Self { role, text: text.into(), tool_calls: Vec::new(), tool_call_id: None, images: Vec::new() }
+        let (text, files) = (text.into(), Files::default());
+        Self { role, text, tool_calls: Vec::new(), tool_call_id: None, images: Vec::new(), files }
+    }
+
+    /// The message with stored files.
+    #[must_use]
+    pub fn with(self, files: Files) -> Self {
+        Self { files, ..self }
+    }
+
+    /// What it takes of a model's window, in bytes of text.
+    pub fn weight_bytes(&self) -> usize {
+        let files: usize = self.files.iter().map(AttachmentRow::weight_bytes).sum();
+        self.text.len() + files + self.images.len() * PICTURE_TOKENS * 4
     }
 }
 

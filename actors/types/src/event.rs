@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::attachment::AttachmentRow;
 use crate::failure::Code;
 use crate::ids::{AgentName, ModelRef, ProviderName, Seq, SessionId, TurnId};
 use crate::outbox::ItemState;
@@ -93,7 +94,12 @@ impl Part {
 pub enum EventBody {
     /// An input was stored; a turn may have several. Journaled.
     #[serde(rename = "turn.accepted")]
-    TurnAccepted { text: String },
+    TurnAccepted {
+        text: String,
+        /// The files that came with it; what is in them is asked for by their ids.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<AttachmentRow>,
+    },
     /// The turn began, and with it its first model call. Journaled.
     #[serde(rename = "turn.started")]
     TurnStarted { agent: AgentName },

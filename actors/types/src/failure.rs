@@ -64,6 +64,8 @@ macro_rules! codes {
 codes! {
     /// The request could not be read.
     BadRequest = "bad_request", 400;
+    /// The request can be read, and what it wants cannot be; the message says what can.
+    Invalid = "invalid", 422;
     /// A cursor that Mosaic did not give out.
     BadCursor = "bad_cursor", 400;
     /// The body is over its limit.

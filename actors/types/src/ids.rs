@@ -128,6 +128,10 @@ uuid_id!(
     /// An API token (its id, never its text).
     TokenId, "a token's id, never its text."
 );
+uuid_id!(
+    /// A file that came with a message. A fork of the session keeps it.
+    AttachmentId, "a file's id, within its session."
+);
 
 /// Position of an event in its session's journal: 1, 2, 3 …, given by the writer.
 pub type Seq = i64;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::attachment::{AttachmentRow, Files};
 use crate::chat::{ChatMessage, Role};
 use crate::event::{EventBody, SessionEvent};
 use crate::ids::{AgentName, Epoch, ModelRef, Seq, SessionId, TokenId, TurnId, UserId};
@@ -169,7 +170,8 @@ pub enum Write {
     /// `Written`, or `Stale`.
     Change(ChangeSession),
     /// Makes a session with the transcript of another up to a message, and the journal behind it. Turns that had not
-    /// ended by then are cancelled in it. `Written`, `Exists`, or `Missing` where there is no such session or message.
+    /// ended by then are cancelled in it. `Written`, `Exists`, `TooLarge`, or `Missing` where there is no such session or
+    /// message.
     Fork(ForkSession),
     /// Removes a session with all that hangs on it. `Written`, or `Missing`.
     Delete { session: SessionId },
@@ -236,6 +238,8 @@ pub enum Outcome {
     Stale,
     Missing,
     Exists,
+    /// It would take too long, and hold up all others; nothing was changed.
+    TooLarge,
     /// Items that are held now; and when the next of those that stay behind is due, where none is due before.
     Taken {
         items: Vec<Item>,
@@ -309,6 +313,9 @@ pub struct MessageRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentName>,
     pub text: String,
+    /// The files that came with it, in the order in which they were given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachmentRow>,
     pub created_at: Timestamp,
 }
 
@@ -351,6 +358,19 @@ pub struct Said {
     pub seq: Seq,
     pub role: Role,
     pub text: Arc<str>,
+    pub files: Files,
+}
+
+impl Said {
+    /// A message without files.
+    pub fn new(seq: Seq, role: Role, text: impl Into<Arc<str>>) -> Self {
+        Self { seq, role, text: text.into(), files: Files::default() }
+    }
+
+    /// The message as a part of a dialogue.
+    pub fn message(&self) -> ChatMessage {
+        ChatMessage::new(self.role, self.text.clone()).with(self.files.clone())
+    }
 }
 
 /// All that a session actor needs to live again.

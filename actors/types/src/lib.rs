@@ -3,6 +3,7 @@
 //! Ids, chat content, events, failures, journal writes, and the doors through which time and chance come in. Nothing
 //! here does I/O or knows actix; the one rule is that whatever two rooms must agree on is said here, once.
 
+pub mod attachment;
 pub mod chat;
 pub mod command;
 pub mod event;
@@ -25,10 +26,13 @@ pub mod settings;
 pub mod signin;
 pub mod usage;
 
+pub use attachment::{Attachment, AttachmentRow, Files};
 pub use chat::{ChatEvent, ChatMessage, ChatRequest, Role, StopReason, ToolCall};
 pub use event::{EventBody, FinishedTurn, SessionEvent};
 pub use failure::{Classify, Code, ErrorClass, Failure};
-pub use ids::{AgentName, ChannelName, Epoch, ModelRef, ProviderName, Seq, SessionId, TokenId, TurnId, UserId};
+pub use ids::{
+    AgentName, AttachmentId, ChannelName, Epoch, ModelRef, ProviderName, Seq, SessionId, TokenId, TurnId, UserId,
+};
 pub use outside::{Chance, Clock, Outside, Timestamp};
 pub use point::Point;
 pub use principal::{Principal, UserRole};

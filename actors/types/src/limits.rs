@@ -5,6 +5,26 @@ use std::time::Duration;
 /// Characters of one input, at the most.
 pub const TEXT_CHARS: usize = 100_000;
 
+/// Events of a journal that a fork takes over, at the most: the longest copy holds up other writes for about as long as a
+/// slow disk's sync does.
+pub const FORKED_EVENTS: i64 = 50_000;
+
+/// Bytes of texts and files that a fork takes over, at the most.
+pub const FORKED_BYTES: i64 = 64 << 20;
+
+/// Files that go with one input, at the most.
+pub const ATTACHMENTS: usize = 8;
+
+/// Bytes of a text file: some 64,000 tokens, half of what usual models read at once.
+pub const TEXT_FILE_BYTES: usize = 256 << 10;
+
+/// Bytes of a picture: what Anthropic takes, the least of all.
+/// <https://platform.claude.com/docs/en/build-with-claude/vision>
+pub const PICTURE_BYTES: usize = 5 << 20;
+
+/// Characters of a file's name, at the most.
+pub const FILE_NAME_CHARS: usize = 200;
+
 /// Inputs that may wait beside the running turn, in turns of their own or for its next step; the next is refused as
 /// busy.
 pub const WAITING_INPUTS: usize = 20;

@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::{SessionId, TokenId, TurnId, UserId};
+use crate::ids::{AttachmentId, SessionId, TokenId, TurnId, UserId};
 use crate::schema::{self, schema};
 
 /// A moment, in microseconds since 1970 UTC; written as RFC 3339.
@@ -118,6 +118,11 @@ impl Outside {
     /// A new user id.
     pub fn user_id(&self) -> UserId {
         UserId(self.uuid())
+    }
+
+    /// A new file's id.
+    pub fn attachment_id(&self) -> AttachmentId {
+        AttachmentId(self.uuid())
     }
 
     /// A new token id.

@@ -1,16 +1,11 @@
 //! A picture as OpenAI's clients send it: inside the address that names it.
 
+use mosaic_types::attachment::PICTURES;
 use mosaic_types::chat::Image;
+use mosaic_types::limits::PICTURE_BYTES;
 use mosaic_types::{Code, Failure};
 
 use crate::gateway::error::ApiError;
-
-/// Bytes of one picture, at the most: what Anthropic takes, the least of all.
-/// <https://platform.claude.com/docs/en/build-with-claude/vision>
-const PICTURE_BYTES: usize = 5 << 20;
-
-/// What all providers take.
-const TYPES: &[&str] = &["image/png", "image/jpeg", "image/webp", "image/gif"];
 
 /// The picture in a `data:` address. One that lies elsewhere is not fetched: whoever names an address must not make
 /// this machine go there.
@@ -19,7 +14,7 @@ pub(super) fn read(url: &str) -> Result<Image, ApiError> {
     let Some((media_type, data)) = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,")) else {
         return Err(bad("A picture is taken as data:TYPE;base64,… only; none is fetched from elsewhere."));
     };
-    if !TYPES.contains(&media_type) {
+    if !PICTURES.contains(&media_type) {
         return Err(bad("A picture is image/png, image/jpeg, image/webp or image/gif."));
     }
     let letters = data.trim_end_matches('=');

@@ -117,6 +117,7 @@ pub(super) async fn answer(gate: &Gate, payer: UserId, target: Target, mut wish:
     let order = RunOrder {
         run: agents.next_run(),
         input: RunInput::Verbatim(messages.into()),
+        shelf: None,
         model,
         tools: wish.tools(),
         sampling,

@@ -265,6 +265,7 @@ impl Message {
             tool_calls: calls.map(call).collect(),
             tool_call_id: self.tool_call_id,
             images,
+            ..ChatMessage::new(role, "")
         })
     }
 }

@@ -63,7 +63,10 @@ pub(super) async fn script() -> HttpResponse {
 }
 
 /// What a stranger sent, who may send little and must not take long.
-async fn said<T: serde::de::DeserializeOwned>(request: &HttpRequest, payload: Payload) -> Result<T, ApiError> {
+async fn said<T: serde::de::DeserializeOwned + Send + 'static>(
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<T, ApiError> {
     let reading = body::json(request, payload, STRANGER_BYTES);
     tokio::time::timeout(STRANGER_PATIENCE, reading).await.unwrap_or_else(|_| {
         let sentence = "The body took too long to come.";

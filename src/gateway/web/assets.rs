@@ -36,6 +36,7 @@ assets! {
     "choices.js": SCRIPT,
     "composer.js": SCRIPT,
     "dom.js": SCRIPT,
+    "files.js": SCRIPT,
     "firstrun.js": SCRIPT,
     "icon.svg": PICTURE,
     "kept.js": SCRIPT,

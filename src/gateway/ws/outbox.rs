@@ -155,7 +155,10 @@ impl Outbox {
         }
         let (texts, end) = match &event.body {
             EventBody::TurnDelta { offset, text, .. } => (text.len(), Some(offset + text.chars().count())),
-            EventBody::TurnAccepted { text } | EventBody::TurnThinking { text } => (text.len(), None),
+            EventBody::TurnAccepted { text, attachments } => {
+                (text.len() + attachments.iter().map(|file| file.name.len() + AROUND).sum::<usize>(), None)
+            }
+            EventBody::TurnThinking { text } => (text.len(), None),
             EventBody::TurnFinished(finished) => (finished.text.len(), None),
             EventBody::TurnFailed { message, .. } => (message.len(), None),
             _ => (0, None),

@@ -30,7 +30,7 @@ fn delta(offset: usize, text: &str) -> Arc<SessionEvent> {
 }
 
 fn journaled(seq: i64, text: &str) -> Arc<SessionEvent> {
-    let body = EventBody::TurnAccepted { text: text.into() };
+    let body = EventBody::TurnAccepted { text: text.into(), attachments: Vec::new() };
     Arc::new(SessionEvent { body, session: session(), turn: Some(turn()), seq: Some(seq) })
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn event(session: &str, of: u128, seq: Option<i64>, body: EventBody) 
 }
 
 pub(crate) fn accepted(text: &str) -> EventBody {
-    EventBody::TurnAccepted { text: text.to_owned() }
+    EventBody::TurnAccepted { text: text.to_owned(), attachments: Vec::new() }
 }
 
 pub(crate) fn started() -> EventBody {

@@ -94,7 +94,7 @@ async fn retry(
     typed: Option<(Conversation, Arc<str>)>,
 ) -> Result<String, Failure> {
     way.doors.work.refuse_new()?;
-    let again = match last_asked(&*way.doors.store, &row.id).await {
+    let again = match last_asked(&*way.doors.store, &way.doors.outside, &row.id).await {
         Ok(again) => again,
         Err(nothing) if nothing.code == Code::NotFound => return Ok(nothing.message.into_owned()),
         Err(failure) => return Err(failure),
@@ -124,6 +124,7 @@ async fn retry(
         turn,
         body_hash,
         text: again.text.into(),
+        attachments: again.attachments,
         reply_to: None,
         replaces: Some(again.replaces),
         model: None,

@@ -158,6 +158,7 @@ mod tests {
             role,
             agent: (role == Role::Assistant).then(|| "poet".parse().expect("valid")),
             text: text.to_owned(),
+            attachments: Vec::new(),
             created_at: Timestamp(0),
         }
     }

@@ -109,6 +109,7 @@ impl House {
             inbox,
             body_hash: [self.turns; 32],
             text: "x".into(),
+            attachments: Arc::default(),
             replaces: None,
             agent: self.agent.clone(),
             model: None,

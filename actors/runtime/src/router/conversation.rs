@@ -109,6 +109,7 @@ fn submission(said: &Receive, session: SessionId, from: Principal) -> SubmitTurn
         reply_to: said.reply_to.clone(),
         body_hash: said.body_hash,
         text: said.text.clone(),
+        attachments: Arc::default(),
         model: said.model.clone(),
         mode: said.mode,
         create: None,

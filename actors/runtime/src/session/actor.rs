@@ -17,6 +17,7 @@ use super::carry::{Running, Then};
 use super::config::SessionConfig;
 use super::load::{Asked, load};
 use super::parts::{Cancel, Follow, Ran, Submission};
+use super::sight;
 use super::state::SessionState;
 use crate::doors::Doors;
 use crate::drain::Busy;
@@ -208,12 +209,16 @@ impl SessionActor {
         reply: Reply<Accepted>,
         ctx: &mut Context<Self>,
     ) {
-        let Some(state) = &mut self.state else {
+        let Some(state) = &self.state else {
             self.hold(Held::Submit(ask, reply));
             return;
         };
+        if let Err(blind) = sight::check(&self.doors, &state.row, &ask) {
+            return self.attach_or(blind, ask, reply, ctx);
+        }
         let agents = || self.doors.agents.profile(&state.row.agent).map(|agent| agent.queue);
         let mode = ask.mode.or_else(agents).unwrap_or_default();
+        let Some(state) = &mut self.state else { return };
         match state.submit(&ask, mode, self.doors.outside.now()) {
             // It may be what is being written.
             Err(failure) if failure.code == Code::Running && self.writing => self.after_writing.push((ask, reply)),

@@ -16,7 +16,7 @@ use tracing::{Instrument, Span, field};
 use super::actor::{LOAD_AGAIN, Reply, SessionActor, Watched};
 use super::parts::{Begin, Follow};
 use super::state::SessionState;
-use crate::agent::run::{Keeper, RunInput, RunOrder, Sink, may_have_cost};
+use crate::agent::run::{Keeper, RunInput, RunOrder, Shelf, Sink, may_have_cost};
 use crate::meters::meters;
 
 /// What to do when a write is answered.
@@ -344,6 +344,7 @@ impl SessionActor {
         let mut order = RunOrder {
             run,
             input: RunInput::Dialogue(dialogue),
+            shelf: Some(Shelf::new(self.doors.store.clone(), self.id.clone())),
             model,
             tools: Arc::default(),
             sampling: Sampling {

@@ -13,7 +13,7 @@ pub(super) struct History {
 }
 
 impl History {
-    /// `keep_bytes`: how much text is worth keeping.
+    /// `keep_bytes`: how much is worth keeping, as bytes of text.
     pub(super) fn new(keep_bytes: usize, messages: Vec<ChatMessage>) -> Self {
         let mut history = Self { messages: VecDeque::new(), bytes: 0, keep_bytes };
         messages.into_iter().for_each(|message| history.add(message));
@@ -31,7 +31,7 @@ impl History {
     }
 
     pub(super) fn add(&mut self, message: ChatMessage) {
-        self.bytes += message.text.len();
+        self.bytes += message.weight_bytes();
         self.messages.push_back(message);
         while self.bytes > self.keep_bytes && self.messages.len() > 2 {
             // An exchange goes as a whole: what was asked, then all up to the next question.
@@ -46,7 +46,7 @@ impl History {
 
     fn drop_while(&mut self, goes: impl Fn(Role) -> bool) {
         while self.messages.front().is_some_and(|first| goes(first.role)) {
-            self.bytes -= self.messages.pop_front().map_or(0, |gone| gone.text.len());
+            self.bytes -= self.messages.pop_front().map_or(0, |gone| gone.weight_bytes());
         }
     }
 }

@@ -7,6 +7,7 @@ mod history;
 mod load;
 mod parts;
 mod progress;
+mod sight;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,5 @@
 //! What a session's state is made of, and what it answers.
 
-use std::sync::Arc;
-
 use mosaic_messages::Accepted;
 use mosaic_types::journal::{AcceptTurn, EndTurn, OpenTurn, Said, Write};
 use mosaic_types::ledger::Beside;
@@ -19,7 +17,7 @@ pub(super) struct Incoming {
     /// The turn that it makes or joins.
     pub(super) turn: TurnId,
     pub(super) mode: QueueMode,
-    pub(super) text: Arc<str>,
+    pub(super) said: ChatMessage,
     pub(super) hash: [u8; 32],
     /// It came from a platform.
     pub(super) delivers: bool,
@@ -60,7 +58,7 @@ impl Turn {
         Self {
             inputs: inputs().count(),
             newest: inputs().map(|said| said.seq).max().unwrap_or_default(),
-            said: open.said.iter().map(|Said { role, text, .. }| ChatMessage::new(*role, text.clone())).collect(),
+            said: open.said.iter().map(Said::message).collect(),
             writing: 0,
             delivers: open.delivers,
             ..Self::new(open.id, open.model, open.collects)
@@ -81,8 +79,8 @@ impl Turn {
         (model.is_none() || model == self.model.as_ref()) && self.all_inputs() < limits::TURN_INPUTS
     }
 
-    pub(super) fn hear(&mut self, text: Arc<str>) {
-        self.said.push(ChatMessage::new(Role::User, text));
+    pub(super) fn hear(&mut self, said: ChatMessage) {
+        self.said.push(said);
     }
 }
 
@@ -123,7 +121,7 @@ pub(super) struct Active {
     /// Seq of the newest input that the run was given.
     pub(super) saw: Seq,
     /// Stored inputs that it was not given.
-    pub(super) unseen: Vec<Arc<str>>,
+    pub(super) unseen: Vec<ChatMessage>,
     /// A person wants it to end, and the intent of its next call is still being written.
     pub(super) unwanted: bool,
 }
@@ -172,7 +170,7 @@ impl Active {
 
     /// Takes in what no run was given yet.
     pub(super) fn see_all(&mut self) {
-        self.unseen.drain(..).for_each(|text| self.turn.hear(text));
+        self.unseen.drain(..).for_each(|said| self.turn.hear(said));
     }
 }
 

@@ -10,7 +10,9 @@ use mosaic_messages::{Accepted, Change, SubmitTurn};
 use mosaic_types::command::ModelWish;
 use mosaic_types::journal::{AcceptTurn, ChangeSession, Entry, SessionPhase, SessionRow, Snapshot, TurnState};
 use mosaic_types::outbox::Conversation;
-use mosaic_types::{ChatMessage, Code, Epoch, Failure, ModelRef, Principal, QueueMode, Seq, Timestamp, TurnId, limits};
+use mosaic_types::{
+    ChatMessage, Code, Epoch, Failure, ModelRef, Principal, QueueMode, Role, Seq, Timestamp, TurnId, attachment, limits,
+};
 
 use super::history::History;
 use super::parts::{Active, Follow, Incoming, Phase, Settle, Submission, Turn};
@@ -87,9 +89,10 @@ impl SessionState {
             None => self.place(ask, mode),
         };
         let title = self.row.title.is_empty().then(|| title::of(&ask.text));
-        let (text, hash) = (ask.text.clone(), ask.body_hash);
+        let said = ChatMessage::new(Role::User, ask.text.clone()).with(attachment::rows(&ask.attachments));
+        let hash = ask.body_hash;
         let delivers = Conversation::of(&ask.inbox).is_some();
-        self.incoming.push(Incoming { input: ask.turn, turn, mode, text, hash, delivers });
+        self.incoming.push(Incoming { input: ask.turn, turn, mode, said, hash, delivers });
         Ok(Submission::Write(Box::new(AcceptTurn {
             session: self.row.id.clone(),
             epoch: self.epoch,
@@ -97,6 +100,7 @@ impl SessionState {
             inbox: ask.inbox.clone(),
             body_hash: ask.body_hash,
             text: ask.text.clone(),
+            attachments: ask.attachments.clone(),
             replaces: ask.replaces,
             agent: self.row.agent.clone(),
             model: ask.model.clone(),
@@ -165,7 +169,7 @@ impl SessionState {
         }
         self.row.archived = false;
         self.row.updated_at = at;
-        let Some(Incoming { turn, mode, text, hash, delivers, .. }) = self.arrived(input) else {
+        let Some(Incoming { turn, mode, said, hash, delivers, .. }) = self.arrived(input) else {
             return (self.attached(input, false), Follow::default());
         };
         self.last_input = Some((turn, hash));
@@ -177,10 +181,10 @@ impl SessionState {
             active.turn.newest = seq;
             active.turn.delivers |= delivers;
             if first {
-                active.turn.hear(text);
+                active.turn.hear(said);
                 follow = self.go(at);
             } else {
-                active.unseen.push(text);
+                active.unseen.push(said);
                 if mode == QueueMode::Interrupt && active.phase == Phase::Running {
                     follow.write = Some(self.restart(at));
                 }
@@ -191,7 +195,7 @@ impl SessionState {
             waiting.newest = seq;
             waiting.delivers |= delivers;
             waiting.settled = false;
-            waiting.hear(text);
+            waiting.hear(said);
             follow = Follow { write: self.start_next(at), settle: self.settling(turn), begin: None };
         }
         (self.attached(turn, false), follow)

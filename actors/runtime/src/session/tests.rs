@@ -51,7 +51,7 @@ fn snapshot(open: Vec<OpenTurn>) -> Snapshot {
 
 fn open(n: u128, state: TurnState, charged: u32) -> OpenTurn {
     let agent = "assistant".parse().expect("valid");
-    let said = vec![Said { seq: 1, role: Role::User, text: "hi".into() }];
+    let said = vec![Said::new(1, Role::User, "hi")];
     let (spent, beside, parts) = (Spent::default(), Spent::default(), Vec::new());
     let (id, attempt, model, collects, delivers) = (turn(n), 1, None, false, false);
     OpenTurn { id, state, attempt, charged, agent, model, collects, delivers, said, spent, beside, parts }
@@ -71,6 +71,7 @@ fn ask(n: u128) -> SubmitTurn {
         reply_to: None,
         body_hash: [u8::try_from(n % 251).expect("small"); 32],
         text: format!("message {n}").into(),
+        attachments: std::sync::Arc::default(),
         replaces: None,
         model: None,
         mode: None,

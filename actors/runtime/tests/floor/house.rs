@@ -181,6 +181,7 @@ impl House {
             reply_to: None,
             body_hash: [0; 32],
             text: text.into(),
+            attachments: Arc::default(),
             replaces: None,
             model: None,
             mode: None,

@@ -256,6 +256,7 @@ impl Bench {
         let order = RunOrder {
             run: self.agents.next_run(),
             input: RunInput::Verbatim([ChatMessage::new(Role::User, text)].into()),
+            shelf: None,
             model: None,
             tools: Arc::default(),
             sampling: Sampling::default(),

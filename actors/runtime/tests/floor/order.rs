@@ -23,7 +23,7 @@ async fn what_is_sent_to_a_session_that_is_awake_without_waiting_is_accepted_in_
         let events = house.doors.store.events(&session, 0, limit).await.expect("it can be read");
         let texts: Vec<String> = events
             .into_iter()
-            .filter_map(|event| if let EventBody::TurnAccepted { text } = event.body { Some(text) } else { None })
+            .filter_map(|event| if let EventBody::TurnAccepted { text, .. } = event.body { Some(text) } else { None })
             .collect();
         let wanted: Vec<String> = (0..=limits::WAITING_INPUTS).map(|number| number.to_string()).collect();
         assert_eq!(texts, wanted);

@@ -98,6 +98,7 @@ async fn a_stateless_caller_sees_that_its_run_died() {
         let order = |sink| RunOrder {
             run: agents.next_run(),
             input: RunInput::Verbatim([ChatMessage::new(Role::User, "hello")].into()),
+            shelf: None,
             model: None,
             tools: Arc::default(),
             sampling: Sampling::default(),

@@ -40,7 +40,7 @@ pub async fn an_input_takes_the_place_of_another_and_of_all_after_it(store: Arc<
     let again = replacing(&hand, 4, 5);
     let events = hand.events_of(accept(&again)).await;
     assert_eq!(events[0].body, EventBody::MessagesSuperseded { from: 5 });
-    assert!(matches!(&events[1].body, EventBody::TurnAccepted { text } if text == "question 4"), "{events:?}");
+    assert!(matches!(&events[1].body, EventBody::TurnAccepted { text, .. } if text == "question 4"), "{events:?}");
     assert_eq!(events.len(), 3, "and it runs");
     assert_eq!(transcript(&hand, &hand.session).await, ["question 1", "answer 1", "question 4"]);
     let latest = hand.store.latest(&hand.session, Seq::MAX, Limit::default()).await.expect("reads");
@@ -96,7 +96,7 @@ pub async fn an_input_in_the_middle_of_a_turn_takes_the_rest_of_it_along(store: 
     assert_eq!(snapshot.context.iter().map(|said| said.text.to_string()).collect::<Vec<_>>(), ["question 1"]);
 }
 
-fn fork(hand: &Hand, id: &str, through: Option<Seq>) -> Write {
+pub(super) fn fork(hand: &Hand, id: &str, through: Option<Seq>) -> Write {
     let Write::CreateSession(new) = hand.new_session(&session(id), Timestamp(50)) else { panic!("it makes a session") };
     let model = Some("lab/m-1".parse().expect("valid"));
     Write::Fork(ForkSession { source: hand.session.clone(), through, new, model })

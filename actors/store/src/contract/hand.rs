@@ -128,6 +128,7 @@ impl Hand {
             },
             body_hash: [number; 32],
             text: format!("question {number}").into(),
+            attachments: Arc::default(),
             replaces: None,
             agent: self.agent.clone(),
             // A number that is even names a model of its own, so that both kinds are stored and read back.

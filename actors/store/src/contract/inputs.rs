@@ -32,7 +32,7 @@ pub async fn an_input_joins_an_open_turn_under_a_key_of_its_own(store: Arc<dyn S
     hand.ask(2, false).await;
     for (number, into) in [(3, 1), (4, 2)] {
         let events = hand.add(number, into).await;
-        let expected = EventBody::TurnAccepted { text: format!("question {number}") };
+        let expected = EventBody::TurnAccepted { text: format!("question {number}"), attachments: Vec::new() };
         assert_eq!((&events[0].body, events[0].turn, events.len()), (&expected, Some(turn(into)), 1));
         let again = hand.join(number, into);
         assert_eq!(hand.store.known(&again.inbox).await.expect("reads"), Some((turn(into), [number; 32])));

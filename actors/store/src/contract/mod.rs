@@ -3,6 +3,7 @@
 //! Each check gets a store that is open and empty. [`store_contract!`](crate::store_contract) makes a test of each.
 
 mod back;
+mod files;
 mod hand;
 mod inputs;
 mod ledger;
@@ -14,6 +15,7 @@ mod signin;
 mod turns;
 
 pub use back::*;
+pub use files::*;
 pub use hand::Hand;
 pub use inputs::*;
 pub use ledger::*;
@@ -68,6 +70,10 @@ macro_rules! store_contract {
             an_input_in_the_middle_of_a_turn_takes_the_rest_of_it_along
             a_fork_has_the_transcript_up_to_its_message_and_goes_on_by_itself
             a_fork_of_what_runs_has_it_cancelled
+            files_are_stored_once_with_their_message
+            files_count_as_a_part_of_the_context
+            a_fork_keeps_the_files_and_a_removed_session_takes_its_own_along
+            a_fork_takes_over_so_much_and_no_more
             a_session_is_made_changed_and_removed
             a_removed_session_frees_its_keys
             what_was_spent_is_summed_by_day_agent_model_and_session

@@ -64,7 +64,7 @@ pub async fn a_turn_is_told_in_order(store: Arc<dyn Store>) {
     assert_eq!(phase(&hand).await, SessionPhase::Running);
     events.extend(hand.answer(1, None).await);
     assert_eq!(seqs(&events), [1, 2, 3, 4]);
-    assert!(matches!(&events[0].body, EventBody::TurnAccepted { text } if text == "question 1"));
+    assert!(matches!(&events[0].body, EventBody::TurnAccepted { text, .. } if text == "question 1"));
     assert!(matches!(&events[1].body, EventBody::TurnStarted { .. }));
     assert!(matches!(&events[2].body, EventBody::StepFinished { .. }));
     assert!(matches!(&events[3].body, EventBody::TurnFinished(end) if end.text == "answer 1"));

@@ -8,7 +8,7 @@ use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::pairing::PairingRow;
 use mosaic_types::signin::{Browser, LinkRow};
-use mosaic_types::{ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
+use mosaic_types::{Attachment, AttachmentId, ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
 
 use super::{Conn, Database, read};
 use crate::{Store, StoreError, Work};
@@ -35,6 +35,11 @@ impl Store for Database {
     fn latest(&self, id: &SessionId, before: Seq, limit: Limit) -> Work<'_, Vec<MessageRow>> {
         let id = id.clone();
         self.read(async move |conn: &mut Conn<'_>| read::latest(conn, &id, before, limit).await)
+    }
+
+    fn attachment(&self, session: &SessionId, id: AttachmentId) -> Work<'_, Option<Attachment>> {
+        let session = session.clone();
+        self.read(async move |conn: &mut Conn<'_>| read::attachment(conn, &session, id).await)
     }
 
     fn events(&self, id: &SessionId, after: Seq, limit: Limit) -> Work<'_, Vec<SessionEvent>> {

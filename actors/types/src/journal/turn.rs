@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::TurnState;
+use crate::attachment::Attachment;
 use crate::event::{EventBody, FinishedTurn};
 use crate::failure::Code;
 use crate::ids::{AgentName, Epoch, ModelRef, Seq, SessionId, TurnId};
@@ -43,6 +44,8 @@ pub struct AcceptTurn {
     /// SHA-256 of the request's meaning; a repeat of the key with another hash is a conflict.
     pub body_hash: [u8; 32],
     pub text: Arc<str>,
+    /// Files that come with it, stored once.
+    pub attachments: Arc<[Attachment]>,
     /// Seq of the input in whose place it stands: that one leaves the dialogue with all that came after it.
     pub replaces: Option<Seq>,
     pub agent: AgentName,

@@ -1,6 +1,7 @@
 // Where a person writes: a draft that survives, commands that complete themselves, messages that are sent once.
 
 import { draw, el, find } from "./dom.js";
+import { Files } from "./files.js";
 import { keep, read } from "./kept.js";
 
 /// Messages that were sent and not acknowledged, of all tabs of this browser. Each is sent again under its id until the
@@ -20,6 +21,7 @@ export class Composer {
       this[name] = find(at, this.form);
     }
     this.at = -1;
+    this.files = new Files(root, this.form, (sentence) => this.complain(sentence));
     find("button", this.editing).addEventListener("click", () => this.leave());
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -42,6 +44,7 @@ export class Composer {
   restore() {
     this.replaces = null;
     this.editing.hidden = true;
+    this.files.clear();
     this.text.value = read(this.draftName, "");
     this.complain("");
     this.grow();
@@ -55,11 +58,13 @@ export class Composer {
   }
 
   /// Writes a message anew, in the place of one that stands.
-  edit({ id, text }) {
+  edit({ id, text, files }) {
     this.replaces = id;
     this.editing.hidden = false;
     this.text.value = text;
     this.grow();
+    this.files.clear();
+    if (files?.length > 0) this.files.adopt(files);
     this.text.focus();
   }
 
@@ -139,9 +144,10 @@ export class Composer {
 
   submit() {
     const text = this.text.value;
-    if (!text.trim()) return;
+    if (!text.trim()) return this.files.any && this.complain("Say what is to be done with the files.");
     this.complain("");
     const message = { id: draw(), text, mode: this.modes.hidden ? "" : this.mode.value, replaces: this.replaces };
+    if (this.files.any) return this.files.send(this.chat, message);
     if (!this.replaces && /^\/[a-z]/i.test(text.trim()) && !text.trim().includes("\n")) {
       this.chat.command(text.trim());
       return;
@@ -152,6 +158,7 @@ export class Composer {
   /// What was written is on its way.
   clear() {
     if (this.replaces) return this.leave();
+    this.files.clear();
     this.text.value = "";
     this.changed();
   }

@@ -1,6 +1,7 @@
 // How a turn is shown: what was asked, what was answered, what is being said right now, and how it ended.
 
 import { ago, dollars, el, icon, iconButton, number, shown, toast } from "./dom.js";
+import { isPicture, size } from "./files.js";
 import { html, htmlOf, show } from "./render.js";
 
 // What is rendered again and again while it grows is at most about so long; what stands before it is left alone.
@@ -136,15 +137,20 @@ class Asked {
     this.tools = el("div", { class: "acts" }, this.tag, ...actions);
     this.files = el("ul", { class: "files", "aria-label": "Attached files" });
     this.node = el("article", { class: "said user" }, said("user", "You", null), this.files, this.text, this.tools);
-    this.showFiles(entry.files ?? []);
+    this.files.hidden = true;
+    this.showFiles(entry.files);
   }
 
-  showFiles(files) {
+  showFiles(files = []) {
+    // They never change; drawn anew they would be fetched anew.
+    const looks = files.map((file) => file.id).join();
+    if (looks === this.filesLook) return;
+    this.filesLook = looks;
     this.files.hidden = files.length === 0;
-    const open = (file, ...children) => el("a", { href: file.url, target: "_blank", rel: "noopener" }, ...children);
-    this.files.replaceChildren(...files.map((file) =>
-      el("li", {}, file.media_type.startsWith("image/") ? open(file, el("img", { src: file.url, alt: shown(file.name), loading: "lazy" })) : open(file, shown(file.name))),
-    ));
+    const open = (file, ...children) => el("a", { href: file.url, target: "_blank", rel: "noopener", "aria-label": `Open ${shown(file.name)}` }, ...children);
+    const picture = (file) => el("li", { class: "picture" }, open(file, el("img", { src: file.url, alt: "", loading: "lazy" })));
+    const text = (file) => el("li", {}, open(file, shown(file.name)), el("span", { class: "size" }, size(file.size_bytes)));
+    this.files.replaceChildren(...files.map((file) => (isPicture(file) ? picture(file) : text(file))));
   }
 
   mark(text) {

@@ -168,6 +168,7 @@ fn message(seq: i64, role: Role, text: &str) -> MessageRow {
         role,
         agent: None,
         text: text.into(),
+        attachments: Vec::new(),
         created_at: Timestamp(seq),
     }
 }

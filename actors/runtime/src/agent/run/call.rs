@@ -19,6 +19,7 @@ use super::actor::Keeper;
 use super::books::{Books, Place};
 use super::lanes::Voice;
 use super::prompt;
+use super::shelf::Shelf;
 use super::sink::{Left, Sink};
 use crate::agent::AgentProfile;
 use crate::budget::{Budgets, Reservation};
@@ -59,6 +60,8 @@ impl Chosen {
 pub struct RunOrder {
     pub run: RunId,
     pub input: RunInput,
+    /// Where the files lie that go with messages of a session.
+    pub shelf: Option<Shelf>,
     /// Instead of the agent's own models.
     pub model: Option<Chosen>,
     pub tools: Arc<[ToolOffer]>,
@@ -176,7 +179,7 @@ async fn admitted(
 ) -> Result<Answer, CallFailure> {
     let name = provider.resolve(model).await.map_err(|error| CallFailure::Provider { error, shown: false })?;
     let called = ModelRef { provider: model.provider.clone(), model: name };
-    let request = request(ask, provider, &called, voice);
+    let request = request(ask, provider, &called, voice).await?;
     let input_tokens = prompt::estimate(&request.messages);
     let foreseen = input_tokens.saturating_add(request.sampling.max_tokens.unwrap_or(UNKNOWN_OUTPUT));
     let price = provider.facts(&called.model).price;
@@ -222,22 +225,30 @@ async fn admitted(
 }
 
 /// What is sent.
-fn request(ask: Ask<'_>, provider: &ProviderHandle, called: &ModelRef, voice: Voice<'_>) -> ChatRequest {
+async fn request(
+    ask: Ask<'_>,
+    provider: &ProviderHandle,
+    called: &ModelRef,
+    voice: Voice<'_>,
+) -> Result<ChatRequest, CallFailure> {
     let (order, profile) = (ask.order, ask.profile);
-    let messages = match ask.input {
+    let facts = provider.facts(&called.model);
+    let mut messages = match ask.input {
         RunInput::Verbatim(messages) => messages.clone(),
         RunInput::Dialogue(dialogue) => {
-            let window = provider.facts(&called.model).window;
-            prompt::messages(&profile.system, dialogue, prompt::budget(profile.context_tokens, window))
+            prompt::messages(&profile.system, dialogue, prompt::budget(profile.context_tokens, facts.window))
         }
     };
-    ChatRequest {
+    if let Some(shelf) = &order.shelf {
+        messages = shelf.fill(messages, facts.vision != Some(false)).await.map_err(CallFailure::Refused)?;
+    }
+    Ok(ChatRequest {
         model: called.model.clone(),
         messages,
         tools: order.tools.clone(),
         sampling: order.sampling.clone(),
         stream: order.stream || matches!(voice, Voice::Lane(..)),
-    }
+    })
 }
 
 async fn answer(

@@ -7,7 +7,7 @@ use super::books::Books;
 use super::call::{self, Answer, Ask, Chosen, RunOrder};
 use super::lanes::Voice;
 use super::plan::{Next, Plan};
-use super::{compare, panel, race};
+use super::{compare, panel, race, shelf};
 use crate::agent::AgentProfile;
 use crate::agent::config::Strategy;
 use crate::provider::Providers;
@@ -23,7 +23,7 @@ pub(super) async fn run(
     if let Some(Chosen { model, why }) = order.model.clone() {
         return alone(ask, Plan::only(model, why)).await;
     }
-    let models = profile.models.clone();
+    let models = shelf::sighted(providers, &order.input, profile.models.clone());
     if models.is_empty() {
         return Some(Err(Failure::new(Code::NoProvider, NO_PROVIDER)));
     }

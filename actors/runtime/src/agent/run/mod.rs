@@ -11,6 +11,7 @@ mod panel;
 mod plan;
 mod prompt;
 mod race;
+mod shelf;
 mod sink;
 #[cfg(test)]
 mod tests;
@@ -18,4 +19,6 @@ mod tests;
 pub use actor::{Keeper, RunActor, died};
 pub use call::{Chosen, RunInput, RunOrder};
 pub(crate) use foresee::{CutOff, may_have_cost};
+pub use shelf::Shelf;
+pub(crate) use shelf::is_blind;
 pub use sink::{Piece, Sink};

@@ -12,10 +12,10 @@ pub(super) fn budget(context_tokens: usize, window: Option<usize>) -> usize {
     context_tokens.min(window.unwrap_or(UNKNOWN_WINDOW) * 4 / 5)
 }
 
-/// A cautious estimate: four bytes a token, and four tokens of wrapping a message. Exact counts differ by model and
-/// are not worth a tokenizer for each.
+/// A cautious estimate: four bytes a token, a picture as [`PICTURE_TOKENS`](mosaic_types::attachment::PICTURE_TOKENS)
+/// has it, and four tokens of wrapping a message. Exact counts differ by model and are not worth a tokenizer for each.
 fn tokens(message: &ChatMessage) -> usize {
-    message.text.len().div_ceil(4) + 4
+    message.weight_bytes().div_ceil(4) + 4
 }
 
 /// What a text of so many bytes may be in tokens.

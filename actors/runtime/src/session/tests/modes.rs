@@ -269,7 +269,7 @@ fn a_turn_that_was_not_made_after_all_takes_nobody_in_again() {
 
 #[test]
 fn a_new_life_goes_on_after_the_steps_that_were_finished() {
-    let say = |seq, role, text: &str| Said { seq, role, text: text.into() };
+    let say = |seq, role, text: &str| Said::new(seq, role, text);
     let said = vec![say(1, Role::User, "one"), say(4, Role::Assistant, "half"), say(3, Role::User, "two")];
     let usage = Usage::new(3, 5);
     let spent = Spent { usage, cost_usd: Some(0.5) };

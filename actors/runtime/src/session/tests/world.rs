@@ -159,7 +159,7 @@ impl World {
             }
             Write::Step(step) => {
                 assert!(self.steps.insert((step.turn, step.step)), "a finished step ran again");
-                let said = Said { seq: self.seq + 1, role: Role::Assistant, text: step.said.text.as_str().into() };
+                let said = Said::new(self.seq + 1, Role::Assistant, step.said.text.as_str());
                 self.turn(step.turn).said.push((Some(step.saw), said));
             }
             Write::End(end) => return self.store_end(end),
@@ -188,7 +188,7 @@ impl World {
         }
         self.inputs.insert(accept.inbox.event.clone(), accept.turn);
         let seq = self.number();
-        self.turn(accept.turn).said.push((None, Said { seq, role: Role::User, text: accept.text.clone() }));
+        self.turn(accept.turn).said.push((None, Said::new(seq, Role::User, accept.text.clone())));
         Answer::Done(seq)
     }
 
@@ -200,7 +200,7 @@ impl World {
                 return Answer::Unseen;
             }
             assert_eq!(self.given, self.dialogue_with(end.turn), "the answer is to all that was said, in order");
-            let said = Said { seq: self.seq + 1, role: Role::Assistant, text: finished.text.as_str().into() };
+            let said = Said::new(self.seq + 1, Role::Assistant, finished.text.as_str());
             self.turn(end.turn).said.push((Some(i64::MAX), said));
         }
         self.turn(end.turn).end = Some(end.end.clone());

@@ -88,6 +88,7 @@ impl Story {
             },
             body_hash: [0; 32],
             text: "?".into(),
+            attachments: Arc::default(),
             replaces: None,
             agent: self.agent.clone(),
             model: None,

@@ -58,6 +58,10 @@ pub(crate) struct Disk {
 }
 
 /// What a constraint of the tables says to a write that breaks it.
+fn accepted(accept: &AcceptTurn) -> EventBody {
+    EventBody::TurnAccepted { text: accept.text.as_ref().to_owned(), attachments: Vec::new() }
+}
+
 fn broken(constraint: &str) -> StoreError {
     StoreError::Corrupt(constraint.to_owned())
 }
@@ -203,8 +207,8 @@ impl Disk {
             _ => {}
         }
         let turn = Some(accept.turn);
-        let mut events = vec![table.journal(turn, EventBody::TurnAccepted { text: accept.text.as_ref().to_owned() })];
-        let said = (None, Said { seq: table.seq(), role: Role::User, text: accept.text.clone() });
+        let mut events = vec![table.journal(turn, accepted(accept))];
+        let said = (None, Said::new(table.seq(), Role::User, accept.text.clone()));
         table.last_input = Some((accept.turn, accept.body_hash));
         table.row.updated_at = accept.at;
         table.row.archived = false;
@@ -251,7 +255,7 @@ impl Disk {
         let Some(index) = table.open_turn(step.turn) else { return Outcome::Stale };
         let mut events: Vec<_> = step.parts.iter().map(|part| table.journal(Some(step.turn), part.clone())).collect();
         let event = table.journal(Some(step.turn), step.said.step());
-        let said = Said { seq: table.seq(), role: Role::Assistant, text: step.said.text.as_str().into() };
+        let said = Said::new(table.seq(), Role::Assistant, step.said.text.as_str());
         let turn = &mut table.turns[index];
         turn.said.push((Some(step.saw), said));
         turn.spent = step.own;

@@ -13,7 +13,7 @@ use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::pairing::PairingRow;
 use mosaic_types::signin::{Browser, LinkRow};
-use mosaic_types::{ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
+use mosaic_types::{Attachment, AttachmentId, ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
 use tokio::sync::oneshot;
 
 use super::World;
@@ -203,6 +203,10 @@ impl Store for MemoryStore {
     }
 
     fn latest(&self, _: &SessionId, _: Seq, _: Limit) -> Work<'_, Vec<MessageRow>> {
+        nobody_asks()
+    }
+
+    fn attachment(&self, _: &SessionId, _: AttachmentId) -> Work<'_, Option<Attachment>> {
         nobody_asks()
     }
 

@@ -202,6 +202,7 @@ impl View<'_> {
             reply_to: None,
             body_hash,
             text: text.clone(),
+            attachments: Arc::default(),
             replaces: None,
             model: None,
             mode,

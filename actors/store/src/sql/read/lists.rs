@@ -7,7 +7,7 @@ use mosaic_types::journal::{MessageRow, SessionQuery, SessionRow};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::{Seq, SessionId, limits};
 
-use super::{Conn, LIKE, RunQueryDsl, all};
+use super::{Conn, LIKE, RunQueryDsl, all, attachments};
 use crate::StoreError;
 use crate::cursor::{MessageCursor, SessionCursor};
 use crate::rows::{MessageRecord, SessionRecord};
@@ -117,7 +117,8 @@ pub(in super::super) async fn messages(
         .select(MessageRecord::as_select())
         .load(conn)
         .await?;
-    Ok(page(all::<_, MessageRow>(records)?, limit, |row| MessageCursor { session: id.clone(), seq: row.seq }.encode()))
+    let rows = attachments::listed(conn, id, records).await?;
+    Ok(page(rows, limit, |row| MessageCursor { session: id.clone(), seq: row.seq }.encode()))
 }
 
 /// The end of a transcript, or of what stands before a message, read from behind.
@@ -136,5 +137,5 @@ pub(in super::super) async fn latest(
         .load(conn)
         .await?;
     records.reverse();
-    all(records)
+    attachments::listed(conn, id, records).await
 }

@@ -1,6 +1,7 @@
 //! What is read, in any database, and along which index.
 
 mod access;
+mod attachments;
 mod lists;
 mod outbox;
 mod snapshot;
@@ -18,6 +19,7 @@ use crate::schema::{events, inbox, sessions, turns};
 use crate::sql_types::{Digest, Id};
 
 pub(super) use access::{browsers, links, owner, pairings, tokens};
+pub(super) use attachments::attachment;
 pub(super) use lists::{latest, messages, sessions};
 pub(super) use outbox::{binding, counts, held, preview};
 pub(super) use snapshot::{context_before, snapshots};

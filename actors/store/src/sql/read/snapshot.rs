@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use mosaic_types::journal::{API_CHANNEL, OpenTurn, SessionRow, Snapshot};
+use mosaic_types::journal::{API_CHANNEL, OpenTurn, Said, SessionRow, Snapshot};
 use mosaic_types::{ChatMessage, EventBody, Role, Seq, SessionEvent, SessionId, TurnId};
 
-use super::{Conn, RunQueryDsl, each};
+use super::{Conn, RunQueryDsl, attachments, each};
 use crate::StoreError;
 use crate::expression::{IsFinished, Names, among};
 use crate::rows::{EventRecord, OpenTurnRecord, SaidRecord, SessionRecord, SpentRecord, dialogue};
@@ -113,7 +113,7 @@ async fn open_turns(conn: &mut Conn<'_>, names: &Names<'_>) -> Result<HashMap<St
         let id = turn.id;
         let of = |asked: &mut ByTurn<SpentRecord>| asked.remove(&id).unwrap_or_default();
         let (spent, beside) = (of(&mut spent).pop(), of(&mut beside));
-        let said = said.remove(&id).unwrap_or_default();
+        let said = attachments::heard(conn, &session, said.remove(&id).unwrap_or_default()).await?;
         let parts = parts(told.remove(&id).unwrap_or_default())?;
         let turn = turn.with(said, spent, delivers.contains(&id), beside, parts)?;
         open.entry(session).or_default().push(turn);
@@ -166,21 +166,22 @@ async fn context(
     while let Some(position) = before {
         let rows = messages_before(conn, id, position).await?;
         before = rows.last().filter(|_| rows.len() as i64 == CHUNK).map(|(accepted, said)| (*accepted, said.seq));
-        for (accepted, said) in rows {
-            let Some(rest) = left.checked_sub(said.text.len()) else {
+        let (accepted, said): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        for (accepted, heard) in accepted.into_iter().zip(attachments::heard(conn, id.as_str(), said).await?) {
+            let Some(rest) = left.checked_sub(heard.weight_bytes()) else {
                 before = None;
                 break;
             };
             left = rest;
             // The input that made a turn is its first message, so here its last to come.
-            let whole = said.seq == accepted;
-            turn.push(said);
+            let whole = heard.said.seq == accepted;
+            turn.push(heard);
             if whole {
                 newest_first.extend(dialogue(std::mem::take(&mut turn))?.into_iter().rev());
             }
         }
     }
-    Ok(newest_first.into_iter().rev().map(|said| ChatMessage::new(said.role, said.text)).collect())
+    Ok(newest_first.iter().rev().map(Said::message).collect())
 }
 
 /// Messages of finished turns, newest turn first: the next ones before a turn's number and a message's.

@@ -3,16 +3,18 @@
 //! Rows are copied inside the database, under the numbers that they have, so that the journal of the fork is that of its
 //! source up to the message. Only turns get ids of their own.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use mosaic_types::journal::{ForkSession, Outcome, TurnState};
-use mosaic_types::{EventBody, Seq, SessionId};
+use mosaic_types::{EventBody, Seq, SessionId, limits};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::journal::Journal;
 use super::{Conn, RunQueryDsl, session};
 use crate::StoreError;
-use crate::schema::{messages, sessions, turns};
+use crate::schema::{attachments, messages, sessions, turns};
 use crate::sql_types::Id;
 use crate::statement::{CopyAttachments, CopyEvents, CopyMessages, CopyTurn};
 
@@ -27,6 +29,9 @@ pub(super) async fn fork(conn: &mut Conn<'_>, fork: &ForkSession) -> Result<Outc
         if message.select(messages::seq).get_result::<Seq>(conn).await.optional()?.is_none() {
             return Ok(Outcome::Missing);
         }
+    }
+    if !fits(through, bytes(conn, source, through).await?) {
+        return Ok(Outcome::TooLarge);
     }
     if session::create(conn, &fork.new).await? == Outcome::Exists {
         return Ok(Outcome::Exists);
@@ -48,6 +53,30 @@ pub(super) async fn fork(conn: &mut Conn<'_>, fork: &ForkSession) -> Result<Outc
         .execute(conn)
         .await?;
     Ok(journal.done())
+}
+
+/// Whether so much may be copied at once: nobody else writes meanwhile.
+fn fits(events: Seq, bytes: i64) -> bool {
+    events <= limits::FORKED_EVENTS && bytes <= limits::FORKED_BYTES
+}
+
+/// Bytes of the texts and files that are to be copied. They are counted without being read.
+async fn bytes(conn: &mut Conn<'_>, source: &str, through: Seq) -> Result<i64, StoreError> {
+    if through > limits::FORKED_EVENTS {
+        return Ok(0);
+    }
+    let texts = messages::table
+        .filter(messages::session_id.eq(source).and(messages::seq.le(through)))
+        .filter(messages::superseded_seq.is_null())
+        .select(sql::<BigInt>("CAST(COALESCE(SUM(octet_length(text)), 0) AS BIGINT)"))
+        .get_result::<i64>(conn)
+        .await?;
+    let files = attachments::table
+        .filter(attachments::session_id.eq(source).and(attachments::seq.le(through)))
+        .select(sql::<BigInt>("CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT)"))
+        .get_result::<i64>(conn)
+        .await?;
+    Ok(texts.saturating_add(files))
 }
 
 /// Copies the turns that were accepted by then; answers those that had not ended, which are cancelled one event each
@@ -93,4 +122,16 @@ fn own_id(session: &SessionId, turn: Id) -> Id {
     bytes[6] = (bytes[6] & 0x0f) | 0x70;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     Id(Uuid::from_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_a_bound_of_events_and_one_of_bytes() {
+        let (events, bytes) = (limits::FORKED_EVENTS, limits::FORKED_BYTES);
+        assert!(fits(events, bytes));
+        assert!(!fits(events + 1, 0) && !fits(0, bytes + 1));
+    }
 }

@@ -8,8 +8,8 @@ use super::journal::Journal;
 use super::session::owned;
 use super::{Conn, RunQueryDsl, supersede};
 use crate::StoreError;
-use crate::rows::{NewInbox, NewMessage, NewTurn};
-use crate::schema::{inbox, messages, turns};
+use crate::rows::{NewAttachment, NewInbox, NewMessage, NewTurn};
+use crate::schema::{attachments, inbox, messages, turns};
 use crate::sql_types::{Digest, Id, Ts};
 use crate::statement::{AcceptInSession, JoinInSession};
 
@@ -43,7 +43,7 @@ pub(super) async fn accept(conn: &mut Conn<'_>, accept: &AcceptTurn) -> Result<O
         let at = journal.add(conn, turn, EventBody::MessagesSuperseded { from }).await?;
         supersede::supersede(conn, &accept.session, input, at).await?;
     }
-    let seq = journal.add(conn, turn, EventBody::TurnAccepted { text: accept.text.as_ref().to_owned() }).await?;
+    let seq = journal.add(conn, turn, accepted(accept)).await?;
     if starts {
         journal.add(conn, turn, EventBody::TurnStarted { agent: accept.agent.clone() }).await?;
     }
@@ -72,8 +72,10 @@ pub(super) async fn accept(conn: &mut Conn<'_>, accept: &AcceptTurn) -> Result<O
         text: &accept.text,
         created_at: accept.at.into(),
         saw_seq: None,
+        attached: accept.attachments.len() as i64,
     };
     diesel::insert_into(messages::table).values(row).execute(conn).await?;
+    attach(conn, accept, seq).await?;
     let row = NewInbox {
         channel: &accept.inbox.channel,
         account: &accept.inbox.account,
@@ -88,6 +90,29 @@ pub(super) async fn accept(conn: &mut Conn<'_>, accept: &AcceptTurn) -> Result<O
     diesel::insert_into(inbox::table).values(row).execute(conn).await?;
     Point::AcceptBeforeCommit.pass();
     Ok(journal.done())
+}
+
+fn accepted(accept: &AcceptTurn) -> EventBody {
+    let attachments = accept.attachments.iter().map(|file| file.row.clone()).collect();
+    EventBody::TurnAccepted { text: accept.text.as_ref().to_owned(), attachments }
+}
+
+/// Stores what came with the message of that number.
+async fn attach(conn: &mut Conn<'_>, accept: &AcceptTurn, seq: Seq) -> Result<(), StoreError> {
+    for (position, file) in accept.attachments.iter().enumerate() {
+        let row = NewAttachment {
+            id: file.row.id.into(),
+            session_id: accept.session.as_str(),
+            seq,
+            position: position as i64,
+            name: &file.row.name,
+            media_type: &file.row.media_type,
+            size_bytes: file.data.len() as i64,
+            data: &file.data,
+        };
+        diesel::insert_into(attachments::table).values(row).execute(conn).await?;
+    }
+    Ok(())
 }
 
 /// Sets aside the numbers of the input's events; `None` where it may not be stored as it was meant.

@@ -168,6 +168,7 @@ impl Answer<'_> {
             text: &self.said.text,
             created_at: self.at.into(),
             saw_seq: self.saw,
+            attached: 0,
         };
         diesel::insert_into(messages::table).values(row).execute(conn).await?;
         let row = NewUsage {
