@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use crate::channels::{self, Channel};
 use crate::config::{Config, Env};
 use crate::detect;
-use crate::gateway::{Gate, Principals};
+use crate::gateway::{Before, Gate, Listed, Principals};
 use crate::setup::Setup;
 
 /// Why the daemon could not start.
@@ -171,6 +171,9 @@ impl App {
             principals,
             setup: self.setup.clone(),
             channels: self.channels.clone(),
+            began: self.doors.outside.now(),
+            before: Before::default(),
+            listed: Listed::default(),
             root: self.root.clone(),
         }
     }

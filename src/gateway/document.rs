@@ -15,7 +15,7 @@ use super::access::Access;
 use super::routes::{RouteRow, table};
 use super::signin::{self, cookie};
 use super::{
-    attachments, back, health, info, messages, openai, refusals, sessions, setup, tokens, trial, usage,
+    attachments, back, health, info, lately, messages, models, openai, refusals, sessions, setup, tokens, trial, usage,
     web, ws,
 };
 
@@ -45,7 +45,7 @@ const ABOUT: &str = "One daemon that runs a team of AI agents. Each conversation
         sessions::list, sessions::create, sessions::show, sessions::change, sessions::delete,
         messages::list, messages::submit, messages::cancel, messages::events, back::retry, back::fork,
         attachments::show,
-        info::agents, info::providers, setup::add, info::channels, info::tree, info::me, info::metrics, trial::test, usage::sums,
+        info::agents, models::list, info::providers, setup::add, info::channels, info::tree, lately::lately, info::me, info::metrics, trial::test, usage::sums,
         tokens::list, tokens::create, tokens::revoke,
         web::page, web::asset, web::render, signin::page, signin::script, signin::claim, signin::login, signin::logout, signin::link,
         openai::complete, openai::models::models, openai::models::model, ws::open,

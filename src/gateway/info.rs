@@ -36,7 +36,7 @@ struct Agent {
     name: AgentName,
     /// In order of preference.
     models: Vec<ModelRef>,
-    /// How its models are asked: `fallback`, one after the other until one answers.
+    /// How its models are asked: `fallback`, `race`, `compare` or `panel`.
     strategy: &'static str,
     /// It answers where no agent is named.
     default: bool,
@@ -155,7 +155,7 @@ pub(super) async fn agents(gate: Data<Gate>) -> HttpResponse {
     let shown = profiles.iter().map(|agent| Agent {
         name: agent.name.clone(),
         models: agent.models.clone(),
-        strategy: "fallback",
+        strategy: agent.fanout.strategy.as_str(),
         default: agents.default_name() == Some(&agent.name),
         context_tokens: agent.context_tokens,
         state: State::of(agents.down(&agent.name).is_some()),

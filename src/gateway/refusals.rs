@@ -77,6 +77,8 @@ refusals! {
     List = BadRequest | BadCursor | Storage;
     /// Of a list that belongs to a session.
     ListOfSession = BadRequest | BadCursor | NotFound | Storage;
+    /// Of a list that is whole, and may be asked for in more than one way.
+    Wished = BadRequest;
     /// Of a list that is short enough to be whole.
     Whole = Storage;
     /// Of what is read of one session.

@@ -17,7 +17,7 @@ use mosaic_types::{Code, Failure, UserRole};
 use super::access::Access;
 use super::error::{Answer, ApiError};
 use super::{
-    attachments, auth, back, document, health, info, messages, openai, sessions, setup, signin, tokens,
+    attachments, auth, back, document, health, info, lately, messages, models, openai, sessions, setup, signin, tokens,
     trial, usage, web as dashboard, ws,
 };
 
@@ -98,6 +98,7 @@ fn entries() -> Vec<Entry> {
         get("/api/v1/sessions/{id}/events", VIEWER, messages::events),
         get("/api/v1/sessions/{id}/attachments/{attachment}", VIEWER, attachments::show),
         get("/api/v1/agents", VIEWER, info::agents),
+        get("/api/v1/models", VIEWER, models::list),
         get("/api/v1/providers", VIEWER, info::providers),
         post("/api/v1/providers", OWNER, setup::add),
         // It costs a call, so it takes the role that may make calls.
@@ -105,6 +106,7 @@ fn entries() -> Vec<Entry> {
         get("/api/v1/channels", VIEWER, info::channels),
         get("/api/v1/usage", VIEWER, usage::sums),
         get("/api/v1/tree", VIEWER, info::tree),
+        get("/api/v1/observe", VIEWER, lately::lately),
         get("/api/v1/me", VIEWER, info::me),
         get("/api/v1/tokens", VIEWER, tokens::list),
         post("/api/v1/tokens", MEMBER, tokens::create),

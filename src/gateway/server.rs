@@ -12,12 +12,14 @@ use mosaic_messages::{Accepted, CancelTurn};
 use mosaic_runtime::doors::unreached;
 use mosaic_runtime::{Doors, RouterActor, Sessions};
 use mosaic_supervise::{Link, Parent};
-use mosaic_types::{Failure, Principal, SessionId, TurnId};
+use mosaic_types::{Failure, Principal, SessionId, Timestamp, TurnId};
 
 use super::actor::Server;
 use super::border::{self, Border};
 use super::config::GatewayConfig;
 use super::error::ApiError;
+use super::lately::Before;
+use super::models::Listed;
 use super::principals::Principals;
 use super::ws::{Doorstep, WRITE_BUFFER};
 use super::{observe, routes, unread};
@@ -37,6 +39,12 @@ pub struct Gate {
     pub setup: Arc<Setup>,
     /// The bridges to people.
     pub channels: Arc<[Channel]>,
+    /// When this process began.
+    pub began: Timestamp,
+    /// What was spent before that.
+    pub before: Before,
+    /// The models that providers list.
+    pub listed: Listed,
     /// The supervisor above all, whose tree is shown.
     pub root: Parent,
 }

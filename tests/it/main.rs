@@ -22,6 +22,7 @@ mod fanout;
 #[cfg(feature = "chaos")]
 mod faults;
 mod house;
+mod lately;
 mod ledger;
 #[cfg(feature = "chaos")]
 mod logs;

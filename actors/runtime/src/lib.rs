@@ -25,6 +25,7 @@ pub mod lease;
 pub mod meters;
 pub mod outbox;
 pub mod provider;
+pub mod recent;
 pub mod recovery;
 pub mod router;
 pub mod session;

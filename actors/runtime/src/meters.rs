@@ -10,15 +10,16 @@ use std::time::Duration;
 use metrics::{Counter, Histogram, counter, histogram};
 use mosaic_messages::CallResult;
 use mosaic_types::journal::TurnEnd;
-use mosaic_types::{ErrorClass, ProviderName, Usage, metric};
+use mosaic_types::{ErrorClass, ProviderName, Timestamp, Usage, metric};
 
 use crate::budget::Notice;
+use crate::recent::Turns;
 
 static METERS: LazyLock<Meters> = LazyLock::new(Meters::new);
 
 /// Counters that belong to no provider.
 pub(crate) struct Meters {
-    pub(crate) accepted: Counter,
+    accepted: Counter,
     finished: Counter,
     failed: Counter,
     cancelled: Counter,
@@ -31,6 +32,12 @@ pub(crate) struct Meters {
     budget_low: Counter,
     budget_over: Counter,
     pub(crate) budget_refused: Counter,
+    turns: Turns,
+}
+
+/// The turns of this process, by the minute.
+pub fn turns() -> &'static Turns {
+    &METERS.turns
 }
 
 /// The counters of this process.
@@ -56,6 +63,7 @@ impl Meters {
             budget_low: budget("low"),
             budget_over: budget("over"),
             budget_refused: budget("refused"),
+            turns: Turns::default(),
         }
     }
 
@@ -72,8 +80,15 @@ impl Meters {
         counter!(metric::DELIVERIES.name, "channel" => channel.to_owned(), "outcome" => outcome).increment(1);
     }
 
+    /// An input is stored.
+    pub(crate) fn accepted(&self, at: Timestamp) {
+        self.accepted.increment(1);
+        self.turns.accepted(at);
+    }
+
     /// A turn's end is stored.
-    pub(crate) fn ended(&self, end: &TurnEnd) {
+    pub(crate) fn ended(&self, end: &TurnEnd, at: Timestamp) {
+        self.turns.ended(end.state(), at);
         match end {
             TurnEnd::Finished(_) => self.finished.increment(1),
             TurnEnd::Failed { .. } => self.failed.increment(1),

@@ -14,6 +14,7 @@ use super::actor::{Places, ProviderActor};
 use super::rate::Limits;
 use crate::doors::unreached;
 use crate::meters::CallMeter;
+use crate::recent::Calls;
 
 /// What the config says of a provider.
 #[derive(Debug, Clone)]
@@ -55,6 +56,8 @@ pub struct ProviderHandle {
     pub settings: ProviderSettings,
     pub link: Link<ProviderActor>,
     pub meter: CallMeter,
+    /// How its newest calls went.
+    pub calls: Calls,
     places: Arc<Places>,
     first_model: OnceCell<Arc<str>>,
     /// Written once a call, so that health can be told without asking for one.
@@ -182,6 +185,7 @@ impl Providers {
         let handle = ProviderHandle {
             link: family.adopt(spec),
             meter: CallMeter::new(&name),
+            calls: Calls::default(),
             adapter,
             settings,
             places: shown,

@@ -142,7 +142,7 @@ impl SessionActor {
                             tracing::debug!(model = ask.model.as_ref().map(field::display), "a message is accepted");
                         });
                         let (accepted, follow) = state.accepted(ask.turn, accepted, title, at);
-                        meters().accepted.increment(1);
+                        meters().accepted(at);
                         Point::AcceptBeforeAck.pass();
                         let _ = reply.send(Ok(accepted));
                         follow
@@ -151,7 +151,7 @@ impl SessionActor {
                     Then::Noted => Follow::default(),
                     Then::Ended { end, next, turn, cancelled, since } => {
                         Point::FinishAfterCommit.pass();
-                        meters().ended(&end);
+                        meters().ended(&end, at);
                         if let Some(since) = since {
                             meters().turn.record(since.elapsed());
                         }

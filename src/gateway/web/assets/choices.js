@@ -3,6 +3,19 @@
 import { get } from "./api.js";
 import { el, find, shown, toast } from "./dom.js";
 
+const price = (usd) => `$${Number(usd.toFixed(2))}`;
+
+/// A model in a line: what it reads, what it costs, what it can, and whether its provider has a bad time.
+function about({ model, context_tokens: window, price: usd, vision, reasoning, health }) {
+  const told = [
+    window && `${window >= 1_000 ? `${Math.round(window / 1_000)}k` : window} tokens`,
+    usd && `${price(usd.input_usd_per_mtok)} in, ${price(usd.output_usd_per_mtok)} out`,
+    vision && "sees", vision === false && "no pictures", reasoning && "reasons",
+    health === "fails" && "failed last", health === "down" && "down",
+  ].filter(Boolean);
+  return told.length > 0 ? `${shown(model)} (${told.join(", ")})` : shown(model);
+}
+
 export class Choices {
   constructor(root, chat, house) {
     Object.assign(this, { chat, house, agents: find(".agent", root), models: find(".model", root), pill: find(".models", root) });
@@ -14,15 +27,18 @@ export class Choices {
     this.load();
   }
 
+  /// What the config names is there at once; what providers list follows.
   async load() {
-    try {
-      const all = (await get("/v1/models")).data.map((model) => model.id);
-      this.names = all.filter((id) => id.includes("/"));
-    } catch {
-      // The agent's models answer; nothing is there to choose from.
-      this.names = [];
+    for (const path of ["/api/v1/models", "/api/v1/models?listed=true"]) {
+      try {
+        this.known = (await get(path)).items;
+      } catch {
+        // The agent's models answer; nothing is there to choose from.
+        this.known ??= [];
+      }
+      // Not under the hand of one who is choosing.
+      if (document.activeElement !== this.models) this.show();
     }
-    this.show();
   }
 
   /// What stands in the session that is shown; of a new chat: what is usual.
@@ -33,10 +49,13 @@ export class Choices {
     const option = (name) => el("option", { value: name, selected: name === agent }, shown(name));
     this.agents.replaceChildren(...agents.map(({ name }) => option(name)));
     const now = talk?.model ?? "";
-    const names = now && !this.names?.includes(now) ? [now, ...(this.names ?? [])] : (this.names ?? []);
-    this.pill.hidden = names.length === 0;
-    this.models.replaceChildren(
-      el("option", { value: "", selected: !now }, "the agent's"), ...names.map((name) => el("option", { value: name, selected: name === now }, shown(name))));
+    const known = this.known ?? [];
+    const all = now && !known.some(({ id }) => id === now) ? [{ id: now, provider: now.split("/")[0], model: now.slice(now.indexOf("/") + 1) }, ...known] : known;
+    this.pill.hidden = all.length === 0;
+    const one = (model) => el("option", { value: model.id, selected: model.id === now }, about(model));
+    const providers = [...new Set(all.map(({ provider }) => provider))];
+    const groups = providers.map((provider) => el("optgroup", { label: shown(provider) }, ...all.filter((model) => model.provider === provider).map(one)));
+    this.models.replaceChildren(el("option", { value: "", selected: !now }, "the agent's"), ...groups);
     this.shown = `${talk?.id} ${agent} ${now}`;
   }
 

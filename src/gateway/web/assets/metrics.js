@@ -31,3 +31,6 @@ export function quantile(all, name, part, wish = {}) {
 
 export const seconds = (value) =>
   value === null ? "–" : value === Infinity ? "over 5 min" : value < 1 ? `≤ ${Number((value * 1_000).toPrecision(3))} ms` : `≤ ${value} s`;
+
+/// A time that was measured.
+export const millis = (value) => (value < 1_000 ? `${Number(value.toPrecision(3))} ms` : `${(value / 1_000).toFixed(1)} s`);

@@ -2,11 +2,10 @@
 
 import { get, text } from "./api.js";
 import { ago, dollars, el, find, number, shown, template } from "./dom.js";
-import { parse, quantile, seconds, sum } from "./metrics.js";
+import { millis, parse, quantile, seconds, sum } from "./metrics.js";
 import { plot } from "./plot.js";
 
 const LOOK_AGAIN = 2_000;
-const DAYS = 14;
 // Children that are up beyond these are only counted: a house may have thousands of sessions.
 const SHOWN = 12;
 
@@ -25,6 +24,7 @@ const table = (caption, heads, rows, none) =>
       : el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption },
         el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head)))), el("tbody", {}, ...rows))));
 
+const ended = ({ finished, failed, cancelled }) => finished + failed + cancelled;
 const cell = (value, props) => el("td", props, value);
 const dot = (state) => el("span", { class: `dot ${state}` }, state);
 
@@ -55,7 +55,7 @@ export class Observe {
   constructor(main, house) {
     main.replaceChildren(template("t-observe"));
     document.title = "Observe · Mosaic";
-    Object.assign(this, { main, house, samples: [] });
+    Object.assign(this, { main, house });
     this.look();
     this.timer = setInterval(() => !document.hidden && this.look(), LOOK_AGAIN);
   }
@@ -64,11 +64,10 @@ export class Observe {
     if (this.looking) return;
     this.looking = true;
     try {
-      const days = new Date(Date.now() - (DAYS - 1) * 86_400_000).toISOString().slice(0, 10);
-      const [tree, providers, channels, usage, metrics] = await Promise.all([
-        get("/api/v1/tree"), get("/api/v1/providers"), get("/api/v1/channels"), get(`/api/v1/usage?by=day&since=${days}&limit=${DAYS + 1}`), text("/metrics"),
+      const [tree, lately, channels, metrics] = await Promise.all([
+        get("/api/v1/tree"), get("/api/v1/observe"), get("/api/v1/channels"), text("/metrics"),
       ]);
-      if (!this.closed) this.draw(tree, providers.items, channels.items, usage.items, parse(metrics));
+      if (!this.closed) this.draw(tree, lately, channels.items, parse(metrics));
       this.say("");
     } catch (error) {
       this.say(error.message);
@@ -80,61 +79,41 @@ export class Observe {
     if (!this.closed) find(".bar .state", this.main).textContent = sentence;
   }
 
-  draw(tree, providers, channels, days, metrics) {
-    this.sample(sum(metrics, "mosaic_turns_total"));
-    const today = days.find((day) => day.key === new Date().toISOString().slice(0, 10));
+  draw(tree, { turns, queues, providers, outbox, days }, channels, metrics) {
+    const open = outbox.filter(({ state }) => state === "pending" || state === "sending").reduce((sum, { items }) => sum + items, 0);
     find(".figures", this.main).replaceChildren(
-      figure("Under way", number(sum(metrics, "mosaic_work_running"))),
-      figure("Waiting in mailboxes", number(depth(tree))),
-      figure("Turns today", number(today?.turns ?? 0)),
-      figure("Cost today", dollars(today ? today.cost_usd : 0)),
+      figure("Under way", number(turns.running)),
+      figure("Waiting in mailboxes", number(queues.mailboxes)),
+      figure("Waiting for a model", number(queues.calls)),
+      figure("Waiting to go out", number(open)),
+      figure("Turns, last hour", number(turns.minutes.reduce((sum, minute) => sum + ended(minute), 0))),
+      figure("Cost today", dollars(days.at(-1).cost_usd)),
       figure("Commit, 95 of 100", seconds(quantile(metrics, "mosaic_commit_seconds", 0.95))),
       figure("Memory", `${Math.round(sum(metrics, "process_resident_memory_bytes") / 1_048_576)} MB`),
       figure("Up for", since(tree.for_ms)),
     );
-    find(".plots", this.main).replaceChildren(this.turns(), this.costs(days));
-    find(".providers", this.main).replaceChildren(this.providers(providers, metrics));
+    const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    find(".plots", this.main).replaceChildren(
+      plot("Turns per minute", turns.minutes.map((minute) => ({ label: clock(minute.at), value: ended(minute) })), number),
+      plot("Cost per day", days.map(({ day, cost_usd: cost }) => ({ label: day.slice(5), value: cost })), dollars),
+    );
+    find(".providers", this.main).replaceChildren(this.providers(providers));
     find(".channels", this.main).replaceChildren(this.channels(channels));
-    find(".outbox", this.main).replaceChildren(this.outbox(metrics));
+    find(".outbox", this.main).replaceChildren(this.outbox(outbox));
     find(".tree", this.main).replaceChildren(el("section", { class: "panel" }, el("h2", {}, "Supervision tree"), el("ul", { class: "branches" }, branch(tree))));
   }
 
-  sample(turns) {
-    this.samples.push({ at: Date.now(), turns });
-    while (this.samples[0].at < Date.now() - 3_600_000) this.samples.shift();
-  }
-
-  /// Counted while this page is open; a daemon that was started anew counts from 0.
-  turns() {
-    const minutes = new Map();
-    this.samples.forEach(({ at, turns }, index) => {
-      const before = this.samples[index - 1]?.turns ?? turns;
-      const minute = Math.floor(at / 60_000);
-      minutes.set(minute, (minutes.get(minute) ?? 0) + Math.max(0, turns < before ? turns : turns - before));
+  providers(providers) {
+    const words = { unknown: "not called yet", answers: "answers", down: "down" };
+    const rows = providers.map((one) => {
+      const odd = one.health === "fails" || one.health === "down";
+      const health = words[one.health] ?? `failed: ${one.code}`;
+      const times = (two) => (two ? [millis(two.p50_ms), millis(two.p95_ms)] : ["–", "–"]);
+      return el("tr", {}, el("th", { scope: "row" }, shown(one.name)), cell(health, { class: odd ? "odd" : null }), cell(one.last_call ? ago(one.last_call) : "–"),
+        ...times(one.first_token).map((time) => cell(time)), ...times(one.whole).map((time) => cell(time)),
+        cell(`${number(one.failed)} of ${number(one.calls)}`, { class: one.failed > 0 ? "odd" : null }), cell(`${number(one.in_flight)} of ${number(one.max_in_flight)}`), cell(number(one.waiting)));
     });
-    const now = Math.floor(Date.now() / 60_000);
-    const bars = Array.from({ length: 30 }, (_, at) => now - 29 + at).map((minute) => ({
-      label: new Date(minute * 60_000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }), value: minutes.get(minute) ?? 0,
-    }));
-    return plot("Turns per minute", bars, number);
-  }
-
-  costs(days) {
-    const bars = Array.from({ length: DAYS }, (_, at) => new Date(Date.now() - (DAYS - 1 - at) * 86_400_000).toISOString().slice(0, 10)).map((key) => ({
-      label: key.slice(5), value: days.find((day) => day.key === key)?.cost_usd ?? 0,
-    }));
-    return plot("Cost per day", bars, dollars);
-  }
-
-  providers(providers, metrics) {
-    const rows = providers.map(({ name, state, last_call: last, max_in_flight: most }) => {
-      const wish = { provider: name };
-      const health = !last ? "not called yet" : last.ok ? "answers" : `failed: ${last.code}`;
-      return el("tr", {}, el("th", { scope: "row" }, shown(name)), cell(dot(state)), cell(health, { class: last && !last.ok ? "odd" : null }), cell(last ? ago(last.at) : "–"),
-        cell(seconds(quantile(metrics, "mosaic_model_first_token_seconds", 0.5, wish))), cell(seconds(quantile(metrics, "mosaic_model_first_token_seconds", 0.95, wish))),
-        cell(`${sum(metrics, "mosaic_provider_calls_in_flight", wish)} of ${most}`), cell(number(sum(metrics, "mosaic_provider_calls_waiting", wish))));
-    });
-    return table("Providers", ["Name", "Actor", "Health", "Last call", "First word, half", "95 of 100", "Under way", "Waiting"], rows,
+    return table("Providers, in the last hour", ["Name", "Health", "Last call", "First word, half", "95 of 100", "Answer, half", "95 of 100", "Failed", "Under way", "Waiting"], rows,
       "No provider is set up. The page of a new chat takes a key; `mosaic providers add` does too.");
   }
 
@@ -144,15 +123,15 @@ export class Observe {
   }
 
   /// Answers on their way to platforms; browsers and terminals read along and need none.
-  outbox(metrics) {
-    const items = (metrics.get("mosaic_outbox_items") ?? []).filter(({ value }) => value > 0);
-    const channels = [...new Set(items.map(({ labels }) => labels.channel))].sort();
+  outbox(kept) {
+    const channels = [...new Set(kept.map(({ channel }) => channel))].sort();
     const rows = channels.map((channel) => {
-      const count = (state) => sum(metrics, "mosaic_outbox_items", { channel, state });
-      const cells = ["pending", "sending", "unknown", "dead"].map((state) => cell(number(count(state)), { class: state === "dead" && count(state) > 0 ? "odd" : null }));
-      return el("tr", {}, el("th", { scope: "row" }, shown(channel)), ...cells, cell(since(1_000 * sum(metrics, "mosaic_outbox_oldest_seconds", { channel }))));
+      const of = (state) => kept.find((one) => one.channel === channel && one.state === state);
+      const cells = ["pending", "sending", "unknown", "dead"].map((state) => cell(number(of(state)?.items ?? 0), { class: state === "dead" && of(state) ? "odd" : null }));
+      const oldest = Math.max(of("pending")?.oldest_seconds ?? 0, of("sending")?.oldest_seconds ?? 0);
+      return el("tr", {}, el("th", { scope: "row" }, shown(channel)), ...cells, cell(of("pending") || of("sending") ? since(1_000 * oldest) : "–"));
     });
-    return table("Outbox", ["Channel", "Waiting", "Under way", "Unknown", "Given up", "Oldest"], rows, "Nothing waits to go out.");
+    return table("Outbox", ["Channel", "Waiting", "Under way", "Unknown", "Given up", "Oldest that waits"], rows, "Nothing waits to go out.");
   }
 
   close() {

@@ -9,7 +9,7 @@ use mosaic_messages::{Dues, Late, PartEnded};
 use mosaic_types::event::{Part, StepKind};
 use mosaic_types::journal::Write;
 use mosaic_types::ledger::{Beside, Known};
-use mosaic_types::{EventBody, ModelRef, Outside, SessionId, Spent, TurnId};
+use mosaic_types::{EventBody, ModelRef, Outside, SessionId, Spent, Timestamp, TurnId};
 
 use super::call::RunOrder;
 use super::foresee;
@@ -102,6 +102,10 @@ impl Books {
         };
         let (agent, of, model) = (self.payer.agent.clone(), self.of.clone(), model.clone());
         Beside { id, user: self.payer.user, agent, of, model, calls: 1, spent, known, at: self.outside.now() }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.outside.now()
     }
 
     pub(super) fn payer(&self) -> &Payer {

@@ -25,6 +25,7 @@ use crate::agent::AgentProfile;
 use crate::budget::{Budgets, Reservation};
 use crate::lease::Lease;
 use crate::provider::{ProviderHandle, Providers};
+use crate::recent::Call;
 use crate::till::Till;
 
 /// The dialogue to answer.
@@ -266,6 +267,7 @@ async fn answer(
     Point::RunBeforeCall.pass();
     let sent = Instant::now();
     bill.progress = Progress::Sent;
+    bill.sent = Some(sent);
     let mut stream = within(idle, provider, provider.adapter.chat(request)).await.map_err(unseen)?;
     bill.progress = Progress::Begun;
     voice.answering(called).await?;
@@ -311,7 +313,9 @@ async fn answer(
                     text.push_str(piece);
                 }
                 if !std::mem::replace(&mut shown, true) {
-                    provider.meter.first_token(sent.elapsed());
+                    let after = sent.elapsed();
+                    provider.meter.first_token(after);
+                    bill.first = Some(after);
                 }
                 voice.event(event).await?;
                 Point::RunMidStream.pass();
@@ -360,6 +364,9 @@ struct Bill<'a> {
     cause: Option<Code>,
     since: Instant,
     progress: Progress,
+    /// When it was sent, and how long after that the first piece came.
+    sent: Option<Instant>,
+    first: Option<Duration>,
     input_tokens: u64,
     heard_bytes: usize,
     /// Tokens that the call might have used, and those that it did.
@@ -390,6 +397,8 @@ impl<'a> Bill<'a> {
             cause: None,
             since,
             progress,
+            sent: None,
+            first: None,
             input_tokens: 0,
             heard_bytes: 0,
             foreseen: 0,
@@ -422,6 +431,12 @@ impl Drop for Bill<'_> {
         let lost = if self.result == CallResult::Answered { Spent::default() } else { self.lost() };
         let used = self.used + lost.usage.input_tokens + lost.usage.output_tokens;
         self.provider.report(self.model.model.clone(), self.result, self.foreseen, used);
+        let at = self.books.now();
+        if let (Some(sent), CallResult::Answered | CallResult::Failed(_)) = (self.sent, self.result) {
+            let failed = self.result != CallResult::Answered;
+            self.provider.calls.add(Call { at, failed, first: self.first, whole: sent.elapsed() });
+        }
+        self.provider.calls.spent(at, self.cost_usd.or(lost.cost_usd).unwrap_or_default());
         if let Some(reservation) = self.reservation.take() {
             let answered = self.result == CallResult::Answered || self.progress == Progress::Answered;
             let cost = if answered { self.cost_usd } else { lost.cost_usd };
