@@ -1,17 +1,14 @@
-//! Does a page of the list of sessions cost more where there are many sessions?
+//! Does a page of the list of sessions, or a search in it, cost more where there are many sessions?
 
 use std::time::Instant;
 
-use mosaic::app::App;
-use mosaic::config::{Config, Env};
-use mosaic::outside;
 use mosaic_testkit::http::Client;
 use mosaic_testkit::{StandIn, Step};
 use serde_json::Value;
 
 use crate::bed::{Bed, block_on, home};
 use crate::report::{Report, Tries, ms};
-use crate::sessions;
+use crate::stock::Stock;
 
 const FEW: usize = 100;
 const MANY: usize = 100_000;
@@ -19,6 +16,13 @@ const MANY: usize = 100_000;
 const PAGE: usize = 20;
 const WARM: usize = 100;
 const CALLS: usize = 1_000;
+/// Sessions that are talked in, the newest; a search looks into the messages of no more.
+const TALKED: usize = 1_000;
+/// Messages of each of them.
+const MESSAGES: usize = 20;
+/// What is looked for: what every talked session says, and what none says or is called.
+const SOUGHT: [(&str, &str); 2] = [("less", "what many say"), ("zebra", "what is nowhere")];
+const SEARCHES: usize = 200;
 
 pub(crate) fn measure(report: &mut Report) {
     let upstream = StandIn::builder().always(Step::say("one")).keep(0).start();
@@ -33,16 +37,44 @@ pub(crate) fn measure(report: &mut Report) {
         let baseline = format!("{FEW} sessions: p50 {}, p99 {}", ms(few.quantile(0.5)), ms(few.quantile(0.99)));
         report.row(&format!("{name} page of the list, {PAGE} of {MANY} sessions"), value, baseline, "none");
     }
+    let mut tries = block_on(search(&beds));
+    for (place, (_, what)) in SOUGHT.into_iter().enumerate() {
+        let [few, many] = &mut tries;
+        let (few, many) = (&mut few[place], &mut many[place]);
+        let value = format!("p50 {}, p99 {}", ms(many.quantile(0.5)), ms(many.quantile(0.99)));
+        let baseline = format!("{FEW} sessions: p50 {}, p99 {}", ms(few.quantile(0.5)), ms(few.quantile(0.99)));
+        report.row(&format!("search among {MANY} sessions: {what}"), value, baseline, "p50 <= 50 ms");
+    }
+}
+
+/// Each search in each daemon in turn.
+async fn search(beds: &[Bed; 2]) -> [[Tries; 2]; 2] {
+    let mut clients = [beds[0].client().await, beds[1].client().await];
+    let mut tries: [[Tries; 2]; 2] = Default::default();
+    for call in 0..WARM / 10 + SEARCHES {
+        for (house, client) in clients.iter_mut().enumerate() {
+            for (place, (text, _)) in SOUGHT.iter().enumerate() {
+                let began = Instant::now();
+                let page = get(&beds[house], client, &format!("/api/v1/sessions?limit={PAGE}&q={text}")).await;
+                let took = began.elapsed();
+                assert_eq!(page["items"].as_array().map(Vec::len), Some([PAGE, 0][place]), "{text}");
+                if call >= WARM / 10 {
+                    tries[house][place].push(took);
+                }
+            }
+        }
+    }
+    tries
 }
 
 /// A daemon that starts with so many sessions in its store.
 fn filled(upstream: &StandIn, count: usize) -> Bed {
     let home = home(upstream);
-    let config = Config::load(None, home.path(), &Env::default()).expect("good settings");
     actix::System::new().block_on(async {
-        let app = App::start(&config, &Env::default(), outside::system()).await.expect("the house starts");
-        sessions::create(&app, count).await;
-        app.stop().await;
+        let mut stock = Stock::open(home.path(), count).await;
+        for _ in 0..count.min(TALKED) {
+            stock.talk(MESSAGES).await;
+        }
     });
     Bed::start(home)
 }

@@ -68,7 +68,7 @@ pub(crate) async fn create(app: &App, count: usize) -> Vec<SessionId> {
                 user: app.owner,
                 channel: API_CHANNEL.into(),
                 agent: "assistant".parse().expect("a good name"),
-                title: String::new(),
+                title: "a talk about nothing in particular".to_owned(),
                 at: app.doors.outside.now(),
             };
             app.doors.commit(Write::CreateSession(new)).await.expect("it is written");

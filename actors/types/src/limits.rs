@@ -42,8 +42,9 @@ pub const PAGE: (u32, u32) = (50, 200);
 /// Messages of one session that a search looks into, the newest first.
 pub const SEARCHED_MESSAGES: i64 = 20;
 
-/// Sessions whose messages a search looks into, those that changed last. Titles are looked at in all of them. Both
-/// bounds keep a search that finds nothing below a tenth of a second, without an index that each message would pay for.
+/// Sessions whose messages a search looks into, those that changed last. Titles are looked at in all of them, in the index
+/// that lists read. Both bounds keep a search that finds nothing below a tenth of a second, without an index that each
+/// message would pay for.
 pub const SEARCHED_SESSIONS: i64 = 1_000;
 
 /// Characters of a search, at the most.

@@ -70,7 +70,7 @@ async fn sessions_of(
         let horizon = listed().offset(limits::SEARCHED_SESSIONS - 1).select(sessions::updated_at);
         let horizon = horizon.first::<Ts>(conn).await.optional()?.map_or(i64::MIN, |at| at.0);
         let pattern = pattern(text);
-        query = query.filter(
+        let query = query.filter(
             sql::<Bool>(&format!("(title {LIKE} "))
                 .bind::<Text, _>(pattern.clone())
                 .sql(" ESCAPE '\\' OR (updated_at >= ")
@@ -83,6 +83,10 @@ async fn sessions_of(
                 .bind::<Text, _>(pattern)
                 .sql(" ESCAPE '\\')))"),
         );
+        // What is searched stands in the index; the rows themselves are looked up only for what was found.
+        let found = query.limit(most).select(sessions::id).load::<String>(conn).await?;
+        let rows = sessions::table.filter(sessions::id.eq_any(found));
+        return Ok(rows.select(SessionRecord::as_select()).load(conn).await?);
     }
     Ok(query.limit(most).select(SessionRecord::as_select()).load(conn).await?)
 }
