@@ -5,6 +5,7 @@
 pub mod app;
 pub mod channels;
 pub mod cli;
+pub mod code;
 pub mod config;
 pub mod detect;
 pub mod gateway;

@@ -2,6 +2,7 @@
 
 mod again;
 mod chat;
+mod choices;
 mod door;
 mod files;
 mod first;

@@ -7,11 +7,15 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
+use crate::code::{Kind, Lexer};
 use ammonia::{Builder, UrlRelative};
-use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
 /// Bytes of a text that are still read as Markdown; what is longer is shown as it stands.
 const LONGEST: usize = 512 << 10;
+
+/// Bytes of a text that are coloured as code; what comes after them is plain. The sanitiser looks at each span.
+const PAINTED: usize = 32 << 10;
 
 /// Lists and quotes within one another that are shown as such; what is deeper stands at this depth.
 const DEEPEST: usize = 16;
@@ -25,8 +29,9 @@ pub(super) fn html(text: &str) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
     let mut out = String::with_capacity(text.len() * 3 / 2);
     let mut depth = Depth::default();
+    let mut colours = Colours::default();
     let events = Parser::new_ext(&text, options).filter_map(|event| depth.admit(event)).flat_map(harmless);
-    html::push_html(&mut out, events.map(set_aside));
+    html::push_html(&mut out, events.flat_map(|event| colours.paint(event)).map(set_aside));
     put_back(&sanitiser().clean(&out).to_string())
 }
 
@@ -79,6 +84,51 @@ impl Depth {
             _ => Some(event),
         }
     }
+}
+
+/// Colours the code between fences: a span with the class of its kind around each piece that is not plain.
+#[derive(Default)]
+struct Colours {
+    /// In the middle of code.
+    lexer: Option<Lexer>,
+    painted_bytes: usize,
+}
+
+impl Colours {
+    fn paint<'a>(&mut self, event: Event<'a>) -> Vec<Event<'a>> {
+        match &event {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => self.lexer = Some(Lexer::new(language)),
+            Event::End(TagEnd::CodeBlock) => self.lexer = None,
+            Event::Text(text) => {
+                if let Some(lexer) = &mut self.lexer {
+                    self.painted_bytes += text.len();
+                    if self.painted_bytes <= PAINTED {
+                        return text.split_inclusive('\n').flat_map(|line| painted(lexer, line)).collect();
+                    }
+                }
+            }
+            _ => {}
+        }
+        vec![event]
+    }
+}
+
+/// The pieces of one line. The only HTML that is written here, and none of it is the text's.
+fn painted(lexer: &mut Lexer, line: &str) -> Vec<Event<'static>> {
+    let mut events = Vec::new();
+    for (kind, piece) in lexer.line(line) {
+        let class = match kind {
+            Kind::Plain => None,
+            Kind::Keyword => Some("<span class=\"k\">"),
+            Kind::Literal => Some("<span class=\"l\">"),
+            Kind::Number => Some("<span class=\"n\">"),
+            Kind::Comment => Some("<span class=\"c\">"),
+        };
+        events.extend(class.map(|open| Event::InlineHtml(open.into())));
+        events.push(Event::Text(piece.to_owned().into()));
+        events.extend(class.map(|_| Event::InlineHtml("</span>".into())));
+    }
+    events
 }
 
 /// What an event may show.
@@ -142,6 +192,7 @@ fn sanitiser() -> &'static Builder<'static> {
             "td",
             "hr",
             "br",
+            "span",
         ];
         let mut builder = Builder::empty();
         builder
@@ -149,6 +200,7 @@ fn sanitiser() -> &'static Builder<'static> {
             .add_tag_attributes("a", ["href", "title"])
             .add_tag_attributes("ol", ["start"])
             .add_tag_attributes("code", ["class"])
+            .add_tag_attribute_values("span", "class", ["k", "l", "n", "c"])
             .add_tag_attribute_values("th", "align", ["left", "center", "right"])
             .url_schemes(HashSet::from(["http", "https", "mailto"]))
             .url_relative(UrlRelative::Deny)
@@ -224,6 +276,23 @@ mod tests {
         ] {
             assert_eq!(html(text), wanted, "{text}");
         }
+    }
+
+    #[test]
+    fn code_is_coloured_by_classes_and_only_so_much_of_it() {
+        let text = "```rust\nlet x = \"<b>\"; // 4\n/* a\nb */ 1\n```";
+        let wanted = "<pre><code class=\"language-rust\"><span class=\"k\">let</span> x = \
+                      <span class=\"l\">\"&lt;b&gt;\"</span>; <span class=\"c\">// 4\n</span>\
+                      <span class=\"c\">/* a\n</span><span class=\"c\">b */</span> <span class=\"n\">1</span>\n</code></pre>\n";
+        assert_eq!(html(text), wanted);
+        assert_eq!(html("```brainfuck\nlet\n```"), "<pre><code class=\"language-brainfuck\">let\n</code></pre>\n");
+        assert_eq!(html("let `let`"), "<p>let <code>let</code></p>\n", "only what stands between fences");
+        assert_eq!(html("<span class=\"k\">x</span>"), "<p>&lt;span class=\"k\"&gt;x&lt;/span&gt;</p>\n");
+        let long = html(&format!("```rust\n{}```", "let 1;\n".repeat(PAINTED)));
+        assert!(
+            long.matches("<span").count() <= PAINTED && long.ends_with("let 1;\n</code></pre>\n"),
+            "the rest is plain"
+        );
     }
 
     #[test]
@@ -316,6 +385,7 @@ mod tests {
             "$",
             "\u{1b}[0m",
             "\u{202e}",
+            "```rust\n\"1 let/*\n",
         ] {
             let begun = Instant::now();
             let html = html(&long(unit));
