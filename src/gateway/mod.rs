@@ -39,6 +39,7 @@ mod unread;
 mod usage;
 mod web;
 mod ws;
+mod zip;
 
 pub use access::Access;
 pub use actor::Server;

@@ -22,7 +22,7 @@ use super::lately::Before;
 use super::models::Listed;
 use super::principals::Principals;
 use super::ws::{Doorstep, WRITE_BUFFER};
-use super::{observe, routes, unread};
+use super::{observe, routes, unread, zip};
 use crate::channels::Channel;
 use crate::setup::Setup;
 
@@ -100,6 +100,7 @@ fn listen(
     let app = move || {
         let app = App::new().app_data(gate.clone()).app_data(border.clone()).app_data(doorstep.clone());
         app.configure(routes::configure)
+            .wrap(from_fn(zip::shrink))
             .wrap(from_fn(border::pass))
             .wrap(from_fn(observe::observe))
             .wrap(from_fn(unread::drain))

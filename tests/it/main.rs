@@ -49,3 +49,4 @@ mod tui;
 mod usage;
 mod web;
 mod ws;
+mod zip;
