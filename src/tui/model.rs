@@ -310,6 +310,10 @@ impl Model {
         let agent = agent.or_else(|| self.agent.clone());
         self.open.insert(0, Session { agent, ..Session::default() });
         self.input.set("");
+        // Perhaps somebody has helped since.
+        if self.advice.is_some() {
+            self.effects.push(Effect::Want(Wish::House));
+        }
     }
 
     fn leave(&mut self) {

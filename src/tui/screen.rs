@@ -12,6 +12,8 @@ use super::view::{Sight, transcript};
 
 /// From this width on the sessions stand beside the transcript.
 const WIDE: usize = 100;
+/// Columns of a transcript, at the most: longer lines are hard to follow.
+const READABLE: usize = 120;
 /// Columns of the sessions.
 pub(super) const SIDE: usize = 28;
 /// Commands that are offered while one is typed.
@@ -85,7 +87,7 @@ fn header(model: &Model, columns: usize) -> Row {
 /// The transcript, or what to do where there is none.
 fn middle(model: &mut Model, columns: usize, rows: usize, tick: usize) -> Vec<Row> {
     let line = model.line.clone();
-    let sight = Sight { columns: columns - 2, rows, tick, line: &line };
+    let sight = Sight { columns: (columns - 2).min(READABLE), rows, tick, line: &line };
     let session = &mut model.open[0];
     let empty = session.entries.is_empty() && session.pending.is_empty();
     let content = if !empty {

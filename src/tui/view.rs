@@ -1,5 +1,6 @@
 //! A session as rows: its entries, what waits, and what was looked for.
 
+mod facts;
 mod find;
 mod laid;
 
@@ -7,9 +8,10 @@ use super::look::{Look, Row, Span, Tone};
 use super::model::{Find, Line};
 use super::session::{Answer, Entry, Kind, Pending, Session};
 use super::text::{one_line, wrap_text};
+pub(crate) use facts::Fallback;
 use find::{folded, hits, marked};
 pub(crate) use laid::Laid;
-use laid::{INDENT, lay};
+use laid::{INDENT, Mark, lay};
 
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
@@ -50,7 +52,7 @@ impl Piece<'_> {
             Self::Entry { gap: true, .. } if at == 0 => return Row::default(),
             Self::Entry { entry, gap } => (entry, at - usize::from(*gap)),
         };
-        let Laid { head, foot, body, mark: (mark, tone), .. } = &entry.laid;
+        let Laid { head, foot, body, mark: Mark(first, rest, tone), .. } = &entry.laid;
         if let Some(row) = head.get(at) {
             return row.clone();
         }
@@ -58,7 +60,7 @@ impl Piece<'_> {
         if let Some(row) = at.checked_sub(*body).and_then(|at| foot.get(at)) {
             return row.clone();
         }
-        let mut row = Row::of(*mark, *tone);
+        let mut row = Row::of(if at == 0 { *first } else { *rest }, *tone);
         let text = match &entry.kind {
             Kind::Person(doc) | Kind::Note(doc, _) | Kind::Answer(Answer { doc, .. }) => doc.laid().get(at),
             Kind::Step(..) => None,

@@ -43,6 +43,7 @@ pub(super) fn wish(client: &Client, wish: Wish) -> Fetch<'_> {
         }),
         Wish::Locate(session) => soon(locate(client, session)),
         Wish::Models => soon(models(client)),
+        Wish::House => house(client),
         Wish::Older(session, before) => Box::pin(async move {
             let page = timeout(PATIENCE, older(client, &session, before)).await.ok().and_then(Result::ok);
             vec![News::Older { session, before, page }]

@@ -68,6 +68,8 @@ pub(crate) enum Wish {
     /// What was said before that number.
     Older(SessionId, Seq),
     Models,
+    /// Who answers here, and whether anybody can.
+    House,
     Do(Deed),
 }
 

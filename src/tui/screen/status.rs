@@ -3,6 +3,7 @@
 use crate::tui::look::{Row, Tone};
 use crate::tui::model::{Line, Model};
 use crate::tui::text::one_line;
+use crate::tui::view::Fallback;
 
 /// The status in one row; what does not fit is left out, the least important first.
 pub(super) fn row(model: &Model, columns: usize) -> Row {
@@ -25,15 +26,17 @@ pub(super) fn row(model: &Model, columns: usize) -> Row {
     if let Some(end) = &session.finished {
         let model_name = one_line(&format!("{}/{}", end.provider, end.model));
         parts.push((5, model_name));
-        parts.push((1, one_line(&end.route_reason)));
+        let why = Fallback::of(end).map(|fallback| format!("in place of {}", fallback.missed));
+        parts.push((1, why.unwrap_or_else(|| one_line(&end.route_reason))));
         parts.push((4, format!("{} in, {} out", end.usage.input_tokens, end.usage.output_tokens)));
         if let Some(cost) = end.cost_usd {
             parts.push((3, format!("${cost:.4}")));
         }
         let agent = session.agent.as_ref().and_then(|name| model.agents.iter().find(|agent| agent.name == *name));
         if let Some(window) = agent.and_then(|agent| agent.context_tokens).filter(|window| *window > 0) {
-            let share = (end.usage.input_tokens * 100).div_ceil(window);
-            parts.push((2, format!("{share}% of the context")));
+            // The calls of a turn of several steps are counted together.
+            let share = (end.usage.input_tokens * 100).div_ceil(window).min(100);
+            parts.push((2, format!("context {share}%")));
         }
     }
     if let Some(agent) = &session.agent {
@@ -45,11 +48,11 @@ pub(super) fn row(model: &Model, columns: usize) -> Row {
     }
     // The mark tells it too.
     parts.push((0, state));
-    let help = "F1 help ";
     loop {
         let text = parts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(" · ");
         let row = start.clone().with(format!(" {text}"), Tone::Soft);
-        let fits = row.width() + help.len() < columns;
+        let help = ["F1 help ", "F1 "].into_iter().find(|help| row.width() + help.len() < columns);
+        let (fits, help) = (help.is_some(), help.unwrap_or_default());
         if fits || parts.len() <= 1 {
             let room = if fits { columns - help.len() } else { columns };
             let row = row.cut(room).padded(room);

@@ -67,6 +67,32 @@ fn a_conversation_is_laid_out_at_either_size() {
 }
 
 #[test]
+fn the_status_tells_what_matters_at_eighty_columns() {
+    let mut model = talk();
+    let agent = crate::tui::wire::Agent {
+        name: "assistant".parse().expect("valid"),
+        models: vec!["lab/m-1".into()],
+        default: true,
+        context_tokens: Some(1_000),
+    };
+    model.hear(News::Agents(vec![agent]));
+    model.hear(event("s", 1, Some(3), finished("Short.")));
+    let status = |model: &mut Model, columns| {
+        let screen = drawn(model, columns, 24);
+        let words: Vec<_> = screen.lines().last().unwrap_or_default().split_whitespace().collect();
+        words.join(" ")
+    };
+    let whole = "● assistant · lab/m-1 · first choice · 12 in, 34 out · $0.0001 · context 2%";
+    assert_eq!(status(&mut model, 80), format!("{whole} F1"));
+    assert_eq!(status(&mut model, 100), format!("{whole} · connected F1 help"));
+    // What is least of all goes first, and nothing is cut in its middle.
+    assert_eq!(status(&mut model, 50), "● assistant · lab/m-1 · 12 in, 34 out F1 help");
+    assert_eq!(status(&mut model, 30), "● assistant · lab/m-1 F1");
+    model.hear(News::Down("the daemon is gone".into()));
+    assert_eq!(status(&mut model, 80), "○ offline, trying again: the daemon is gone");
+}
+
+#[test]
 fn no_size_of_the_screen_breaks_it() {
     let mut model = talk();
     type_in(&mut model, &"typed 漢字 ".repeat(40));

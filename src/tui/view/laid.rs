@@ -1,7 +1,6 @@
 //! An entry's rows, which are kept until something of it changes: a picture costs what is new, not what was said.
 
-use mosaic_types::FinishedTurn;
-
+use super::facts;
 use crate::tui::look::{Look, Row, Tone};
 use crate::tui::session::{Answer, Entry, Kind, Progress};
 use crate::tui::text::{Breaks, one_line, wrap, wrap_text};
@@ -23,6 +22,10 @@ struct Seen {
     finished: bool,
 }
 
+/// What the first row of a text begins with, what the others do, and the tone of what has none of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Mark(pub(super) &'static str, pub(super) &'static str, pub(super) Tone);
+
 /// The rows before and after an entry's text, as they were laid out last. The text keeps its own.
 #[derive(Default)]
 pub(crate) struct Laid {
@@ -31,8 +34,8 @@ pub(crate) struct Laid {
     pub(super) foot: Vec<Row>,
     /// Rows of the text.
     pub(super) body: usize,
-    /// What each row of the text begins with, and the tone of what has none of its own.
-    pub(super) mark: (&'static str, Tone),
+    /// What rows of the text begin with.
+    pub(super) mark: Mark,
     /// A turn has taken it in.
     pub(crate) begun: bool,
 }
@@ -80,11 +83,11 @@ pub(super) fn lay(entry: &mut Entry, waits: bool, columns: usize) {
 }
 
 /// What stands round an entry's text: its mark, the rows before it, the rows after it.
-fn round(kind: &Kind, waits: bool, columns: usize) -> ((&'static str, Tone), Vec<Row>, Vec<Row>) {
+fn round(kind: &Kind, waits: bool, columns: usize) -> (Mark, Vec<Row>, Vec<Row>) {
     match kind {
         Kind::Person(_) => {
             let waits = waits.then(|| Row::of("▌ ", Tone::Person).with("waits for its turn", Tone::Soft));
-            (("▌ ", Tone::Person), Vec::new(), waits.into_iter().collect())
+            (Mark("▌ ", "▌ ", Tone::Person), Vec::new(), waits.into_iter().collect())
         }
         Kind::Answer(answer) => {
             let mut head = thinking(&answer.thinking, columns);
@@ -97,9 +100,10 @@ fn round(kind: &Kind, waits: bool, columns: usize) -> ((&'static str, Tone), Vec
                     foot.push(Row::default());
                 }
                 let indent = Row::of(INDENT, Tone::Plain);
-                foot.extend(wrap(&facts(finished).0, columns, &indent, &indent, Breaks::Words));
+                let told = facts::rows(finished).into_iter();
+                foot.extend(told.flat_map(|row| wrap(&row.0, columns, &indent, &indent, Breaks::Words)));
             }
-            ((INDENT, Tone::Plain), head, foot)
+            (Mark(INDENT, INDENT, Tone::Plain), head, foot)
         }
         Kind::Step(name, progress) => {
             let name = one_line(name);
@@ -110,10 +114,10 @@ fn round(kind: &Kind, waits: bool, columns: usize) -> ((&'static str, Tone), Vec
                 Progress::Dropped => ("–", Tone::Soft, format!("{name} was not waited for")),
             };
             let row = Row::of(INDENT, Tone::Plain).with(mark, tone).with(format!(" {text}"), Tone::Soft);
-            ((INDENT, tone), vec![row.cut(columns)], Vec::new())
+            (Mark(INDENT, INDENT, tone), vec![row.cut(columns)], Vec::new())
         }
-        Kind::Note(_, true) => (("✗ ", Tone::Bad), Vec::new(), Vec::new()),
-        Kind::Note(_, false) => ((INDENT, Tone::Soft), Vec::new(), Vec::new()),
+        Kind::Note(_, true) => (Mark("✗ ", INDENT, Tone::Bad), Vec::new(), Vec::new()),
+        Kind::Note(_, false) => (Mark(INDENT, INDENT, Tone::Soft), Vec::new(), Vec::new()),
     }
 }
 
@@ -130,25 +134,4 @@ fn thinking(text: &str, columns: usize) -> Vec<Row> {
         shown[0] = mark.with("…", Tone::Soft);
     }
     shown
-}
-
-/// What is told below an answer.
-fn facts(end: &FinishedTurn) -> Row {
-    let mut row = Row::default();
-    match end.stop_reason.as_str() {
-        "length" => row.push("The answer was cut off at the model's limit. ", Tone::Warn.into()),
-        "content_filter" => row.push("The provider held a part of the answer back. ", Tone::Warn.into()),
-        _ => {}
-    }
-    let model = one_line(&format!("{}/{}", end.provider, end.model));
-    row.with(format!("{model} · {}", one_line(&end.route_reason)), Tone::Soft).with(cost(end), Tone::Soft)
-}
-
-/// Tokens and money, where they are known.
-fn cost(end: &FinishedTurn) -> String {
-    let usage = format!(" · {} in, {} out", end.usage.input_tokens, end.usage.output_tokens);
-    match end.cost_usd {
-        Some(cost) => format!("{usage} · ${cost:.4}"),
-        None => usage,
-    }
 }

@@ -1,5 +1,7 @@
 //! What a person sees and presses.
 
+use std::time::Duration;
+
 use mosaic_testkit::{Gate, StandIn, Step};
 
 use super::{connected, ctrl, leave, online, open};
@@ -62,6 +64,23 @@ async fn the_screen_is_laid_out_at_either_size() {
         screen.contains(" Sessions") && !screen.contains('◐') && whole(screen)
     });
     insta::assert_snapshot!("answered_200x60", screen.await);
+    leave(pty).await;
+}
+
+#[tokio::test]
+async fn who_stood_in_for_whom_is_told_below_the_answer() {
+    let steps = [Step::RateLimit(Duration::from_secs(60)), Step::say("Here I am.")];
+    let mut bed = Testbed::asleep(StandIn::builder().script(steps));
+    let url = bed.model.base_url();
+    bed.write_config(&format!(
+        "detect = false\n[gateway]\nbind = \"127.0.0.1:0\"\n[providers.lab]\nbase_url = {url:?}\n\
+         [agents.assistant]\nmodels = [\"lab/m-1\", \"lab/m-2\"]\n"
+    ));
+    bed.restart().await;
+    let pty = connected(&bed, &[]).await;
+    pty.press("who is there?\r");
+    let screen = pty.sees("lab/m-1 was rate-limited; lab/m-2 answered.").await;
+    assert!(screen.contains("Here I am."), "{screen}");
     leave(pty).await;
 }
 

@@ -144,6 +144,15 @@ fn agent_and_model_are_chosen_from_a_list() {
 }
 
 #[test]
+fn where_nobody_could_answer_it_is_asked_again_with_each_new_session() {
+    let mut model = talked();
+    assert_eq!(wishes(press(&mut model, Key::Ctrl('n'))), []);
+    let mut model = talked();
+    model.hear(News::Advice(Some("Do this.".into())));
+    assert_eq!(wishes(press(&mut model, Key::Ctrl('n'))), [Wish::House]);
+}
+
+#[test]
 fn sessions_are_found_by_what_was_said_in_them_too() {
     let mut model = connected();
     model.hear(News::Sessions(vec![row("a", 2), row("b", 1)]));
