@@ -19,7 +19,7 @@ use crate::config::{Config, Env, FILE};
 use crate::detect::can_chat;
 
 /// For so long a provider may take to list its models. It is a short list, asked for while somebody waits.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A provider that answered.
 pub(crate) struct Reached {

@@ -1,7 +1,10 @@
 //! What the daemon says of itself.
 
+use std::time::Duration;
+
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use mosaic_runtime::provider::KeyState;
 use mosaic_supervise::ChildView;
 use mosaic_types::outbox::{ItemCount, ItemState};
 use mosaic_types::page::Page;
@@ -69,6 +72,27 @@ struct Provider {
     /// The newest one since the start; null where there was none. Says more of its health than `state` can.
     #[schema(required)]
     last_call: Option<Ended>,
+    /// Those that are used in turn; empty where there is no more than one.
+    keys: Vec<Key>,
+}
+
+/// One of several keys of a provider.
+#[derive(Serialize, ToSchema)]
+struct Key {
+    /// Of the variable or the file that it is kept in.
+    name: String,
+    /// Why it rests; null: it is used.
+    #[schema(required)]
+    code: Option<Code>,
+    /// For how long it rests still.
+    rests_ms: u64,
+}
+
+impl From<KeyState> for Key {
+    fn from(KeyState { name, rests }: KeyState) -> Self {
+        let ms = |rest: Duration| u64::try_from(rest.as_millis()).unwrap_or(u64::MAX);
+        Self { name, code: rests.map(|(code, _)| code), rests_ms: rests.map_or(0, |(_, rest)| ms(rest)) }
+    }
 }
 
 /// A bridge to people.
@@ -189,6 +213,7 @@ pub(super) async fn providers(gate: Data<Gate>) -> HttpResponse {
                 ok: last.failed.is_none(),
                 code: last.failed,
             }),
+            keys: provider.keys().into_iter().map(Key::from).collect(),
         }
     });
     whole(shown.collect())

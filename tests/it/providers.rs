@@ -1,9 +1,11 @@
 //! Providers: how they are, and whether they answer.
 
+use std::time::Duration;
+
 use mosaic_testkit::{StandIn, Step};
 use serde_json::{Value, json};
 
-use crate::testbed::{Api, Testbed, refusal};
+use crate::testbed::{Api, Testbed, refusal, run};
 
 async fn tried(api: &Api, wish: Value) -> Value {
     let answer = api.send("POST", "/api/v1/providers/lab/test", wish).await;
@@ -204,4 +206,57 @@ async fn a_fresh_daemon_takes_a_key_and_answers_without_a_restart() {
     bed.kill9().await;
     bed.restart().await;
     assert_eq!(bed.api().ask(&session, "still?").await["model"], "m-1", "the next start finds it");
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_or_limited_rests_and_the_next_one_answers() {
+    let model = StandIn::start([
+        Step::status(401, "invalid_api_key", "No."),
+        Step::say("one"),
+        Step::say("two"),
+        Step::RateLimit(Duration::from_secs(3_600)),
+        Step::say("three"),
+        Step::say("four"),
+    ]);
+    let mut bed = Testbed::asleep(StandIn::builder());
+    for (name, key) in [("MONEY_A", "sk-aaaa-1"), ("MONEY_B", "sk-bbbb-2"), ("MONEY_C", "sk-cccc-3")] {
+        bed.set_env(name, key);
+    }
+    bed.write_config(&format!(
+        "default_agent = \"assistant\"\ndetect = false\n[gateway]\nbind = \"127.0.0.1:0\"\n[store]\nurl = {:?}\n\
+         [providers.lab]\nbase_url = \"{}\"\napi_key_env = [\"MONEY_A\", \"MONEY_B\", \"MONEY_C\"]\n\
+         [agents.assistant]\nmodels = [\"lab/m\"]\n",
+        bed.store_url(),
+        model.base_url()
+    ));
+    bed.restart().await;
+    let session = bed.api().session().await;
+    for said in ["one", "two", "three", "four"] {
+        let answer = bed.api().ask(&session, "hello").await;
+        assert_eq!((&answer["text"], &answer["route_reason"]), (&json!(said), &json!("first choice")));
+    }
+    let used: Vec<_> = model.calls().iter().map(|call| call.header("authorization").map(str::to_owned)).collect();
+    let bearer = |key: &str| Some(format!("Bearer {key}"));
+    let [a, b, c] = ["sk-aaaa-1", "sk-bbbb-2", "sk-cccc-3"].map(bearer);
+    assert_eq!(used, [a, b.clone(), c.clone(), b, c.clone(), c], "each refusal cost one call, and no more than that");
+
+    let told = bed.api().get("/api/v1/providers").await;
+    let keys: Vec<_> =
+        told["items"][0]["keys"].as_array().expect("keys").iter().map(|key| (&key["name"], &key["code"])).collect();
+    let [auth, limited] = ["provider_auth", "provider_rate_limited"].map(|code| json!(code));
+    let names = ["MONEY_A", "MONEY_B", "MONEY_C"].map(|name| json!(name));
+    assert_eq!(keys, [(&names[0], &auth), (&names[1], &limited), (&names[2], &Value::Null)]);
+    let list = run(bed.command(&["providers", "list"]), "").await.good();
+    assert!(list.contains("MONEY_A: rests for ") && list.contains("MONEY_C: used"), "{list}");
+    let metrics = bed.api().request("GET", "/metrics", &[], b"").await.text().to_owned();
+    assert!(
+        metrics.contains("decision=\"key_rests\",provider=\"lab\"} 2")
+            || metrics.contains("provider=\"lab\",decision=\"key_rests\"} 2"),
+        "{metrics}"
+    );
+    for said in [bed.log(), list, metrics, told.to_string()] {
+        assert!(!said.contains("sk-"), "a key is nowhere shown: {said}");
+    }
+    let ledger = bed.api().get("/api/v1/usage").await;
+    assert_eq!(ledger["items"][0]["calls"], 4, "what is refused costs nothing");
 }

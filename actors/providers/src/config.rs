@@ -6,9 +6,9 @@ use std::time::Duration;
 use mosaic_types::settings::Section;
 use mosaic_types::{Price, ProviderName, Secret};
 
-use crate::ProviderSpec;
 use crate::openai::AZURE;
 pub use crate::registry::{KINDS, Kind};
+use crate::spec::{NamedKey, ProviderSpec};
 
 /// Calls in flight at one provider. 64 keeps a household's sessions flowing and stays under the connection limits that
 /// servers set by default.
@@ -17,6 +17,9 @@ const MAX_IN_FLIGHT: u64 = 64;
 /// Silence between two stream events that is taken for a failure. Reasoning models pause for tens of seconds, yet
 /// hardly for a minute without sending anything.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Keys of one provider, at the most.
+const KEYS: usize = 16;
 
 /// Where a provider's key is kept; the key itself never stands in the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,10 @@ pub struct ProviderConfig {
     /// An `http` or `https` address without a slash at its end.
     pub base_url: String,
     pub api_key: Option<Secret>,
+    /// The variable or the file that the key is kept in; the key itself is nowhere shown.
+    pub key_name: String,
+    /// Further keys, used in turn with the first.
+    pub more_keys: Vec<NamedKey>,
     /// Azure's version of its API, where one is named.
     pub api_version: Option<String>,
     /// Calls at once, at the most.
@@ -66,6 +73,8 @@ impl ProviderConfig {
             kind: kind.name,
             base_url: base_url.trim_end_matches('/').to_owned(),
             api_key,
+            key_name: "key".to_owned(),
+            more_keys: Vec::new(),
             api_version: None,
             max_in_flight: usize::try_from(MAX_IN_FLIGHT).expect("64 fits"),
             requests_per_minute: None,
@@ -81,6 +90,8 @@ impl ProviderConfig {
         ProviderSpec {
             windows: self.models.iter().filter_map(window).collect(),
             api_version: self.api_version.clone(),
+            key_name: self.key_name.clone(),
+            more_keys: self.more_keys.clone(),
             ..ProviderSpec::new(name, self.base_url.clone(), self.api_key.clone())
         }
     }
@@ -89,10 +100,14 @@ impl ProviderConfig {
     /// not repeat what the source says, since a key may have been written there by mistake.
     pub fn read(section: &Section<'_>, fetch: &dyn Fn(&KeySource) -> Result<Secret, String>) -> Self {
         let kind = read_kind(section);
+        let mut keys = read_keys(section, fetch).into_iter();
+        let first = keys.next();
         Self {
             kind: kind.name,
             base_url: read_base_url(section, kind),
-            api_key: read_key(section, fetch),
+            key_name: first.as_ref().map_or_else(|| "key".to_owned(), |first| first.name.clone()),
+            api_key: first.map(|first| first.key),
+            more_keys: keys.collect(),
             api_version: read_api_version(section, kind),
             max_in_flight: usize::try_from(section.whole("max_in_flight", MAX_IN_FLIGHT, 1..=10_000))
                 .expect("the range fits"),
@@ -144,19 +159,33 @@ fn read_api_version(section: &Section<'_>, kind: Kind) -> Option<String> {
     Some(version)
 }
 
-fn read_key(section: &Section<'_>, fetch: &dyn Fn(&KeySource) -> Result<Secret, String>) -> Option<Secret> {
-    let variable = section.opt_text("api_key_env");
-    let file = section.opt_text("api_key_file");
-    let (key, source) = match (variable, file) {
-        (Some(_), Some(_)) => {
-            section.wrong("api_key_file", "set this or \"api_key_env\", not both");
-            return None;
-        }
-        (Some(name), None) => ("api_key_env", KeySource::Variable(name)),
-        (None, Some(path)) => ("api_key_file", KeySource::File(path)),
-        (None, None) => return None,
+/// The keys of a provider, in the order in which they are named; one text is a list of one.
+fn read_keys(section: &Section<'_>, fetch: &dyn Fn(&KeySource) -> Result<Secret, String>) -> Vec<NamedKey> {
+    let texts = |key| {
+        let alone = section.peek_text(key).is_some() || !section.given(key);
+        if alone { section.opt_text(key).into_iter().collect() } else { section.list_of_text(key) }
     };
-    fetch(&source).map_err(|right| section.wrong(key, right)).ok()
+    let (variables, files): (Vec<String>, Vec<String>) = (texts("api_key_env"), texts("api_key_file"));
+    if section.given("api_key_env") && section.given("api_key_file") {
+        section.wrong("api_key_file", "set this or \"api_key_env\", not both");
+        return Vec::new();
+    }
+    let key = if files.is_empty() { "api_key_env" } else { "api_key_file" };
+    let named = if files.is_empty() { &variables } else { &files };
+    if named.len() > KEYS {
+        section.wrong(key, format!("a provider has {KEYS} keys at the most"));
+        return Vec::new();
+    }
+    let mut keys = Vec::<NamedKey>::new();
+    for name in named {
+        let source = if files.is_empty() { KeySource::Variable(name.clone()) } else { KeySource::File(name.clone()) };
+        match fetch(&source) {
+            Ok(_) if keys.iter().any(|known| known.name == *name) => section.wrong(key, "one of them is named twice"),
+            Ok(secret) => keys.push(NamedKey { name: name.clone(), key: secret }),
+            Err(right) => section.wrong(key, right),
+        }
+    }
+    keys
 }
 
 fn read_model(section: &Section<'_>) -> ModelConfig {
@@ -237,6 +266,33 @@ mod tests {
         let known = ModelConfig { context_tokens: Some(400_000), price: Some(price), vision: Some(false) };
         assert_eq!(config.models, [("gpt-5-mini".into(), known), ("local".into(), ModelConfig::default())].into());
         assert!(!format!("{config:?}").contains("from a file"));
+    }
+
+    #[test]
+    fn several_keys_are_a_list_and_one_is_as_it_was() {
+        let fetch = |source: &KeySource| match source {
+            KeySource::Variable(name) if name.starts_with("KEY_") => Ok(Secret::new(format!("secret of {name}"))),
+            _ => Err("no such variable".to_owned()),
+        };
+        let read = |text: &str| {
+            let settings = Settings::parse(text, "config.toml").expect("valid TOML");
+            let config = ProviderConfig::read(&settings.root(), &fetch);
+            settings.finish().map(|_| config).map_err(|mistakes| mistakes.to_string())
+        };
+        let config = read("api_key_env = [\"KEY_A\", \"KEY_B\"]").expect("all is well");
+        assert_eq!((config.api_key, config.key_name.as_str()), (Some(Secret::new("secret of KEY_A")), "KEY_A"));
+        assert_eq!(config.more_keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["KEY_B"]);
+        assert!(!format!("{:?}", config.more_keys).contains("secret"));
+        let alone = read("api_key_env = \"KEY_A\"").expect("all is well");
+        assert!(alone.api_key.is_some() && alone.more_keys.is_empty());
+        for (text, told) in [
+            ("api_key_env = [\"KEY_A\", \"KEY_A\"]", "named twice"),
+            ("api_key_env = [\"KEY_A\", \"sk-oops\"]", "no such variable"),
+            ("api_key_env = [\"KEY_A\"]\napi_key_file = [\"b\"]", "not both"),
+        ] {
+            let wrong = read(text).expect_err(text);
+            assert!(wrong.contains(told) && !wrong.contains("sk-oops"), "{wrong}");
+        }
     }
 
     #[test]

@@ -66,6 +66,21 @@ pub trait Provider: Send + Sync {
         ModelFacts::default()
     }
 
+    /// The names of its keys, where it has several to be used in turn.
+    fn keys(&self) -> &[String] {
+        &[]
+    }
+
+    /// Asks which models it has, with the key of that number.
+    fn models_with(&self, _key: usize) -> Work<Result<Vec<ModelInfo>, ProviderError>> {
+        self.models()
+    }
+
+    /// Sends one call with the key of that number.
+    fn chat_with(&self, _key: usize, request: ChatRequest) -> Work<Result<ChatStream, ProviderError>> {
+        self.chat(request)
+    }
+
     /// Sends one call. Resolves when the provider has begun to answer with success; then the stream tells the rest.
     fn chat(&self, request: ChatRequest) -> Work<Result<ChatStream, ProviderError>>;
 }

@@ -195,6 +195,8 @@ macro_rules! decisions {
 }
 
 decisions! {
+    /// A key was refused or limited, and rests.
+    KeyRests = "key_rests",
     /// A call waits for a place, or for its rate.
     Queued = "queued",
     /// It waited too long.

@@ -21,6 +21,29 @@ struct Shown {
     /// `None`: no call was made since the daemon started, or none runs.
     #[serde(default)]
     last_call: Option<Ended>,
+    /// Those that are used in turn.
+    #[serde(default)]
+    keys: Vec<Key>,
+}
+
+/// One of several keys.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Key {
+    name: String,
+    code: Option<Code>,
+    rests_ms: u64,
+}
+
+impl Key {
+    /// `A: used`, `B: rests for 540 s (provider_auth)`
+    pub(super) fn told(&self) -> String {
+        match self.code {
+            None => format!("{}: used", one_line(&self.name)),
+            Some(code) => {
+                format!("{}: rests for {} s ({})", one_line(&self.name), self.rests_ms.div_ceil(1_000), code.as_str())
+            }
+        }
+    }
 }
 
 /// How a call ended.
@@ -47,6 +70,12 @@ struct List {
     items: Vec<Shown>,
 }
 
+/// The keys of one provider of a daemon, where it has several.
+pub(super) async fn keys(client: &Client, name: &ProviderName) -> Result<Vec<Key>, CliError> {
+    let all = client.get::<List>("/api/v1/providers").await?.items;
+    Ok(all.into_iter().find(|provider| provider.name == *name).map(|provider| provider.keys).unwrap_or_default())
+}
+
 pub(super) async fn run(common: Common) -> Result<(), CliError> {
     let providers = match Client::find(&common)? {
         Some(client) => client.get::<List>("/api/v1/providers").await?.items,
@@ -66,6 +95,10 @@ pub(super) async fn run(common: Common) -> Result<(), CliError> {
         };
         let rows: Vec<_> = providers.iter().map(cells).collect();
         out.table(&["NAME", "STATE", "LAST CALL", "MODELS"], &rows)?;
+        for provider in providers.iter().filter(|provider| !provider.keys.is_empty()) {
+            let keys: Vec<_> = provider.keys.iter().map(Key::told).collect();
+            out.line(&format!("keys of {}: {}", provider.name, keys.join(", ")))?;
+        }
     }
     out.end()
 }
@@ -87,6 +120,7 @@ async fn configured(common: &Common) -> Result<Vec<Shown>, CliError> {
             max_in_flight: settings.max_in_flight,
             state: state.to_owned(),
             last_call: None,
+            keys: Vec::new(),
         }
     });
     Ok(shown.collect())

@@ -7,12 +7,16 @@ use mosaic_types::settings::nearest;
 use mosaic_types::{Failure, ProviderName};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::time::timeout;
+
+use super::list;
 
 use crate::app;
 use crate::cli::client::Client;
 use crate::cli::output::{Out, one_line, print};
 use crate::cli::{CliError, Common};
 use crate::detect::NO_PROVIDER;
+use crate::setup::PATIENCE;
 pub(in crate::cli) use crate::setup::{Reached, ask};
 
 /// Says on stderr that something is waited for; seen on a terminal only, and gone with its drop.
@@ -69,13 +73,18 @@ async fn there(common: &Common, client: &Client, name: &str, model: Option<Strin
         out.end()?;
         return if trial.ok { Ok(()) } else { Err(CliError::Told) };
     }
+    let mut told = Ok(());
     match trial.error {
         None => {
             let (model, took) = (one_line(&trial.model), trial.latency_ms.unwrap_or_default());
-            print(&format!("{named} answers: {model} in {took} ms\n"))
+            print(&format!("{named} answers: {model} in {took} ms\n"))?;
         }
-        Some(failure) => Err(CliError::Failed(failure.message.into_owned())),
+        Some(failure) => told = Err(CliError::Failed(failure.message.into_owned())),
     }
+    for key in list::keys(client, &named).await? {
+        print(&format!("  key {}\n", key.told()))?;
+    }
+    told
 }
 
 /// Asks for the models from here, where no daemon could.
@@ -88,6 +97,16 @@ async fn here(common: Common, name: String) -> Result<(), CliError> {
     };
     let spinner = Spinner::new(&common, format!("asking {name}"));
     let answer = ask(provider).await;
+    let mut keys = Vec::new();
+    for (number, key) in provider.keys().iter().enumerate().filter(|_| provider.keys().len() > 1) {
+        let one = timeout(PATIENCE, provider.models_with(number)).await;
+        let how = match one {
+            Ok(Ok(_)) => "answers".to_owned(),
+            Ok(Err(error)) => error.failure().code.as_str().to_owned(),
+            Err(_) => "no answer".to_owned(),
+        };
+        keys.push((one_line(key), how));
+    }
     drop(spinner);
     if common.json {
         let mut out = Out::new();
@@ -100,6 +119,9 @@ async fn here(common: Common, name: String) -> Result<(), CliError> {
         }
         out.end()?;
         return answer.map(drop).map_err(|_| CliError::Told);
+    }
+    for (key, how) in keys {
+        print(&format!("  key {key}: {how}\n"))?;
     }
     // Whatever a provider did wrong, the test failed: never "unavailable", which is for the daemon.
     let reached = answer.map_err(|failure| CliError::Failed(failure.message.into_owned()))?;

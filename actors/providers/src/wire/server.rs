@@ -81,28 +81,43 @@ pub(crate) fn adapter<W: Wire>(
     let wire = wire(&base, &spec);
     let name = spec.name;
     // A file's last line end is not part of the key.
-    let key = spec.api_key.map(|key| Secret::new(key.expose().trim())).filter(|key| !key.expose().is_empty());
-    let mut headers = HeaderMap::with_capacity(4);
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("mosaic/", env!("CARGO_PKG_VERSION"))));
-    if let Some(key) = &key {
-        let (header, value) = wire.key(key.expose());
-        let mut value = HeaderValue::try_from(value).map_err(|_| {
-            format!("The key of provider {name} holds a character that cannot be sent; check where it is kept.")
-        })?;
-        value.set_sensitive(true);
-        headers.insert(header, value);
+    let clean = |key: Secret| Some(Secret::new(key.expose().trim())).filter(|key| !key.expose().is_empty());
+    let more = spec.more_keys.into_iter().map(|more| (more.name, clean(more.key)));
+    let keys = std::iter::once((spec.key_name, spec.api_key.and_then(clean))).chain(more);
+    let (mut names, mut passes) = (Vec::new(), Vec::new());
+    for (key_name, key) in keys {
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("mosaic/", env!("CARGO_PKG_VERSION"))));
+        if let Some(key) = &key {
+            let (header, value) = wire.key(key.expose());
+            let mut value = HeaderValue::try_from(value).map_err(|_| {
+                format!("A key of provider {name} holds a character that cannot be sent; check where it is kept.")
+            })?;
+            value.set_sensitive(true);
+            headers.insert(header, value);
+        }
+        wire.headers(&mut headers);
+        names.push(key_name);
+        passes.push(Pass { key: key.map(Arc::new), headers });
     }
-    wire.headers(&mut headers);
     let way = Way::to(&base.0);
     let (maker, listed) = (Maker::at(base.host()), RwLock::default());
-    Ok(Arc::new(Adapter(Arc::new(Server { name, key: key.map(Arc::new), headers, way, wire, maker, listed }))))
+    Ok(Arc::new(Adapter(Arc::new(Server { name, names, passes, way, wire, maker, listed }))))
+}
+
+/// A key, and the headers that carry it.
+struct Pass {
+    key: Option<Arc<Secret>>,
+    headers: HeaderMap,
 }
 
 /// All of a call that does not depend on the call is made once.
 struct Server<W> {
     name: ProviderName,
-    key: Option<Arc<Secret>>,
-    headers: HeaderMap,
+    /// Of the keys.
+    names: Vec<String>,
+    /// At least one, be it without a key.
+    passes: Vec<Pass>,
     way: Way,
     wire: W,
     maker: Option<&'static Maker>,
@@ -125,22 +140,38 @@ impl<W: Wire> Provider for Adapter<W> {
     }
 
     fn models(&self) -> Work<Result<Vec<ModelInfo>, ProviderError>> {
+        self.models_with(0)
+    }
+
+    fn keys(&self) -> &[String] {
+        &self.0.names
+    }
+
+    fn models_with(&self, key: usize) -> Work<Result<Vec<ModelInfo>, ProviderError>> {
         let server = self.0.clone();
-        Box::pin(async move { server.list().await })
+        Box::pin(async move { server.list(server.pass(key)).await })
     }
 
     fn chat(&self, request: ChatRequest) -> Work<Result<ChatStream, ProviderError>> {
+        self.chat_with(0, request)
+    }
+
+    fn chat_with(&self, key: usize, request: ChatRequest) -> Work<Result<ChatStream, ProviderError>> {
         let server = self.0.clone();
-        Box::pin(async move { server.ask(request).await })
+        Box::pin(async move { server.ask(server.pass(key), request).await })
     }
 }
 
 impl<W: Wire> Server<W> {
-    async fn ask(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {
-        let peer = Peer { provider: self.name.clone(), key: self.key.clone(), model: Some(request.model.clone()) };
+    fn pass(&self, key: usize) -> &Pass {
+        &self.passes[key.min(self.passes.len() - 1)]
+    }
+
+    async fn ask(&self, pass: &Pass, request: ChatRequest) -> Result<ChatStream, ProviderError> {
+        let peer = Peer { provider: self.name.clone(), key: pass.key.clone(), model: Some(request.model.clone()) };
         let mut http = Request::new(Method::POST, self.wire.chat_url(&request));
         let headers = http.headers_mut();
-        headers.clone_from(&self.headers);
+        headers.clone_from(&pass.headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let accept = if request.stream { self.wire.stream_type() } else { "application/json" };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
@@ -153,10 +184,10 @@ impl<W: Wire> Server<W> {
         Ok(Box::pin(Answer::new(response, shape, peer, assembler)))
     }
 
-    async fn list(&self) -> Result<Vec<ModelInfo>, ProviderError> {
-        let peer = Peer { provider: self.name.clone(), key: self.key.clone(), model: None };
+    async fn list(&self, pass: &Pass) -> Result<Vec<ModelInfo>, ProviderError> {
+        let peer = Peer { provider: self.name.clone(), key: pass.key.clone(), model: None };
         let mut http = Request::new(Method::GET, self.wire.models_url());
-        http.headers_mut().clone_from(&self.headers);
+        http.headers_mut().clone_from(&pass.headers);
         http.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         let mut response = self.send(http, &peer).await?;
         if shape(&response, &peer, "application/json")? != Shape::Whole {

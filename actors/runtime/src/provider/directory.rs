@@ -1,19 +1,21 @@
 //! The providers there are, with what the config says of them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use mosaic_messages::{AcquirePermit, CallEnded, CallResult, Permit};
-use mosaic_providers::{Provider, ProviderError};
+use mosaic_providers::{ChatStream, Provider, ProviderError};
 use mosaic_supervise::{ChildSpec, Link, Parent, Restart};
-use mosaic_types::{Code, Failure, ModelRef, Price, ProviderName, Timestamp};
+use mosaic_types::{ChatRequest, Code, Failure, ModelRef, Price, ProviderName, Timestamp};
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use super::actor::{Places, ProviderActor};
+use super::keys::{KeyRing, KeyState};
 use super::rate::Limits;
 use crate::doors::unreached;
-use crate::meters::CallMeter;
+use crate::meters::{CallMeter, Decision, Decisions};
 use crate::recent::Calls;
 
 /// What the config says of a provider.
@@ -60,6 +62,8 @@ pub struct ProviderHandle {
     pub calls: Calls,
     places: Arc<Places>,
     first_model: OnceCell<Arc<str>>,
+    keys: Mutex<KeyRing>,
+    decisions: Decisions,
     /// Written once a call, so that health can be told without asking for one.
     last: Mutex<Option<LastCall>>,
 }
@@ -114,6 +118,50 @@ impl ProviderHandle {
         let _waiting = self.meter.wait();
         let asked = self.link.ask(AcquirePermit { model: model.clone(), asker, tokens }).await;
         asked.unwrap_or_else(|error| Err(unreached(&format!("The provider {}", self.adapter.name()), &error)))
+    }
+
+    /// Sends a call. Where the provider has several keys, one that is refused or limited rests, and the next is used at once:
+    /// for whoever decides on tries of the model, that is one.
+    ///
+    /// # Errors
+    /// The provider's; where each key was tried, a limit rather than a refusal.
+    pub async fn chat(&self, request: ChatRequest) -> Result<ChatStream, ProviderError> {
+        if self.ring().is_one() {
+            return self.adapter.chat(request).await;
+        }
+        let (mut tried, mut told) = (Vec::new(), None);
+        loop {
+            let picked = self.ring().pick(&tried, Instant::now());
+            let Some(key) = picked else {
+                return Err(told.unwrap_or_else(|| self.stalled()));
+            };
+            let error = match self.adapter.chat_with(key, request.clone()).await {
+                Ok(answer) => {
+                    self.ring().taken(key);
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            let Some(rest) = self.ring().failed(key, &error, Instant::now()) else { return Err(error) };
+            self.decisions.made(Decision::KeyRests);
+            let (provider, code) = (self.adapter.name(), error.failure().code.as_str());
+            let name = self.adapter.keys().get(key).map_or("", String::as_str);
+            tracing::warn!(provider.name = %provider, key = name, code, ?rest, "a key rests, and the next one is used");
+            tried.push(key);
+            if !matches!(told, Some(ProviderError::RateLimited { .. })) {
+                told = Some(error);
+            }
+        }
+    }
+
+    /// How its keys stand; none where it has no more than one.
+    pub fn keys(&self) -> Vec<KeyState> {
+        let ring = self.ring();
+        if ring.is_one() { Vec::new() } else { ring.states(self.adapter.keys(), Instant::now()) }
+    }
+
+    fn ring(&self) -> MutexGuard<'_, KeyRing> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the provider's actor how a call went; a good one only where that may change anything. `foreseen` and
@@ -182,6 +230,7 @@ impl Providers {
         let spec = ChildSpec::new(name.as_str(), Restart::Permanent, ProviderActor::MAILBOX, move |birth| {
             ProviderActor::new(child.clone(), places.clone(), limits, birth.tether)
         });
+        let adapter_keys = adapter.keys().len();
         let handle = ProviderHandle {
             link: family.adopt(spec),
             meter: CallMeter::new(&name),
@@ -190,6 +239,8 @@ impl Providers {
             settings,
             places: shown,
             first_model: OnceCell::new(),
+            keys: Mutex::new(KeyRing::new(adapter_keys)),
+            decisions: Decisions::new(&name),
             last: Mutex::default(),
         };
         by_name.insert(name, Arc::new(handle));

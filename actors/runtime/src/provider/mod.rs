@@ -3,6 +3,7 @@
 mod actor;
 mod directory;
 mod health;
+mod keys;
 mod queue;
 mod rate;
 #[cfg(test)]
@@ -11,5 +12,6 @@ mod trial;
 
 pub use actor::ProviderActor;
 pub use directory::{LastCall, ModelFacts, ProviderHandle, ProviderSettings, Providers};
+pub use keys::KeyState;
 pub use rate::Limits;
 pub use trial::Tried;

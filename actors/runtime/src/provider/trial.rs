@@ -64,7 +64,7 @@ impl ProviderHandle {
             sampling: Sampling { max_tokens: Some(TOKENS), ..Sampling::default() },
             stream: false,
         };
-        let mut answer = self.adapter.chat(request).await?;
+        let mut answer = self.chat(request).await?;
         while let Some(event) = answer.next().await {
             if let ChatEvent::Finished { .. } = event? {
                 return Ok(());

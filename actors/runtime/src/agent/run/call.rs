@@ -268,7 +268,7 @@ async fn answer(
     let sent = Instant::now();
     bill.progress = Progress::Sent;
     bill.sent = Some(sent);
-    let mut stream = within(idle, provider, provider.adapter.chat(request)).await.map_err(unseen)?;
+    let mut stream = within(idle, provider, provider.chat(request)).await.map_err(unseen)?;
     bill.progress = Progress::Begun;
     voice.answering(called).await?;
     let mut text = String::new();
