@@ -12,7 +12,9 @@ use super::error::ErrorBody;
 /// Responses by status for `codes`.
 pub(super) fn responses(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in codes {
+    // Whoever asks the store for something may ask for what it refuses for good.
+    let asks_the_store = codes.contains(&Code::Storage) && !codes.contains(&Code::StorageDefect);
+    for code in codes.iter().chain(asks_the_store.then_some(&Code::StorageDefect)) {
         by_status.entry(code.status()).or_default().push(*code);
     }
     by_status.into_iter().map(|(status, codes)| (status.to_string(), response(&codes).into())).collect()

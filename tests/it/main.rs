@@ -35,6 +35,7 @@ mod openapi;
 mod panics;
 mod postgres;
 mod providers;
+mod refused;
 mod remote;
 mod restart;
 mod secrets;

@@ -54,6 +54,10 @@ again! {
         a_revoked_token_is_worth_nothing_at_once_and_after_a_restart
         a_token_that_expires_is_refused_with_its_own_sentence_and_shown_as_expired
     }
+    refused {
+        an_answer_that_the_database_refuses_for_good_fails_its_turn_and_is_asked_for_once
+        an_input_and_a_change_that_are_refused_for_good_cost_nothing_that_runs
+    }
     usage {
         what_was_spent_is_told_by_day_agent_model_and_session
     }

@@ -40,8 +40,12 @@ impl Dues {
     /// stored, what was foreseen of it stands.
     pub fn taken(&mut self) {
         self.taken = true;
-        self.answer = None;
         self.void.clear();
+    }
+
+    /// The store refused that end for good, and the turn ends without its answer: all of it is entered by itself.
+    pub fn refused(mut self) {
+        self.taken = false;
     }
 
     /// All of it is in the ledger.
@@ -55,7 +59,8 @@ impl Drop for Dues {
     fn drop(&mut self) {
         let taken = self.taken;
         let entries = self.entries.drain(..).filter(|entry| !taken || entry.calls > 0);
-        let all = entries.chain(self.answer.take()).chain(self.void.drain(..));
+        let answer = self.answer.take().filter(|_| !taken);
+        let all = entries.chain(answer).chain(self.void.drain(..));
         all.for_each(|entry| (self.late)(entry));
     }
 }

@@ -9,7 +9,7 @@ use actix::prelude::*;
 use mosaic_supervise::{Mailbox, Tether, supervised};
 use mosaic_types::journal::Write;
 use mosaic_types::ledger::{Beside, Known};
-use mosaic_types::{AgentName, ModelRef, UserId};
+use mosaic_types::{AgentName, Code, ModelRef, UserId};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -113,6 +113,24 @@ impl TillActor {
         Self { doors, _tether: tether }
     }
 
+    /// One of several entries is refused for good: the others need not wait for it. That one is let go, and the log keeps
+    /// it.
+    async fn one_by_one(doors: &Doors) {
+        for entry in doors.till.take() {
+            let of = entry.of.clone();
+            let (model, calls, spent) = (entry.model.clone(), entry.calls, entry.spent);
+            match doors.commit(Write::Spend(vec![entry])).await {
+                Ok(_) => {}
+                Err(failure) if failure.code == Code::StorageDefect => {
+                    tracing::error!(%failure, ?of, %model, calls, ?spent, "what was spent cannot be entered");
+                }
+                // A second try enters nothing twice.
+                Err(_) => return tokio::time::sleep(AGAIN).await,
+            }
+        }
+        doors.till.entered();
+    }
+
     /// Enters what is due, then waits for more.
     async fn empty(doors: Arc<Doors>) {
         loop {
@@ -123,6 +141,7 @@ impl TillActor {
             {
                 match doors.commit(Write::Spend(entries)).await {
                     Ok(_) => doors.till.entered(),
+                    Err(failure) if failure.code == Code::StorageDefect => Self::one_by_one(&doors).await,
                     // A second try enters nothing twice; until then it stays where it is.
                     Err(failure) => {
                         tracing::warn!(%failure, "what was spent could not be entered; it is tried again");

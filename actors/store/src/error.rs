@@ -47,8 +47,8 @@ pub enum StoreError {
     #[error("a job of the store panicked")]
     Panicked,
     /// A statement that the database refused.
-    #[error("the database refused a statement")]
-    Refused(#[source] Arc<DieselError>),
+    #[error("the database refused a statement: {0}")]
+    Refused(Arc<DieselError>),
 }
 
 impl StoreError {
@@ -182,10 +182,12 @@ impl From<StoreError> for Failure {
             }
             StoreError::Closed => "Mosaic is stopping. Send this again when it is back.".into(),
             StoreError::Panicked | StoreError::Refused(_) => {
-                "The database refused this, which is a mistake of Mosaic's. Nothing was stored; the log says more."
+                "The database refused this, which is a mistake of Mosaic's. Nothing was stored. The log has the cause: \
+                 please report it."
                     .into()
             }
         };
-        Self::new(Code::Storage, sentence)
+        let defect = error.class() == ErrorClass::Defect;
+        Self::new(if defect { Code::StorageDefect } else { Code::Storage }, sentence)
     }
 }

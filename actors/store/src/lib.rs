@@ -15,6 +15,8 @@ mod migrate;
 #[cfg(test)]
 mod model;
 mod place;
+#[cfg(test)]
+mod planted;
 mod postgres;
 mod probe;
 mod rows;

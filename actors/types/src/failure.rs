@@ -112,6 +112,8 @@ codes! {
     Unavailable = "unavailable", 503;
     /// The store refused or failed.
     Storage = "storage", 503;
+    /// The store refuses this for good: a mistake of ours, or damage.
+    StorageDefect = "storage_defect", 500;
     /// No provider is configured or found.
     NoProvider = "no_provider", 503;
     /// A budget is spent.
@@ -184,6 +186,11 @@ impl Failure {
         self
     }
 
+    /// Of a write: whether it is known that it changed nothing.
+    pub fn changed_nothing(&self) -> bool {
+        matches!(self.code, Code::Storage | Code::StorageDefect | Code::Busy)
+    }
+
     /// What is not there, or is someone else's: the two must look alike.
     pub fn not_found(what: &'static str) -> Self {
         Self::new(Code::NotFound, format!("There is no {what} by that name."))
@@ -213,7 +220,7 @@ impl Classify for Failure {
             | Code::ProviderUnreachable
             | Code::ProviderStalled
             | Code::ProviderBadAnswer => ErrorClass::Transient { retry_after },
-            Code::Crashed | Code::Internal => ErrorClass::Defect,
+            Code::Crashed | Code::Internal | Code::StorageDefect => ErrorClass::Defect,
             _ => ErrorClass::Invalid,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use diesel::connection::Connection;
+use diesel::connection::{Connection, SimpleConnection};
 use diesel::sql_types::BigInt;
 use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use mosaic_testkit::postgres::{Database, Server};
@@ -49,6 +49,34 @@ impl Testbed {
         bed.configure("");
         bed.restart().await;
         bed
+    }
+
+    /// From now on the database refuses a change, such as `INSERT ON messages`, of rows of which `when` is true (of `NEW`).
+    pub(crate) async fn refuse(&self, change: &str, when: &str) {
+        if let Some((database, _)) = &self.kept {
+            let raise = "CREATE OR REPLACE FUNCTION planted() RETURNS trigger LANGUAGE plpgsql AS \
+                         'BEGIN RAISE EXCEPTION ''planted''; END'";
+            database.ask(raise).await;
+            let trigger = format!("CREATE TRIGGER planted BEFORE {change} FOR EACH ROW WHEN ({when})");
+            database.ask(&format!("{trigger} EXECUTE FUNCTION planted()")).await;
+            return;
+        }
+        let trigger = format!("CREATE TRIGGER planted BEFORE {change} WHEN {when}");
+        self.change(&format!("{trigger} BEGIN SELECT RAISE(ABORT, 'planted'); END"));
+    }
+
+    /// The database is well again; `table`: that of the change that it refused.
+    pub(crate) async fn refuse_no_more(&self, table: &str) {
+        match &self.kept {
+            Some((database, _)) => drop(database.ask(&format!("DROP TRIGGER planted ON {table}")).await),
+            None => self.change("DROP TRIGGER planted"),
+        }
+    }
+
+    fn change(&self, sql: &str) {
+        let path = self.database();
+        let mut conn = SqliteConnection::establish(path.to_str().expect("a path in UTF-8")).expect("it opens");
+        conn.batch_execute(&format!("PRAGMA busy_timeout = 5000; {sql}")).expect("it is changed");
     }
 
     /// How many rows there are of `what`, which is a table and perhaps a condition, read from the database itself.

@@ -7,7 +7,7 @@ use mosaic_messages::channel::{Deliver, PATIENCE, Reconcile};
 use mosaic_supervise::LinkError;
 use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::outbox::{Delivery, Finding, Item, ItemState, SettleItem, Settled, Shown, TakeItems};
-use mosaic_types::{Code, EventBody, Failure, Point, Timestamp};
+use mosaic_types::{EventBody, Failure, Point, Timestamp};
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
@@ -39,7 +39,7 @@ pub(super) async fn take(doors: Arc<Doors>, channel: Arc<str>, limit: usize, pla
         other => {
             // The writer has said why.
             tracing::debug!(channel.name = %channel, ?other, "what must go out could not be taken up");
-            if !matches!(&other, Err(failure) if matches!(failure.code, Code::Storage | Code::Busy)) {
+            if !matches!(&other, Err(failure) if failure.changed_nothing()) {
                 // It is not known: what was taken up is held by this process, and nobody is at it.
                 outbox.report(Report::Look);
             }

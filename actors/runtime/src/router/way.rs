@@ -83,7 +83,7 @@ impl Way {
         let unheard = Unheard { way: self, id };
         let outcome = self.doors.commit(Write::Delete { session: id.clone() }).await;
         match &outcome {
-            Err(failure) if !matches!(failure.code, Code::Storage | Code::Busy) => drop(unheard),
+            Err(failure) if !failure.changed_nothing() => drop(unheard),
             // Nothing was changed.
             Err(_) => std::mem::forget(unheard),
             Ok(_) => {

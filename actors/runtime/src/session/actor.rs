@@ -6,33 +6,25 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use mosaic_messages::{Accepted, CancelTurn, Change, Dues, PartEnded, RunEnded, SubmitTurn};
-use mosaic_supervise::{Birth, ChildExited, Exit, Label, Mailbox, Tether, on_duty, supervised};
-use mosaic_types::journal::{SessionRow, Snapshot, TurnState, Write};
+use mosaic_supervise::{Birth, ChildExited, Exit, Mailbox, Tether, on_duty, supervised};
+use mosaic_types::journal::{SessionRow, Write};
 use mosaic_types::{ChatMessage, Code, Failure, Point, SessionId, TurnId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use tracing::{Instrument, Span};
+use tracing::Span;
 
-use super::carry::{Running, Then};
+use super::carry::Running;
 use super::config::SessionConfig;
-use super::load::{Asked, load};
+use super::job::{Job, Then};
+use super::load::Asked;
 use super::parts::{Cancel, Follow, Ran, Submission};
 use super::sight;
 use super::state::SessionState;
+use super::wake::{Before, Held, LOAD_AGAIN};
 use crate::doors::Doors;
 use crate::drain::Busy;
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Failure>>;
-
-/// After a load that failed, the next one waits this long.
-pub(super) const LOAD_AGAIN: Duration = Duration::from_secs(1);
-
-/// A request that came while the session was being loaded.
-enum Held {
-    Submit(SubmitTurn, Reply<Accepted>),
-    Cancel(CancelTurn, Reply<Option<TurnId>>),
-    Change(Change, Reply<SessionRow>),
-}
 
 /// What is remembered of a turn only to show it.
 pub(super) struct Watched {
@@ -53,11 +45,11 @@ pub struct SessionActor {
     /// `None` while it is being loaded.
     pub(super) state: Option<SessionState>,
     /// What came while loading.
-    held: Vec<Held>,
+    pub(super) held: Vec<Held>,
     /// Whether something did: then it is loaded before those that nobody waits for.
-    asked: Asked,
+    pub(super) asked: Asked,
     /// What is to be written after what is being written.
-    pub(super) unwritten: VecDeque<(Write, Then, Span)>,
+    pub(super) unwritten: VecDeque<Job>,
     pub(super) writing: bool,
     /// When the store is asked again for what it has refused.
     pub(super) refused: Option<SpawnHandle>,
@@ -72,10 +64,11 @@ pub struct SessionActor {
     pub(super) busy: Option<Busy>,
     /// How the turns that wait or run are watched.
     pub(super) watched: HashMap<TurnId, Watched>,
-    /// The life before crashed; on which turn, where it was known.
-    crashed: Option<Option<Label>>,
+    pub(super) before: Before,
+    /// Times in a row that what is stored of it could not be read, for good.
+    pub(super) unreadable: u32,
     used: Instant,
-    tether: Tether,
+    pub(super) tether: Tether,
 }
 
 impl SessionActor {
@@ -101,84 +94,10 @@ impl SessionActor {
             cancelling: Vec::new(),
             busy: None,
             watched: HashMap::new(),
-            crashed: (birth.last_exit == Some(Exit::Panicked)).then_some(birth.last_handling),
+            before: Before::of(&birth),
+            unreadable: 0,
             used: Instant::now(),
             tether: birth.tether,
-        }
-    }
-
-    /// Drops what is remembered and reads it back from the store.
-    pub(super) fn reload(&mut self, ctx: &mut Context<Self>) {
-        self.state = None;
-        self.forget_unwritten();
-        if let Some(refused) = self.refused.take() {
-            ctx.cancel_future(refused);
-        }
-        self.held.extend(self.after_writing.drain(..).map(|(ask, reply)| Held::Submit(ask, reply)));
-        self.running = None;
-        self.dues = None;
-        self.busy = None;
-        self.cancelling.clear();
-        self.watched.clear();
-        self.doors.hub.hush(&self.id);
-        self.asked = Asked::default();
-        if !self.held.is_empty() {
-            self.asked.set();
-        }
-        let (doors, id, asked) = (self.doors.clone(), self.id.clone(), self.asked.clone());
-        // A trace of its own: it serves whoever comes, not the turn that came first.
-        let span = tracing::debug_span!(parent: None, "session.load", session.id = %self.id);
-        let loading = async move { load(&doors, &id, &asked).await }.instrument(span);
-        ctx.spawn(loading.into_actor(self).map(|loaded, actor, ctx| match loaded {
-            Ok(Some((snapshot, epoch, keep_bytes))) => {
-                // What the writer carried out and could not answer is in what was loaded; nothing is carried out from
-                // here on.
-                actor.doors.hub.resync(&actor.id);
-                // An end among it may have left something to deliver.
-                actor.doors.outbox.ring();
-                let charge = charges(actor.crashed.take(), &snapshot);
-                let debounced = !actor.debounce.is_zero();
-                let mut state = SessionState::new(snapshot, epoch, keep_bytes, charge, debounced);
-                let resumed = state.resume(actor.doors.outside.now());
-                actor.state = Some(state);
-                actor.follow(resumed, ctx);
-                for held in std::mem::take(&mut actor.held) {
-                    match held {
-                        Held::Submit(ask, reply) => actor.submit(ask, reply, ctx),
-                        Held::Cancel(ask, reply) => actor.cancel(ask, reply, ctx),
-                        Held::Change(ask, reply) => actor.change(ask, reply, ctx),
-                    }
-                }
-            }
-            Ok(None) => {
-                actor.doors.hub.close(&actor.id);
-                actor.refuse_held(&Failure::not_found("session"));
-                ctx.stop();
-            }
-            Err(failure) => {
-                // That many wait is no fault of this one's.
-                if failure.code != Code::Busy {
-                    tracing::warn!(session.id = %actor.id, %failure, "a session could not be loaded");
-                }
-                actor.refuse_held(&failure);
-                ctx.run_later(LOAD_AGAIN, |actor, ctx| actor.reload(ctx));
-            }
-        }));
-    }
-
-    fn hold(&mut self, held: Held) {
-        self.asked.set();
-        self.held.push(held);
-    }
-
-    fn refuse_held(&mut self, failure: &Failure) {
-        for held in self.held.drain(..) {
-            let failure = failure.clone();
-            match held {
-                Held::Submit(_, reply) => drop(reply.send(Err(failure))),
-                Held::Cancel(_, reply) => drop(reply.send(Err(failure))),
-                Held::Change(_, reply) => drop(reply.send(Err(failure))),
-            }
         }
     }
 
@@ -253,7 +172,7 @@ impl SessionActor {
         }));
     }
 
-    fn cancel(&mut self, ask: CancelTurn, reply: Reply<Option<TurnId>>, ctx: &mut Context<Self>) {
+    pub(super) fn cancel(&mut self, ask: CancelTurn, reply: Reply<Option<TurnId>>, ctx: &mut Context<Self>) {
         let Some(state) = &mut self.state else {
             self.hold(Held::Cancel(ask, reply));
             return;
@@ -271,7 +190,7 @@ impl SessionActor {
         }
     }
 
-    fn change(&mut self, ask: Change, reply: Reply<SessionRow>, ctx: &mut Context<Self>) {
+    pub(super) fn change(&mut self, ask: Change, reply: Reply<SessionRow>, ctx: &mut Context<Self>) {
         let Some(state) = &self.state else {
             self.hold(Held::Change(ask, reply));
             return;
@@ -308,9 +227,10 @@ impl SessionActor {
         let write = self.state.as_mut().and_then(|state| state.part_ended(turn, attempt, event, beside.clone(), at));
         match write {
             Some(write) => {
+                let event = write.event.clone();
                 let parent = self.watched.get(&turn).map_or_else(Span::none, |watched| watched.span.clone());
                 let span = tracing::debug_span!(parent: &parent, "session.part", session.id = %self.id);
-                self.write(write, Then::Noted, span, ctx);
+                self.write(Write::Part(write), Then::Noted { turn, event, beside }, span, ctx);
             }
             None => self.doors.till.owe(beside),
         }
@@ -348,17 +268,6 @@ impl Drop for SessionActor {
         if self.writing {
             self.doors.hub.doubt(&self.id);
         }
-    }
-}
-
-/// Whether the crash of the life before is charged to the turn that was running: not where it is known to have come
-/// from another one.
-fn charges(crashed: Option<Option<Label>>, snapshot: &Snapshot) -> bool {
-    let running = snapshot.open.iter().find(|open| open.state == TurnState::Running);
-    match (crashed, running) {
-        (None, _) | (_, None) => false,
-        (Some(None), Some(_)) => true,
-        (Some(Some(handled)), Some(running)) => handled == Label::Id(running.id.0.as_u128()),
     }
 }
 

@@ -3,48 +3,22 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use mosaic_messages::{Accepted, RunId, SubmitTurn};
+use mosaic_messages::RunId;
 use mosaic_supervise::ChildExited;
 use mosaic_types::chat::Sampling;
-use mosaic_types::journal::{ChangeSession, EndTurn, Outcome, SessionRow, StartTurn, TurnEnd, Write};
+use mosaic_types::journal::{EndTurn, Outcome, TurnEnd, Write};
 use mosaic_types::ledger::Beside;
-use mosaic_types::{ChatMessage, Code, EventBody, Failure, Point, SessionEvent, Timestamp, TurnId};
-use tokio::time::Instant;
+use mosaic_types::{Code, EventBody, Failure, Point, SessionEvent, Timestamp, TurnId};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument, Span, field};
 
-use super::actor::{LOAD_AGAIN, Reply, SessionActor, Watched};
+use super::actor::{SessionActor, Watched};
+use super::job::{Job, Then, tell};
 use super::parts::{Begin, Follow};
 use super::state::SessionState;
+use super::wake::LOAD_AGAIN;
 use crate::agent::run::{Keeper, RunInput, RunOrder, Shelf, Sink, may_have_cost};
 use crate::meters::meters;
-
-/// What to do when a write is answered.
-pub(super) enum Then {
-    Accepted {
-        ask: Box<SubmitTurn>,
-        title: Option<String>,
-        /// All that was said before it, where it takes the place of another input.
-        before: Option<Vec<ChatMessage>>,
-        reply: Reply<Accepted>,
-    },
-    Started {
-        turn: TurnId,
-    },
-    /// A part is stored.
-    Noted,
-    Ended {
-        end: TurnEnd,
-        next: Option<StartTurn>,
-        turn: TurnId,
-        cancelled: Vec<Reply<Option<TurnId>>>,
-        since: Option<Instant>,
-    },
-    Changed {
-        change: ChangeSession,
-        reply: Reply<SessionRow>,
-    },
-}
 
 /// The run of the active turn; dropping it, by will or by death, ends the run.
 pub(super) struct Running {
@@ -58,15 +32,15 @@ impl SessionActor {
     /// Has `write` carried out after those before it. One at a time: actix polls the futures of an actor in no order
     /// that holds, so two that are under way may be sent, and heard of, the wrong way round.
     pub(super) fn write(&mut self, write: Write, then: Then, span: Span, ctx: &mut Context<Self>) {
-        self.unwritten.push_back((write, then, span));
+        self.unwritten.push_back(Job { write, then, span, refusals: 0 });
         self.write_next(ctx);
     }
 
-    fn write_next(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn write_next(&mut self, ctx: &mut Context<Self>) {
         if self.writing {
             return;
         }
-        let Some((write, then, span)) = self.unwritten.pop_front() else {
+        let Some(Job { write, then, span, refusals }) = self.unwritten.pop_front() else {
             for (ask, reply) in std::mem::take(&mut self.after_writing) {
                 self.submit(ask, reply, ctx);
             }
@@ -79,8 +53,8 @@ impl SessionActor {
         ctx.spawn(work.into_actor(self).map(move |outcome, actor, ctx| {
             actor.writing = false;
             match (outcome, kept) {
-                (Err(failure), Some(write)) if failure.code == Code::Storage && actor.state.is_some() => {
-                    actor.write_later(write, then, failure, span, ctx);
+                (Err(failure), Some(write)) if failure.changed_nothing() && actor.state.is_some() => {
+                    actor.refused(Job { write, then, span, refusals }, failure, ctx);
                 }
                 (outcome, _) => {
                     actor.written(outcome, then, ctx);
@@ -90,25 +64,9 @@ impl SessionActor {
         }));
     }
 
-    /// The store refused, and nothing was changed: what a turn has come to stays so, and is written when the store can
-    /// again. Read anew, the turn would begin again, and what its model has said would be asked and paid for twice.
-    fn write_later(&mut self, write: Write, mut then: Then, failure: Failure, span: Span, ctx: &mut Context<Self>) {
-        if self.refused.is_none() {
-            tracing::warn!(session.id = %self.id, %failure, "what became of a turn could not be stored; it is tried again");
-        }
-        // Who wants it cancelled need not wait for that; it is cancelled all the same.
-        let ending = match &mut then {
-            Then::Ended { cancelled, .. } => std::mem::take(cancelled),
-            _ => Vec::new(),
-        };
-        let cancelling = self.cancelling.drain(..).chain(ending);
-        cancelling.for_each(|reply| drop(reply.send(Err(failure.clone()))));
-        self.refused = Some(ctx.run_later(LOAD_AGAIN, |actor, ctx| actor.write(write, then, span, ctx)));
-    }
-
     /// What was not sent is not written any more: it was decided on what is no longer so.
     pub(super) fn forget_unwritten(&mut self) {
-        for (_, then, _) in self.unwritten.drain(..) {
+        for Job { then, .. } in self.unwritten.drain(..) {
             let sentence = "The session had to be read anew before this was stored. Send the same request again.";
             then.refuse(&Err(Failure::new(Code::Unavailable, sentence).after(LOAD_AGAIN)));
         }
@@ -148,7 +106,7 @@ impl SessionActor {
                         follow
                     }
                     Then::Started { turn } => state.started(turn, at),
-                    Then::Noted => Follow::default(),
+                    Then::Noted { .. } => Follow::default(),
                     Then::Ended { end, next, turn, cancelled, since } => {
                         Point::FinishAfterCommit.pass();
                         meters().ended(&end, at);
@@ -174,9 +132,16 @@ impl SessionActor {
                 self.not_accepted(ask.turn, ctx);
             }
             // The store refused, or the writer was too busy to take it: nothing was changed.
-            (Err(failure), Then::Accepted { ask, reply, .. }) if matches!(failure.code, Code::Storage | Code::Busy) => {
+            (Err(failure), Then::Accepted { ask, reply, .. }) if failure.changed_nothing() => {
                 let _ = reply.send(Err(failure));
                 self.not_accepted(ask.turn, ctx);
+            }
+            (Err(failure), Then::Changed { reply, .. }) if failure.changed_nothing() => {
+                let _ = reply.send(Err(failure));
+            }
+            (Err(failure), Then::Noted { turn, event, beside }) if failure.changed_nothing() => {
+                state.part_refused(turn, event);
+                self.doors.till.owe(beside);
             }
             (Ok(Outcome::Missing), Then::Accepted { ask, reply, .. }) => {
                 let _ = reply.send(Err(Failure::not_found("message of yours to replace")));
@@ -384,48 +349,5 @@ impl SessionActor {
                 actor.run_ended(turn, attempt, Err(failure).into(), None, ctx);
             }
         }));
-    }
-}
-
-/// A line in the log for a turn that is over; its span says which. What a failure says may be a provider's words, so
-/// it is known by its code.
-fn tell(end: &TurnEnd, since: Option<Instant>) {
-    let (model, code) = match end {
-        TurnEnd::Finished(finished) => (Some(&finished.model), None),
-        TurnEnd::Failed { code, .. } => (None, Some(code.as_str())),
-        TurnEnd::Cancelled => (None, None),
-    };
-    tracing::debug!(
-        model = model.map(field::display),
-        error.type = code,
-        ms = since.map(|since| (since.elapsed().as_secs_f64() * 1e6).round() / 1e3),
-        "the turn is {}",
-        end.state().as_str()
-    );
-}
-
-impl Then {
-    /// Whether the write says what has become of a turn, and waits for nobody: the session itself has it carried out.
-    fn is_settled(&self) -> bool {
-        matches!(self, Self::Started { .. } | Self::Ended { .. })
-    }
-
-    /// Tells whoever waits that it is not known, or not so.
-    fn refuse(self, outcome: &Result<Outcome, Failure>) {
-        let failure = match outcome {
-            Err(failure) => failure.clone(),
-            Ok(_) => {
-                let sentence = "The session was taken over or deleted meanwhile. Send the same request again.";
-                Failure::new(Code::Unavailable, sentence).after(LOAD_AGAIN)
-            }
-        };
-        match self {
-            Self::Accepted { reply, .. } => drop(reply.send(Err(failure))),
-            Self::Ended { cancelled, .. } => {
-                cancelled.into_iter().for_each(|reply| drop(reply.send(Err(failure.clone()))));
-            }
-            Self::Changed { reply, .. } => drop(reply.send(Err(failure))),
-            Self::Started { .. } | Self::Noted => {}
-        }
     }
 }

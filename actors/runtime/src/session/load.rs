@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::actor::LOAD_AGAIN;
+use super::wake::LOAD_AGAIN;
 use crate::doors::Doors;
 
 /// Sessions of one batch, at the most: bounds how long the last to come may wait for the first to be read.

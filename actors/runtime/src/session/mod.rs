@@ -4,14 +4,17 @@ mod actor;
 mod carry;
 pub mod config;
 mod history;
+mod job;
 mod load;
 mod parts;
 mod progress;
+mod refused;
 mod sight;
 mod state;
 #[cfg(test)]
 mod tests;
 mod title;
+mod wake;
 
 use mosaic_supervise::Family;
 use mosaic_types::SessionId;

@@ -111,6 +111,8 @@ pub(super) struct Active {
     pub(super) beside: Spent,
     /// What is known of the parts of its next step, each as the `step.finished` that told of it.
     pub(super) parts: Vec<EventBody>,
+    /// Of these, those that the store refused: they are journaled with the end of the step.
+    pub(super) late: Vec<EventBody>,
     /// What goes with the answer that is being written: the turn's own entry with it, and parts not journaled yet.
     pub(super) answer: (Spent, Vec<EventBody>),
     /// Entries that go into the ledger with it.
@@ -138,6 +140,7 @@ impl Active {
             calls: 0,
             beside: Spent::default(),
             parts: Vec::new(),
+            late: Vec::new(),
             answer: (Spent::default(), Vec::new()),
             dues: Vec::new(),
             cut: false,

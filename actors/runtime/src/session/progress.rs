@@ -14,7 +14,11 @@ const DEATHS: u32 = 3;
 
 impl SessionState {
     /// What must be written first in a new life: the turn that was cut off begins again, or the next one starts.
-    pub(super) fn resume(&mut self, at: Timestamp) -> Follow {
+    /// `refused`: the turn whose end the life before could not store.
+    pub(super) fn resume(&mut self, refused: Option<TurnId>, at: Timestamp) -> Follow {
+        if let Some(write) = refused.and_then(|turn| self.resume_refused(turn, at)) {
+            return Follow { begin: None, write: Some(write), settle: self.settling_newest() };
+        }
         let write = match &self.active {
             Some(active) if active.charged >= DEATHS => Some(self.give_up(at)),
             Some(_) => Some(self.restart(at)),
@@ -47,6 +51,7 @@ impl SessionState {
         for part in &mut parts {
             sees(part, active.saw);
         }
+        parts.splice(..0, std::mem::take(&mut active.late));
         match result {
             Ok(mut said) => {
                 active.calls += u32::from(called);
@@ -77,7 +82,7 @@ impl SessionState {
         mut event: EventBody,
         beside: Beside,
         at: Timestamp,
-    ) -> Option<Write> {
+    ) -> Option<Box<PartTurn>> {
         if !self.runs(turn, attempt) {
             return None;
         }
@@ -86,7 +91,7 @@ impl SessionState {
         sees(&mut event, active.saw);
         active.beside = active.beside.and(beside.spent);
         active.parts.push(event.clone());
-        Some(Write::Part(Box::new(PartTurn { session, epoch, turn, event, beside, at })))
+        Some(Box::new(PartTurn { session, epoch, turn, event, beside, at }))
     }
 
     /// The answer was not stored as the turn's last: an input reached the store before it. `None`: no input is known
@@ -269,7 +274,7 @@ impl SessionState {
         Write::End(end.expect("only an active turn crashes"))
     }
 
-    fn end(&mut self, end: TurnEnd, steps: Vec<EventBody>, at: Timestamp) -> Option<Box<EndTurn>> {
+    pub(super) fn end(&mut self, end: TurnEnd, steps: Vec<EventBody>, at: Timestamp) -> Option<Box<EndTurn>> {
         let next = self.next().map(|turn| StartTurn { turn: turn.id, agent: self.row.agent.clone() });
         let active = self.active.as_mut()?;
         active.phase = Phase::Ending;

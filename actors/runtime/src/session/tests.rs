@@ -2,6 +2,7 @@
 
 mod modes;
 mod parts;
+mod refused;
 mod world;
 
 use mosaic_messages::{Accepted, SubmitTurn};
@@ -189,13 +190,13 @@ fn a_new_life_goes_on_with_the_turn_that_was_cut_off_and_charges_only_crashes() 
     let turns = || vec![open(1, TurnState::Running, 1), open(2, TurnState::Queued, 0)];
     for (crashed, charged) in [(false, 1), (true, 2)] {
         let mut state = SessionState::new(snapshot(turns()), 2, 1_000, crashed, true);
-        let Some(Write::Restart(restart)) = state.resume(AT).write else { panic!("it begins again") };
+        let Some(Write::Restart(restart)) = state.resume(None, AT).write else { panic!("it begins again") };
         assert_eq!((restart.turn, restart.attempt, restart.charged), (turn(1), 2, charged));
     }
     let mut state = SessionState::new(snapshot(vec![open(1, TurnState::Running, 2)]), 2, 1_000, true, true);
-    assert!(matches!(state.resume(AT).write, Some(Write::End(_))));
+    assert!(matches!(state.resume(None, AT).write, Some(Write::End(_))));
     let mut state = SessionState::new(snapshot(vec![open(3, TurnState::Queued, 0)]), 2, 1_000, false, true);
-    assert!(matches!(state.resume(AT).write, Some(Write::Start { .. })));
+    assert!(matches!(state.resume(None, AT).write, Some(Write::Start { .. })));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use mosaic_messages::Commit;
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Mailbox, Tether, supervised};
 use mosaic_types::journal::{Outcome, Write};
-use mosaic_types::{Code, Failure, Point};
+use mosaic_types::{Classify, Code, ErrorClass, Failure, Point};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{Span, field};
@@ -80,6 +80,11 @@ fn answer(askers: Vec<Asker>, results: Result<Vec<Result<Outcome, StoreError>>, 
     match results {
         Ok(results) => {
             for (asker, result) in askers.into_iter().zip(results) {
+                if let Err(error) = &result
+                    && error.class() == ErrorClass::Defect
+                {
+                    tracing::error!(%error, "a write was refused for good");
+                }
                 let _ = asker.answer.send(result.map_err(Failure::from));
             }
         }

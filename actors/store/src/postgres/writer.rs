@@ -1,5 +1,6 @@
 //! The one connection that writes, how a batch goes through it, and what happens when it is lost.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::{Nullable, Text};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl;
+use futures_util::FutureExt;
 use mosaic_types::journal::{Outcome, Write};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -46,6 +48,8 @@ enum Trouble {
     Refused(StoreError),
     /// The connection is lost, and nothing was committed.
     Lost(StoreError),
+    /// It panicked on our side, before it was to be committed.
+    Panicked,
     /// The connection was lost after the order to commit was given.
     InCommit { id: String },
 }
@@ -177,6 +181,11 @@ impl Writer {
                     link.give_up().await;
                     StoreError::Away(error.to_string())
                 }
+                Some(Trouble::Panicked) => {
+                    slot.lost = Some(link.backend.clone());
+                    link.give_up().await;
+                    return Err(StoreError::Panicked);
+                }
                 Some(Trouble::InCommit { id }) => {
                     let before = link.backend.clone();
                     slot.lost = Some(before.clone());
@@ -237,10 +246,14 @@ async fn attempt(link: &Link, batch: &[Write], deadline: Instant) -> (Vec<Outcom
         execute(&mut link.conn(), "BEGIN").await?;
         batch::apply(link.conn(), batch).await
     };
-    let (outcomes, id) = match timeout_at(deadline, work).await {
-        Ok(Ok(done)) => done,
-        Ok(Err(error)) if link.undo().await => return none(Trouble::Refused(error)),
-        Ok(Err(error)) => return none(Trouble::Lost(error)),
+    let (outcomes, id) = match timeout_at(deadline, AssertUnwindSafe(work).catch_unwind()).await {
+        // What it had asked may be under way still, so the connection is not used again.
+        Ok(Err(_)) => return none(Trouble::Panicked),
+        Ok(Ok(done)) => match done {
+            Ok(done) => done,
+            Err(error) if link.undo().await => return none(Trouble::Refused(error)),
+            Err(error) => return none(Trouble::Lost(error)),
+        },
         Err(_) => return none(Trouble::Lost(StoreError::Away("it did not answer in time".into()))),
     };
     let patience = deadline.max(Instant::now() + COMMIT);

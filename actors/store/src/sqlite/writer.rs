@@ -1,5 +1,6 @@
 //! The one connection that writes, and how a batch goes through it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -98,10 +99,7 @@ impl Writer {
 
 /// Carries out `batch` in one transaction, or, where that fails, each write in one of its own.
 pub(super) fn commit(conn: &mut SqliteConnection, batch: &[Write]) -> Vec<Result<Outcome, StoreError>> {
-    let together = transaction(conn, "BEGIN IMMEDIATE", |mut conn| {
-        batch.iter().map(|write| now(write::apply(&mut conn, write))).collect::<Result<Vec<_>, _>>()
-    });
-    match together {
+    match apply(conn, batch) {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         // What fails for all of them: the lock, the disk. A full one may still have room for some.
         Err(error @ (StoreError::Busy | StoreError::ReadOnly | StoreError::Io(_) | StoreError::Unknown)) => {
@@ -115,6 +113,20 @@ pub(super) fn commit(conn: &mut SqliteConnection, batch: &[Write]) -> Vec<Result
     }
 }
 
+/// Carries out `writes` in one transaction. A panic costs that transaction, not the job: whoever is not at fault is tried
+/// again without it.
+fn apply(conn: &mut SqliteConnection, writes: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+    let work = AssertUnwindSafe(|| {
+        transaction(conn, "BEGIN IMMEDIATE", |mut conn| {
+            writes.iter().map(|write| now(write::apply(&mut conn, write))).collect()
+        })
+    });
+    catch_unwind(work).unwrap_or_else(|_| {
+        undo(conn);
+        Err(StoreError::Panicked)
+    })
+}
+
 fn one_by_one(conn: &mut SqliteConnection, batch: &[Write]) -> Vec<Result<Outcome, StoreError>> {
     let mut locked = false;
     let each = |write| {
@@ -122,7 +134,7 @@ fn one_by_one(conn: &mut SqliteConnection, batch: &[Write]) -> Vec<Result<Outcom
         if locked {
             return Err(StoreError::Busy);
         }
-        let outcome = transaction(conn, "BEGIN IMMEDIATE", |mut conn| now(write::apply(&mut conn, write)));
+        let outcome = apply(conn, std::slice::from_ref(write)).map(|mut one| one.remove(0));
         locked = matches!(outcome, Err(StoreError::Busy));
         outcome
     };

@@ -276,7 +276,7 @@ fn a_new_life_goes_on_after_the_steps_that_were_finished() {
     let running = OpenTurn { said, spent, ..open(1, TurnState::Running, 0) };
     let waiting = OpenTurn { collects: true, ..open(2, TurnState::Queued, 0) };
     let mut state = SessionState::new(snapshot(vec![running, waiting]), 2, 1_000, false, true);
-    let resumed = state.resume(AT);
+    let resumed = state.resume(None, AT);
     assert!(matches!(resumed.write, Some(Write::Restart(_))));
     assert_eq!(resumed.settle, Some(Settle { turn: turn(2), inputs: 1 }), "it collects on");
     let begin = state.started(turn(1), AT).begin.expect("it begins");

@@ -35,7 +35,7 @@ fn parts_of_a_step_are_kept_over_a_crash_and_void_when_the_dialogue_is_another()
     accept(&mut state, 1);
     let (event, beside) = part(1);
     assert!(state.part_ended(turn(1), 2, event.clone(), beside.clone(), AT).is_none(), "of another attempt");
-    let Some(Write::Part(stored)) = state.part_ended(turn(1), 1, event, beside, AT) else { panic!("it is stored") };
+    let Some(stored) = state.part_ended(turn(1), 1, event, beside, AT) else { panic!("it is stored") };
     assert!(matches!(&stored.event, EventBody::StepFinished { part: Some(part), .. } if part.saw == 1));
 
     // The run dies: the next one is told.

@@ -265,7 +265,7 @@ impl World {
         let said = answered.flat_map(Stored::dialogue).map(|said| ChatMessage::new(said.role, said.text));
         let snapshot = Snapshot { context: said.collect(), ..snapshot(open) };
         let mut state = SessionState::new(snapshot, 1, KEEP, false, true);
-        let resumed = state.resume(AT);
+        let resumed = state.resume(None, AT);
         self.follow(resumed);
         state
     }

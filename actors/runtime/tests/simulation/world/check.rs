@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use mosaic_types::{EventBody, TurnId};
+use mosaic_types::{Code, EventBody, TurnId};
 
 use super::World;
 use super::disk::Table;
@@ -110,8 +110,13 @@ fn journal(table: &Table, removed: bool) -> Result<(), String> {
                 }
             }
             body if body.is_end() => {
-                // One that collects may be cancelled before it starts.
-                let waited = active.is_none() && *body == EventBody::TurnCancelled {};
+                // One that collects may be cancelled before it starts; and one may fail because its start is refused.
+                let unstarted = match body {
+                    EventBody::TurnCancelled {} => true,
+                    EventBody::TurnFailed { code, .. } => *code == Code::StorageDefect,
+                    _ => false,
+                };
+                let waited = active.is_none() && unstarted;
                 if active.take() != Some(turn) && !waited {
                     return Err(format!("I2: {session}: {turn} ends and does not run"));
                 }

@@ -32,14 +32,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mosaic_store::StoreError;
-use mosaic_types::journal::{Outcome, Write};
-use mosaic_types::{Chance, Clock, Outside, Timestamp};
+use mosaic_types::journal::{Outcome, TurnEnd, Write};
+use mosaic_types::{Chance, Clock, Code, Outside, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::dice::Dice;
 use self::plan::Plan;
-use self::store::{Fate, Tables, Verdict, lock};
+use self::store::{Fate, Tables, Verdict, apply};
 use self::tally::Tally;
 use self::told::{became, named};
 
@@ -148,8 +148,8 @@ impl World {
         for (batch, verdict) in batches {
             if matches!(verdict, Verdict::Done | Verdict::DoneUnknown) {
                 self.count("store: batches done as the process died");
-                let results = Ok(batch.iter().map(|write| lock(&self.tables).apply(write)).collect());
-                self.written(&batch, &results);
+                let results = apply(&self.tables, Some(self), &batch);
+                self.written(&batch, &Ok(results));
             }
         }
     }
@@ -291,6 +291,24 @@ impl World {
             self.count("store: slow batches");
         }
         Fate { verdict, before, after }
+    }
+
+    /// Whether the store refuses this write, each time and for good: by the number of its turn, some of its inputs,
+    /// starts, restarts and answers, and of a third of those turns also that they failed.
+    pub(super) fn begrudges(&self, write: &Write) -> bool {
+        let (turn, salt) = match write {
+            Write::Accept(accept) => (accept.turn, 1),
+            Write::Start { next, .. } => (next.turn, 2),
+            Write::Restart(restart) => (restart.turn, 3 + u128::from(restart.attempt)),
+            Write::End(end) if !matches!(end.end, TurnEnd::Failed { code: Code::StorageDefect, .. }) => (end.turn, 0),
+            Write::End(end) if end.turn.0.as_u128() / 1_000 % 3 == 0 => (end.turn, 0),
+            _ => return false,
+        };
+        let refused = (turn.0.as_u128() + salt) % 1_000 < u128::from(self.plan.grudges) && !self.is_calm();
+        if refused {
+            self.count("store: writes refused for good");
+        }
+        refused
     }
 
     /// Whether a read fails, and how long it takes.

@@ -153,5 +153,5 @@ impl Person {
 
 /// Whether a refusal says that the same request may be taken later.
 pub(super) fn passes(failure: &Failure) -> bool {
-    matches!(failure.code, Code::Busy | Code::Unavailable | Code::Storage | Code::Draining)
+    matches!(failure.code, Code::Busy | Code::Unavailable | Code::Storage | Code::StorageDefect | Code::Draining)
 }

@@ -64,6 +64,8 @@ pub(crate) struct Plan {
     pub(crate) bad_commits: Permille,
     /// Batches of which nobody learns whether they were stored.
     pub(crate) unknown_commits: Permille,
+    /// Turns of which the store refuses some of the writes for good.
+    pub(crate) grudges: Permille,
     /// Batches and reads that take long.
     pub(crate) slow_store: Permille,
     /// Reads that fail.
@@ -105,6 +107,7 @@ impl Plan {
             echoes: *dice.pick(&[0, 200, 600]),
             unknown_commits: *dice.pick(&[0, 10, 100]),
             removals: dice.pick(&removals).clone(),
+            grudges: *dice.pick(&[0, 20, 200]),
             ..Self::plain(seed)
         }
     }
@@ -155,6 +158,7 @@ impl Plan {
             panics,
             bad_commits,
             unknown_commits: 0,
+            grudges: 0,
             slow_store,
             bad_reads,
             lost_acks,

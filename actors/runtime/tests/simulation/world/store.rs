@@ -87,15 +87,11 @@ impl MemoryStore {
     }
 }
 
-fn carry_out(tables: &Tables, verdict: Verdict, batch: &[Write]) -> Results {
+fn carry_out(tables: &Tables, world: Option<&World>, verdict: Verdict, batch: &[Write]) -> Results {
     match verdict {
-        Verdict::Done => {
-            let mut disk = lock(tables);
-            Ok(batch.iter().map(|write| disk.apply(write)).collect())
-        }
+        Verdict::Done => Ok(apply(tables, world, batch)),
         Verdict::DoneUnknown => {
-            let mut disk = lock(tables);
-            batch.iter().for_each(|write| drop(disk.apply(write)));
+            drop(apply(tables, world, batch));
             Err(StoreError::Unknown)
         }
         Verdict::LostUnknown => Err(StoreError::Unknown),
@@ -104,10 +100,20 @@ fn carry_out(tables: &Tables, verdict: Verdict, batch: &[Write]) -> Results {
     }
 }
 
+/// Does each write, or not where the store has a grudge against it.
+pub(super) fn apply(tables: &Tables, world: Option<&World>, batch: &[Write]) -> Vec<Result<Outcome, StoreError>> {
+    let mut disk = lock(tables);
+    let one = |write| match world {
+        Some(world) if world.begrudges(write) => Err(StoreError::Panicked),
+        _ => disk.apply(write),
+    };
+    batch.iter().map(one).collect()
+}
+
 impl Store for MemoryStore {
     fn commit(&self, batch: Vec<Write>) -> Work<'static, Vec<Result<Outcome, StoreError>>> {
         let Some(world) = self.world.clone() else {
-            return Box::pin(std::future::ready(carry_out(&self.tables, Verdict::Done, &batch)));
+            return Box::pin(std::future::ready(carry_out(&self.tables, None, Verdict::Done, &batch)));
         };
         let fate = world.commit_fate();
         let job = world.job_began(batch, fate.verdict);
@@ -118,7 +124,7 @@ impl Store for MemoryStore {
             tokio::time::sleep(fate.before).await;
             let results = match world.job_done(job) {
                 Some(batch) => {
-                    let results = carry_out(&tables, fate.verdict, &batch);
+                    let results = carry_out(&tables, Some(&world), fate.verdict, &batch);
                     world.written(&batch, &results);
                     results
                 }

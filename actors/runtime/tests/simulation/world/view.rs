@@ -176,6 +176,7 @@ impl View<'_> {
             Code::Busy => "refusals: busy",
             Code::Unavailable => "refusals: unavailable",
             Code::Storage => "refusals: storage",
+            Code::StorageDefect => "refusals: storage, for good",
             Code::Draining => "refusals: draining",
             Code::IdempotencyConflict => "refusals: another message under a known key",
             Code::NotFound => "refusals: not found",
@@ -300,6 +301,9 @@ impl View<'_> {
                 }
             }
             EventBody::TurnFailed { code: Code::Crashed, .. } => self.world.count("turns: given up after three deaths"),
+            EventBody::TurnFailed { code: Code::StorageDefect, .. } => {
+                self.world.count("turns: given up, since the store refused them for good");
+            }
             EventBody::TurnFailed { .. } => self.world.count("turns: failed"),
             _ => self.world.count("turns: cancelled"),
         }

@@ -259,6 +259,12 @@ async fn a_panic_in_a_job_costs_that_job_only() {
 }
 
 #[tokio::test]
+async fn of_a_batch_the_write_that_panics_costs_only_itself() {
+    let (store, _database) = super::on_server().await;
+    crate::planted::a_panic_costs_only_itself(store).await;
+}
+
+#[tokio::test]
 async fn a_server_that_crashes_is_waited_for_and_found_again() {
     let server = Server::start().await;
     let database = postgres::Database::on(server.url()).await;

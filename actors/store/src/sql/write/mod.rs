@@ -22,6 +22,8 @@ use crate::StoreError;
 ///
 /// A conflict is an outcome and has changed nothing; after an error the transaction must be rolled back.
 pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome, StoreError> {
+    #[cfg(test)]
+    crate::planted::panic_at(write);
     match write {
         Write::CreateSession(new) => session::create(conn, new).await,
         Write::Claim { session } => session::claim(conn, session).await,

@@ -164,6 +164,12 @@ async fn a_panic_in_a_job_costs_that_job_only() {
 }
 
 #[tokio::test]
+async fn a_write_that_panics_costs_only_itself() {
+    let home = tempdir().expect("a folder");
+    crate::planted::a_panic_costs_only_itself(bare(&home).await).await;
+}
+
+#[tokio::test]
 async fn a_reader_that_hangs_up_leaves_no_busy_connection_behind() {
     let home = tempdir().expect("a folder");
     let store = bare(&home).await;
