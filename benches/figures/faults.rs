@@ -78,7 +78,7 @@ fn home(upstream: &StandIn) -> TempDir {
     home
 }
 
-async fn post(bed: &Bed, client: &mut Client, path: &str, body: &Value) -> (u16, Value) {
+pub(crate) async fn post(bed: &Bed, client: &mut Client, path: &str, body: &Value) -> (u16, Value) {
     let bearer = format!("Bearer {}", bed.token);
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     let answer = client.request("POST", path, &headers, body.to_string().as_bytes()).await.expect("an answer");

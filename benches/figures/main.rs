@@ -11,6 +11,7 @@ mod faults;
 mod hop;
 mod lists;
 mod long;
+mod poison;
 mod recovery;
 mod report;
 mod screen;
@@ -26,7 +27,7 @@ use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 14] = [
+const PARTS: [Part; 15] = [
     ("supervise", supervise::measure),
     ("sessions", sessions::measure),
     ("calls", calls::measure),
@@ -41,6 +42,7 @@ const PARTS: [Part; 14] = [
     ("screen", screen::measure),
     ("tui", tui::measure),
     ("faults", faults::measure),
+    ("poison", poison::measure),
 ];
 
 fn main() {

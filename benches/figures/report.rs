@@ -43,6 +43,7 @@ impl Tries {
     pub(crate) fn quantile(&mut self, part: f64) -> Duration {
         self.0.sort_unstable();
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        // a figure, told with three digits
         let index = ((self.0.len() as f64 * part) as usize).min(self.0.len().saturating_sub(1));
         self.0.get(index).copied().unwrap_or_default()
     }

@@ -49,7 +49,7 @@ pub(crate) fn measure(report: &mut Report) {
         app.stop().await;
         (bytes, born, gone)
     });
-    #[allow(clippy::cast_precision_loss)]
+    #[allow(clippy::cast_precision_loss)] // a figure, told with three digits
     let rate = |took: Duration| format!("{:.0}/s", SESSIONS as f64 / took.as_secs_f64());
     let none = || "none".to_owned();
     let figure = "memory of an awake idle session, 100,000 of them without messages";

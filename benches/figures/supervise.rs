@@ -74,7 +74,7 @@ fn messages(report: &mut Report) {
     report.row("question through a link, same arbiter", value, format!("bare actix {} ns", bare.as_nanos()), "none");
 }
 
-#[allow(clippy::cast_precision_loss)]
+#[allow(clippy::cast_precision_loss)] // a figure, told with three digits
 fn actors(report: &mut Report) {
     let rate = |took: Duration| format!("{:.0}/s", ACTORS as f64 / took.as_secs_f64());
     // Both kinds live at once, so that neither is lent the memory that the other freed.

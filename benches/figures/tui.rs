@@ -26,7 +26,7 @@ pub(crate) fn measure(report: &mut Report) {
         let mut bare = bare(&bed).await;
         let mut seen = screen(&bed).await;
         let rate = |count: usize, took: Duration| {
-            #[allow(clippy::cast_precision_loss)]
+            #[allow(clippy::cast_precision_loss)] // a figure, told with three digits
             let rate = count as f64 / took.as_secs_f64();
             rate
         };

@@ -23,7 +23,7 @@ pub(crate) fn measure(report: &mut Report) {
         let began = Instant::now();
         let mut tries = block_on(run(&bed, sessions));
         let (took, cpu) = (began.elapsed(), bed.cpu() - before);
-        #[allow(clippy::cast_precision_loss)]
+        #[allow(clippy::cast_precision_loss)] // a figure, told with three digits
         let count = tries.len() as f64;
         let rate = count / took.as_secs_f64();
         let value = format!(

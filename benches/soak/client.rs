@@ -3,23 +3,21 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use mosaic_testkit::http::{self, Response};
+use mosaic_testkit::http::{Caller, Response};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::World;
 
 /// For so long a message may be on its way. A child that is down is tried again after a minute, and there may be some
 /// on the way of one message.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// For so long one request may take.
-const REQUEST: Duration = Duration::from_secs(60);
 /// Before the same request is sent again.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 pub(crate) struct Client<'a> {
     world: &'a World,
-    connection: Option<http::Client>,
+    caller: Caller,
     dice: fastrand::Rng,
     sessions: Vec<String>,
     /// Messages so far, each with a key of its own.
@@ -29,10 +27,11 @@ pub(crate) struct Client<'a> {
 impl<'a> Client<'a> {
     pub(crate) fn new(world: &'a World, number: usize, seed: u64) -> Self {
         let dice = fastrand::Rng::with_seed(seed.wrapping_mul(1_000).wrapping_add(number as u64));
-        Self { world, connection: None, dice, sessions: Vec::new(), sent: 0 }
+        let caller = Caller::new(world.daemon.address, &world.daemon.token);
+        Self { world, caller, dice, sessions: Vec::new(), sent: 0 }
     }
 
-    /// Sends one request, on the connection that is open or on a new one.
+    /// Sends one request.
     pub(crate) async fn request(
         &mut self,
         method: &str,
@@ -40,17 +39,8 @@ impl<'a> Client<'a> {
         key: Option<&str>,
         body: &Value,
     ) -> Result<Response> {
-        let bearer = format!("Bearer {}", self.world.daemon.token);
-        let mut headers = vec![("authorization", bearer.as_str()), ("content-type", "application/json")];
-        headers.extend(key.map(|key| ("idempotency-key", key)));
-        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => http::Client::connect(self.world.daemon.address).await?,
-        };
-        let answer = timeout(REQUEST, connection.request(method, path, &headers, &body)).await??;
-        self.connection = Some(connection);
-        Ok(answer)
+        let key = key.map(|key| ("idempotency-key", key));
+        Ok(self.caller.request(method, path, key.as_slice(), body).await?)
     }
 
     /// What is at `path`, asked for until it is told.

@@ -40,7 +40,7 @@ pub(crate) struct Size {
 }
 
 impl fmt::Display for Size {
-    #[allow(clippy::cast_precision_loss)]
+    #[allow(clippy::cast_precision_loss)] // a figure, told with three digits
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mib = self.resident_kib as f64 / 1_024.0;
         write!(f, "{mib:>6.1} MiB resident, {} files, {} threads", self.files, self.threads)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use mosaic_types::point;
+use mosaic_types::{point, poison};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -58,8 +58,14 @@ struct Heard {
 /// Names the kill point at which this process dies, as in `run.mid_stream:3`.
 const DIE_AT: &str = "MOSAIC_DIE_AT";
 
-/// Arms the kill point that the environment names, in whatever command this is.
+/// Names a text that kills each run whose last input holds it.
+const POISON: &str = "MOSAIC_POISON";
+
+/// Arms the kill point and the poison that the environment names, in whatever command this is.
 pub(super) fn arm() -> Result<(), CliError> {
+    if let Ok(text) = std::env::var(POISON) {
+        poison::brew(text);
+    }
     match std::env::var(DIE_AT) {
         Ok(order) => point::arm(&order).map_err(|badly| CliError::Usage(format!("{DIE_AT}: {badly}"))),
         Err(_) => Ok(()),

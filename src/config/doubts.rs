@@ -5,8 +5,8 @@ use mosaic_types::settings::nearest;
 use super::{Config, Env};
 
 /// Variables of Mosaic's own, beside those that override settings.
-const VARIABLES: [&str; 6] =
-    ["MOSAIC_CONFIG", "MOSAIC_DIE_AT", "MOSAIC_HOME", "MOSAIC_LOG", "MOSAIC_TOKEN", "MOSAIC_URL"];
+const VARIABLES: [&str; 7] =
+    ["MOSAIC_CONFIG", "MOSAIC_DIE_AT", "MOSAIC_HOME", "MOSAIC_LOG", "MOSAIC_POISON", "MOSAIC_TOKEN", "MOSAIC_URL"];
 
 impl Config {
     /// Sentences about what somebody should look at.

@@ -4,6 +4,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use mosaic_testkit::http::Client;
 use mosaic_testkit::provider::Gate;
@@ -260,6 +261,36 @@ async fn a_poison_message_has_three_attempts_and_its_neighbours_do_not_hear_of_i
 }
 
 #[tokio::test]
+async fn a_message_that_kills_every_run_of_it_has_three_and_fifty_sessions_beside_it_are_answered_at_once() {
+    const NEIGHBOURS: usize = 50;
+    let mut bed = Testbed::asleep(StandIn::builder());
+    bed.set_env("MOSAIC_POISON", "poison");
+    bed.restart().await;
+    let api = bed.api();
+    let poisoned = api.session().await;
+    let neighbours = join_all((0..NEIGHBOURS).map(|_| api.session())).await;
+    let (failed, answers) = tokio::join!(
+        api.submit(&poisoned, "?wait=true", &[], "poison"),
+        join_all(neighbours.iter().map(async |session| {
+            for _ in 0..3 {
+                assert_eq!(api.ask(session, "hello").await["text"], "You said: hello");
+            }
+            api.count(session, "turn.restarted").await
+        }))
+    );
+    assert_eq!(refusal(&failed), (502, "crashed".to_owned()));
+    let notice = "Answering this message crashed 3 times, so it is not tried again.";
+    assert!(failed.text().contains(notice), "{}", failed.text());
+    assert_eq!(answers, [0; NEIGHBOURS], "nobody else began again");
+    let journal = api.journal(&poisoned).await;
+    let attempts: Vec<&Value> = journal.iter().filter(|event| event["type"] == "turn.restarted").collect();
+    assert_eq!(attempts.iter().map(|event| event["attempt"].clone()).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(bed.log().matches("planted: a message that is poison").count(), 3, "{}", bed.log());
+    assert_eq!(api.ask(&poisoned, "still there?").await["text"], "You said: still there?");
+    assert_eq!(bed.model.progress().calls, 3 * NEIGHBOURS + 1);
+}
+
+#[tokio::test]
 async fn a_provider_that_never_answers_costs_its_idle_limit_and_one_that_falls_silent_fails_the_turn() {
     let script = [Step::Silence, Step::say("from the next model"), Step::mute_after(2)];
     let mut bed = Testbed::asleep(StandIn::builder().script(script));
@@ -280,6 +311,7 @@ async fn a_provider_that_never_answers_costs_its_idle_limit_and_one_that_falls_s
 #[tokio::test]
 async fn a_process_that_was_stopped_past_its_limits_wakes_without_a_storm() {
     const TURNS: usize = 40;
+    const IDLE: Duration = Duration::from_secs(2);
     let gate = Gate::new();
     let mut bed = Testbed::asleep(StandIn::builder().always(Step::hold_after(&gate, "one two", 1)).keep(0));
     roomy(&bed, "");
@@ -290,9 +322,13 @@ async fn a_process_that_was_stopped_past_its_limits_wakes_without_a_storm() {
     accept(&bed, TURNS).await;
     soon("every call is in mid-stream", gate.arrived(TURNS)).await;
     signal(bed.pid(), "STOP");
+    let stopped = Instant::now();
     gate.open();
-    // The fault itself: all that the daemon waits for is overdue when it wakes.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    // The fault itself: all that the daemon waits for is said, and overdue, when it wakes.
+    eventually("its limits are over", || async {
+        (bed.model.progress().answered == TURNS && stopped.elapsed() > IDLE).then_some(())
+    })
+    .await;
     signal(bed.pid(), "CONT");
     eventually("every turn has ended", || async { (bed.rows("turns WHERE end_seq IS NULL").await == 0).then_some(()) })
         .await;

@@ -18,6 +18,7 @@ pub mod outside;
 pub mod page;
 pub mod pairing;
 pub mod point;
+pub mod poison;
 pub mod principal;
 pub mod queue;
 mod schema;

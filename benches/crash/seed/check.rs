@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::World;
-use super::person::{Message, request};
+use super::person::{Message, json, request};
 use super::process::At;
 
 /// For so long work may go on after the last start (I10): calls that fail are tried again for some seconds, and a few
@@ -17,8 +17,8 @@ const ENDS_WITHIN: Duration = Duration::from_secs(60);
 
 async fn get(at: &At, path: &str) -> Result<Value> {
     let answer = request(at, "GET", path, &[], &Value::Null).await?;
-    ensure!(answer.status == 200, "GET {path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
-    answer.json()
+    ensure!(answer.status() == 200, "GET {path}: {} {}", answer.status(), answer.text());
+    json(&answer)
 }
 
 /// A session's state, as its row says it.
@@ -94,9 +94,9 @@ pub(crate) async fn outside(world: &World, at: &At, sent: &[Message]) -> Result<
         let path = format!("/api/v1/sessions/{}/messages", sessions[message.session]);
         let key = [("idempotency-key", message.key.as_str())];
         let answer = request(at, "POST", &path, &key, &json!({"text": message.text})).await?;
-        let state = answer.json()?["state"].as_str().unwrap_or_default().to_owned();
+        let state = json(&answer)?["state"].as_str().unwrap_or_default().to_owned();
         let ended = ["finished", "failed", "cancelled"].contains(&state.as_str());
-        ensure!(answer.status == 202 && ended, "{} again: {} {state}", message.key, answer.status);
+        ensure!(answer.status() == 202 && ended, "{} again: {} {state}", message.key, answer.status());
     }
     Ok(())
 }

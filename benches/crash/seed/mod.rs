@@ -29,7 +29,7 @@ use tokio::time::{Instant, sleep, timeout};
 pub(crate) use store::Store;
 pub(crate) use tally::Tally;
 
-use person::{request, talk};
+use person::{code, request, talk};
 use plan::{Fate, Plan};
 use process::{At, End, Process};
 use store::Kept;
@@ -141,11 +141,11 @@ models = ["lab/m-1", "lab/m-2"]
             // One whose answer was cut off stays empty and harms nobody.
             let made = request(&self.up().await, "POST", "/api/v1/sessions", &[], &json!({})).await;
             match made {
-                Ok(answer) if answer.status == 201 => {
-                    let id = answer.json()?["id"].as_str().context("an id")?.to_owned();
+                Ok(answer) if answer.status() == 201 => {
+                    let id = person::json(&answer)?["id"].as_str().context("an id")?.to_owned();
                     self.sessions.borrow_mut().push(id);
                 }
-                Ok(answer) => drop(answer.code()?),
+                Ok(answer) => drop(code(&answer)?),
                 Err(_) => {}
             }
             sleep(Duration::from_millis(10)).await;

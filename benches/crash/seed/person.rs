@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use fastrand::Rng;
-use mosaic_testkit::http;
+use mosaic_testkit::http::{Caller, Response};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -56,24 +56,17 @@ impl How {
 const MODES: [Option<&str>; 8] =
     [None, None, None, Some("queue"), Some("collect"), Some("collect"), Some("steer"), Some("interrupt")];
 
-/// An answer, whole.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: Vec<u8>,
+/// What an answer says.
+pub(crate) fn json(answer: &Response) -> Result<Value> {
+    serde_json::from_slice(&answer.body).with_context(|| answer.text())
 }
 
-impl Answer {
-    pub(crate) fn json(&self) -> Result<Value> {
-        serde_json::from_slice(&self.body).with_context(|| String::from_utf8_lossy(&self.body).into_owned())
-    }
-
-    /// The code of a refusal, which must be typed and say a sentence (I9).
-    pub(crate) fn code(&self) -> Result<String> {
-        let body = self.json()?;
-        let (code, sentence) = (body["error"]["code"].as_str(), body["error"]["message"].as_str());
-        ensure!(sentence.is_some_and(|sentence| sentence.len() > 10), "{}: no sentence in {body}", self.status);
-        Ok(code.with_context(|| format!("{}: no code in {body}", self.status))?.to_owned())
-    }
+/// The code of a refusal, which must be typed and say a sentence (I9).
+pub(crate) fn code(answer: &Response) -> Result<String> {
+    let body = json(answer)?;
+    let (code, sentence) = (body["error"]["code"].as_str(), body["error"]["message"].as_str());
+    ensure!(sentence.is_some_and(|sentence| sentence.len() > 10), "{}: no sentence in {body}", answer.status());
+    Ok(code.with_context(|| format!("{}: no code in {body}", answer.status()))?.to_owned())
 }
 
 /// One request on a connection of its own.
@@ -83,17 +76,8 @@ pub(crate) async fn request(
     path: &str,
     headers: &[(&str, &str)],
     body: &Value,
-) -> Result<Answer> {
-    let bearer = format!("Bearer {}", at.token);
-    let mut all = vec![("authorization", bearer.as_str()), ("content-type", "application/json")];
-    all.extend_from_slice(headers);
-    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-    let asking = async {
-        let mut client = http::Client::connect(at.address).await?;
-        client.request(method, path, &all, &body).await
-    };
-    let answer = timeout(REQUEST, asking).await??;
-    Ok(Answer { status: answer.status(), body: answer.body.to_vec() })
+) -> Result<Response> {
+    Ok(Caller::new(at.address, &at.token).request(method, path, headers, body).await?)
 }
 
 /// Sends this person's messages, and says which they were.
@@ -158,22 +142,22 @@ async fn attempt(world: &World, at: &At, message: &Message, how: How) -> Result<
     let Ok(answer) = request(at, "POST", &path, &headers, &body).await else {
         return Ok(false);
     };
-    match (answer.status, how) {
+    match (answer.status(), how) {
         (202, How::Receipt) | (200, How::Wait) => Ok(true),
         // Whole only with its end: a stream that breaks off is asked for again.
         (200, How::Stream) => {
-            let text = String::from_utf8_lossy(&answer.body);
+            let text = answer.text();
             Ok(["turn.finished", "turn.failed", "turn.cancelled"].iter().any(|end| text.contains(end)))
         }
         (202, How::Wait) => Ok(false),
         // The turn failed, or was cancelled: that is an end.
-        (409, _) if answer.code()? == "cancelled" => Ok(true),
-        (502, _) => answer.code().map(|_| true),
+        (409, _) if code(&answer)? == "cancelled" => Ok(true),
+        (502, _) => code(&answer).map(|_| true),
         (429 | 503, _) => {
-            let code = answer.code()?;
+            let code = code(&answer)?;
             world.tally.borrow_mut().refused(&code);
             Ok(false)
         }
-        (status, _) => bail!("POST {path} with {}: {status} {}", message.key, String::from_utf8_lossy(&answer.body)),
+        (status, _) => bail!("POST {path} with {}: {status} {}", message.key, answer.text()),
     }
 }

@@ -4,6 +4,7 @@
 //! system calls. Nothing is retried and nothing is hidden: a connection that ends early is an error.
 
 mod body;
+mod caller;
 mod response;
 
 use std::io;
@@ -14,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use body::Framing;
+pub use caller::Caller;
 pub use response::{Head, Response};
 
 /// Bytes of a head, at the most.

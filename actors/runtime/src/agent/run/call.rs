@@ -10,7 +10,7 @@ use mosaic_types::chat::{Sampling, ToolOffer};
 use mosaic_types::event::FinishedTurn;
 use mosaic_types::{
     ChatEvent, ChatMessage, ChatRequest, Classify, Code, EventBody, Failure, ModelRef, Outside, Point, Spent,
-    StopReason, Usage, UserId,
+    StopReason, Usage, UserId, poison,
 };
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument, Span, field};
@@ -265,6 +265,7 @@ async fn answer(
     let unseen = |error| CallFailure::Provider { error, shown: false };
     voice.call_began(called);
     Point::RunBeforeCall.pass();
+    poison::taste(request.messages.last().map_or("", |message| &message.text));
     let sent = Instant::now();
     bill.progress = Progress::Sent;
     bill.sent = Some(sent);
