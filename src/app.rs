@@ -10,7 +10,7 @@ use mosaic_runtime::provider::{Limits, ModelFacts, ProviderSettings};
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
     AgentProfile, Agents, Alone, Arbiters, Budgets, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers,
-    RecoveryActor, RouterActor, SessionActor, Sessions, Till, TillActor, Work, WriterActor,
+    RecoveryActor, RouterActor, Routing, SessionActor, Sessions, Till, TillActor, Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor, SupervisorSpec, Watchdog};
@@ -88,6 +88,8 @@ impl App {
         let agents = root.adopt_supervisor(family("agents"));
         let agents = Agents::start(&agents, profiles, Some(config.default_agent.clone()));
         let budgets = Budgets::new(&config.budgets, store.clone(), outside.clone());
+        let rules = config.routing.rules.clone();
+        let routing = Routing::new(rules, agents.clone(), providers.clone(), budgets.clone());
         let doors = Arc::new(Doors {
             outbox: Outbox::new(&outside),
             outside,
@@ -102,6 +104,7 @@ impl App {
             work: Work::default(),
             till: Till::default(),
             budgets,
+            routing,
         });
         // Before the sessions, so that it is there when their last runs have ended.
         let paid = doors.clone();

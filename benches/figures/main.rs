@@ -14,6 +14,7 @@ mod long;
 mod poison;
 mod recovery;
 mod report;
+mod routing;
 mod screen;
 mod sessions;
 mod sockets;
@@ -38,6 +39,7 @@ const PARTS: [Part; 15] = [
     ("start", start::measure),
     ("recovery", recovery::measure),
     ("lists", lists::measure),
+    ("routing", routing::measure),
     ("sockets", sockets::measure),
     ("screen", screen::measure),
     ("tui", tui::measure),

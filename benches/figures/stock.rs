@@ -88,6 +88,7 @@ impl Stock {
             agent: agent(),
             model: None,
             entry: Entry::Starts,
+            route: None,
             title: None,
             reply_to: None,
             at: self.outside.now(),

@@ -17,6 +17,7 @@ mod migrate;
 mod output;
 mod providers;
 mod reach;
+mod route;
 mod sessions;
 mod token;
 mod tree;
@@ -131,6 +132,7 @@ enum Command {
     Channels(channels::Channels),
     Token(token::Token),
     Link(link::Link),
+    Route(route::Route),
     Usage(usage::Usage),
     Config(config::Settings),
     /// Look at everything a turn needs, and say what to do where something is missing
@@ -162,6 +164,7 @@ impl Command {
             Self::Agents(agents) => here(&common.clone(), agents::run(common, agents)),
             Self::Providers(providers) => here(&common.clone(), providers::run(common, providers)),
             Self::Channels(channels) => here(&common.clone(), channels::run(common, channels)),
+            Self::Route(route) => here(&common.clone(), route::run(common, route)),
             Self::Usage(usage) => here(&common.clone(), usage::run(common, usage)),
             Self::Login(login) => here(&common.clone(), login::log_in(common, login)),
             Self::Logout(logout) => here(&common.clone(), login::log_out(common, logout)),

@@ -23,7 +23,9 @@ use mosaic_channels::config::TokenSource;
 use mosaic_providers::config::ProviderConfig;
 use mosaic_runtime::agent::config::AgentConfig;
 use mosaic_runtime::budget::BudgetConfig;
+use mosaic_runtime::routing::config::RoutingConfig;
 use mosaic_runtime::session::config::SessionConfig;
+use mosaic_types::journal::API_CHANNEL;
 use mosaic_types::settings::{Effective, Mistakes, Section, Settings, nearest};
 use mosaic_types::{AgentName, ProviderName};
 
@@ -76,6 +78,8 @@ pub struct Config {
     pub home: PathBuf,
     /// What may be spent.
     pub budgets: BudgetConfig,
+    /// Which models answer, for everyone.
+    pub routing: RoutingConfig,
     /// The file that was read, if there was one.
     pub file: Option<PathBuf>,
     effective: Effective,
@@ -112,6 +116,7 @@ impl Config {
         let shutdown = ShutdownConfig::read(&root.section("shutdown"));
         let session = SessionConfig::read(&root.section("session"));
         let budgets = BudgetConfig::read(&root.section("budgets"));
+        let routing = RoutingConfig::read(&root.section("routing"));
         let fetch = |source: &_| keys::fetch(source, home, env);
         let providers = named(&root, "providers", |section| ProviderConfig::read(section, &fetch));
         let mut agents = named(&root, "agents", AgentConfig::read);
@@ -123,6 +128,7 @@ impl Config {
         }
         check_models(&settings, &agents, &providers);
         check_channels(&settings, &channels, &agents);
+        check_rules(&settings, &routing, &agents, &providers, &channels);
         let default_agent =
             if given { check_default_agent(&settings, default_agent, &agents) } else { only_agent(&settings, &agents) };
         let effective = settings.finish()?;
@@ -136,6 +142,7 @@ impl Config {
             shutdown,
             session,
             budgets,
+            routing,
             providers,
             agents,
             channels,
@@ -182,11 +189,7 @@ fn check_channels(settings: &Settings, channels: &[ChannelConfig], agents: &BTre
     for (number, channel) in channels.iter().enumerate() {
         let path = ["channels", channel.name.as_str()];
         if let Some(agent) = channel.agent.as_ref().filter(|agent| !agents.contains_key(*agent)) {
-            let right = match nearest(agent.as_str(), agents.keys().map(AgentName::as_str)) {
-                Some(near) => format!("there is no such agent; did you mean \"{near}\"?"),
-                None => format!("there is no such agent; add the table [agents.{agent}]"),
-            };
-            settings.wrong(&[path[0], path[1], "agent"], format!("found \"{agent}\""), right);
+            settings.wrong(&[path[0], path[1], "agent"], format!("found \"{agent}\""), no_agent(agent, agents));
         }
         let same = |other: &&ChannelConfig| other.kind == channel.kind && other.account() == channel.account();
         if let Some(other) = channels[..number].iter().find(same) {
@@ -207,13 +210,54 @@ fn check_models(
         let models = agent.models.iter().map(|model| ("models", model));
         let judge = agent.fanout.judge.iter().map(|model| ("judge", model));
         for (key, model) in models.chain(judge).filter(|(_, model)| !providers.contains_key(&model.provider)) {
-            let wanted = model.provider.as_str();
-            let right = match nearest(wanted, providers.keys().map(ProviderName::as_str)) {
-                Some(near) => format!("no provider \"{wanted}\" is configured; did you mean \"{near}\"?"),
-                None => format!("no provider \"{wanted}\" is configured; add the table [providers.{wanted}]"),
-            };
+            let right = no_provider(&model.provider, providers);
             settings.wrong(&["agents", name.as_str(), key], format!("found \"{model}\""), right);
         }
+    }
+}
+
+/// Every rule speaks of providers, agents and channels that are configured.
+fn check_rules(
+    settings: &Settings,
+    routing: &RoutingConfig,
+    agents: &BTreeMap<AgentName, AgentConfig>,
+    providers: &BTreeMap<ProviderName, ProviderConfig>,
+    channels: &[ChannelConfig],
+) {
+    let wrong = |index, key, found: &dyn Display, right| {
+        settings.wrong_in(&["routing", "rules"], index, key, format!("found \"{found}\""), right);
+    };
+    for (index, rule) in routing.rules.iter().enumerate() {
+        for model in rule.models.iter().filter(|model| !providers.contains_key(&model.provider)) {
+            wrong(index, "models", model, no_provider(&model.provider, providers));
+        }
+        for agent in rule.agent.iter().filter(|agent| !agents.contains_key(*agent)) {
+            wrong(index, "agent", agent, no_agent(agent, agents));
+        }
+        let known = || channels.iter().map(|channel| channel.name.as_str()).chain([API_CHANNEL]);
+        for channel in rule.channel.iter().filter(|channel| !known().any(|known| known == channel.as_str())) {
+            let right = match nearest(channel.as_str(), known()) {
+                Some(near) => format!("there is no such channel; did you mean \"{near}\"?"),
+                None => format!("there is no such channel; \"{API_CHANNEL}\" is HTTP, sockets, terminal and browser"),
+            };
+            wrong(index, "channel", channel, right);
+        }
+    }
+}
+
+/// What is to be done about a provider that is named and not there.
+fn no_provider(wanted: &ProviderName, providers: &BTreeMap<ProviderName, ProviderConfig>) -> String {
+    match nearest(wanted.as_str(), providers.keys().map(ProviderName::as_str)) {
+        Some(near) => format!("no provider \"{wanted}\" is configured; did you mean \"{near}\"?"),
+        None => format!("no provider \"{wanted}\" is configured; add the table [providers.{wanted}]"),
+    }
+}
+
+/// What is to be done about an agent that is named and not there.
+fn no_agent(wanted: &AgentName, agents: &BTreeMap<AgentName, AgentConfig>) -> String {
+    match nearest(wanted.as_str(), agents.keys().map(AgentName::as_str)) {
+        Some(near) => format!("there is no such agent; did you mean \"{near}\"?"),
+        None => format!("there is no such agent; add the table [agents.{wanted}]"),
     }
 }
 
@@ -225,11 +269,7 @@ fn check_default_agent(
 ) -> Option<AgentName> {
     let name = default_agent?;
     if !agents.contains_key(&name) {
-        let right = match nearest(name.as_str(), agents.keys().map(AgentName::as_str)) {
-            Some(near) => format!("there is no such agent; did you mean \"{near}\"?"),
-            None => format!("there is no such agent; add the table [agents.{name}]"),
-        };
-        settings.wrong(&["default_agent"], format!("found \"{name}\""), right);
+        settings.wrong(&["default_agent"], format!("found \"{name}\""), no_agent(&name, agents));
     }
     Some(name)
 }

@@ -119,6 +119,9 @@ fn the_sample_is_right_with_its_examples_switched_on() {
     };
     assert_eq!(default, ProviderConfig::new(mosaic_providers::config::KINDS[0], "https://api.openai.com/v1", None));
 
+    let names: Vec<_> = config.routing.rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(names, ["code", "summary", "simple", "evening"]);
+
     let shown = config.to_toml();
     assert!(!shown.contains("openai-key") && !shown.contains("router-key"), "{shown}");
     assert!(!format!("{config:?}").contains("-key\""), "keys are redacted");

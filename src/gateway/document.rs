@@ -15,8 +15,8 @@ use super::access::Access;
 use super::routes::{RouteRow, table};
 use super::signin::{self, cookie};
 use super::{
-    attachments, back, health, info, lately, messages, models, openai, refusals, sessions, setup, tokens, trial, usage,
-    web, ws,
+    attachments, back, health, info, lately, messages, models, openai, refusals, routing, sessions, setup, tokens,
+    trial, usage, web, ws,
 };
 
 /// Name of the scheme by which a token is sent.
@@ -46,6 +46,7 @@ const ABOUT: &str = "One daemon that runs a team of AI agents. Each conversation
         messages::list, messages::submit, messages::cancel, messages::events, back::retry, back::fork,
         attachments::show,
         info::agents, models::list, info::providers, setup::add, info::channels, info::tree, lately::lately, info::me, info::metrics, trial::test, usage::sums,
+        routing::effective, routing::explain,
         tokens::list, tokens::create, tokens::revoke,
         web::page, web::asset, web::render, signin::page, signin::script, signin::claim, signin::login, signin::logout, signin::link,
         openai::complete, openai::models::models, openai::models::model, ws::open,
@@ -55,6 +56,7 @@ const ABOUT: &str = "One daemon that runs a team of AI agents. Each conversation
         (name = "sessions", description = "Durable conversations, their messages and what happens in them."),
         (name = "openai", description = "The OpenAI wire: any client that speaks it can talk to agents and models."),
         (name = "house", description = "What there is, how it is, and what was spent."),
+        (name = "routing", description = "Which models answer, and why."),
         (name = "tokens", description = "Who may use this API."),
         (name = "browsers", description = "Browsers signed in and out."),
         (name = "health", description = "For probes, which may ask without a token, and for Prometheus."),

@@ -27,6 +27,7 @@ mod openai;
 mod principals;
 mod refusals;
 mod routes;
+mod routing;
 mod server;
 mod sessions;
 mod setup;

@@ -110,6 +110,8 @@ refusals! {
     Upgrade = BadRequest | TooSlow | Unavailable;
     /// Of a file of the dashboard.
     OneAsset = NotFound;
+    /// Of a text whose way is explained.
+    Explaining = BadRequest | AgentNotFound | TooLarge | TextTooLong;
     /// Of texts that are rendered.
     Rendering = BadRequest | TooLarge | Unavailable;
     /// Of a model that is looked up.

@@ -17,8 +17,8 @@ use mosaic_types::{Code, Failure, UserRole};
 use super::access::Access;
 use super::error::{Answer, ApiError};
 use super::{
-    attachments, auth, back, document, health, info, lately, messages, models, openai, sessions, setup, signin, tokens,
-    trial, usage, web as dashboard, ws,
+    attachments, auth, back, document, health, info, lately, messages, models, openai, routing, sessions, setup,
+    signin, tokens, trial, usage, web as dashboard, ws,
 };
 
 const OPEN: Access = Access::Open;
@@ -105,6 +105,9 @@ fn entries() -> Vec<Entry> {
         post("/api/v1/providers/{name}/test", MEMBER, trial::test),
         get("/api/v1/channels", VIEWER, info::channels),
         get("/api/v1/usage", VIEWER, usage::sums),
+        get("/api/v1/routing/rules/effective", VIEWER, routing::effective),
+        // Of texts that the asker has; nothing is asked or changed.
+        post("/api/v1/routing/explain", VIEWER, routing::explain),
         get("/api/v1/tree", VIEWER, info::tree),
         get("/api/v1/observe", VIEWER, lately::lately),
         get("/api/v1/me", VIEWER, info::me),

@@ -101,7 +101,7 @@ impl Session {
                 let kind = Kind::Person(Doc::plain(text));
                 self.entries.push(Entry::new(Some(turn), kind, Some(self.last)));
             }
-            (EventBody::TurnStarted { agent }, Some(turn)) => {
+            (EventBody::TurnStarted { agent, .. }, Some(turn)) => {
                 self.agent = Some(agent);
                 self.running = Some(Running { turn, call: None, cancelling: false, attempt: 1 });
                 self.answer(turn, 1);

@@ -38,6 +38,7 @@ mod providers;
 mod refused;
 mod remote;
 mod restart;
+mod routing;
 mod secrets;
 mod sessions;
 mod sse;

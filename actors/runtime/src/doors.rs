@@ -17,6 +17,7 @@ use crate::events::Hub;
 use crate::lease::Leases;
 use crate::outbox::Outbox;
 use crate::provider::Providers;
+use crate::routing::Routing;
 use crate::session::Loads;
 use crate::till::Till;
 use crate::writer::WriterActor;
@@ -44,6 +45,8 @@ pub struct Doors {
     pub till: Till,
     /// What may be spent.
     pub budgets: Budgets,
+    /// Which models answer.
+    pub routing: Routing,
 }
 
 impl Doors {

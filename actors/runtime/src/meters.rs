@@ -10,6 +10,7 @@ use std::time::Duration;
 use metrics::{Counter, Histogram, counter, histogram};
 use mosaic_messages::CallResult;
 use mosaic_types::journal::TurnEnd;
+use mosaic_types::routing::{RuleSource, Task};
 use mosaic_types::{ErrorClass, ProviderName, Timestamp, Usage, metric};
 
 use crate::budget::Notice;
@@ -65,6 +66,13 @@ impl Meters {
             budget_refused: budget("refused"),
             turns: Turns::default(),
         }
+    }
+
+    /// Rules were looked at: whose decided, and which task was seen where one asked for it.
+    pub(crate) fn routed(&self, source: Option<RuleSource>, task: Option<Task>) {
+        let source = source.map_or("agent", RuleSource::as_str);
+        let task = task.map_or("none", Task::as_str);
+        counter!(metric::ROUTING.name, "source" => source, "task" => task).increment(1);
     }
 
     /// An owner is told of a budget.

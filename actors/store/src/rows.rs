@@ -6,6 +6,7 @@ use diesel::sqlite::Sqlite;
 use mosaic_types::journal::{MessageRow, OpenTurn, Said, SessionPhase, SessionRow, TokenRow, TurnState};
 use mosaic_types::outbox::{Content, Conversation, Item, ItemState};
 use mosaic_types::pairing::PairingRow;
+use mosaic_types::routing::Route;
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{
     AgentName, AttachmentRow, EventBody, Files, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Usage, UserRole,
@@ -236,6 +237,7 @@ impl OpenTurnRecord {
         spent: Option<SpentRecord>,
         delivers: bool,
         beside: Vec<SpentRecord>,
+        route: Option<Box<Route>>,
         parts: Vec<EventBody>,
     ) -> Result<OpenTurn, StoreError> {
         Ok(OpenTurn {
@@ -245,6 +247,7 @@ impl OpenTurnRecord {
             charged: count(self.charged)?,
             agent: agent(&self.agent)?,
             model: self.model.as_deref().map(model).transpose()?,
+            route,
             collects: self.collects != 0,
             delivers,
             said: dialogue(said)?,

@@ -7,6 +7,7 @@ use crate::attachment::AttachmentRow;
 use crate::failure::Code;
 use crate::ids::{AgentName, ModelRef, ProviderName, Seq, SessionId, TurnId};
 use crate::outbox::ItemState;
+use crate::routing::Route;
 use crate::usage::{Spent, Usage};
 
 /// The good end of a turn.
@@ -102,7 +103,12 @@ pub enum EventBody {
     },
     /// The turn began, and with it its first model call. Journaled.
     #[serde(rename = "turn.started")]
-    TurnStarted { agent: AgentName },
+    TurnStarted {
+        agent: AgentName,
+        /// What a rule decided for it; not there where the agent's own models answer, or one that was named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        route: Option<Box<Route>>,
+    },
     /// The turn was cut off or interrupted and begins again after its finished steps; text shown since then is void.
     /// Journaled.
     #[serde(rename = "turn.restarted")]

@@ -82,8 +82,12 @@ text_id!(
     ProviderName, "a provider's name", 64, "A-Z a-z 0-9 _ -", |b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
 );
 text_id!(
-    /// A configured channel, as in `[channels.NAME]`.
+    /// A channel, as in `[channels.NAME]`.
     ChannelName, "a channel's name", 64, "A-Z a-z 0-9 _ -", |b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
+);
+text_id!(
+    /// A rule that says which models answer.
+    RuleName, "a rule's name", 64, "A-Z a-z 0-9 _ -", |b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
 );
 
 macro_rules! uuid_id {
@@ -131,6 +135,10 @@ uuid_id!(
 uuid_id!(
     /// A file that came with a message. A fork of the session keeps it.
     AttachmentId, "a file's id, within its session."
+);
+uuid_id!(
+    /// A rule of a person's own.
+    RuleId, "a rule's id."
 );
 
 /// Position of an event in its session's journal: 1, 2, 3 …, given by the writer.

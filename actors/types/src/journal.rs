@@ -20,6 +20,7 @@ use crate::outbox::{Conversation, Item, SettleItem, TakeItems};
 use crate::outside::Timestamp;
 use crate::pairing::{NewPairing, PairingRow};
 use crate::principal::UserRole;
+use crate::routing::Route;
 use crate::signin::{Browser, NewLink};
 use crate::usage::Spent;
 
@@ -338,6 +339,8 @@ pub struct OpenTurn {
     pub charged: u32,
     pub agent: AgentName,
     pub model: Option<ModelRef>,
+    /// What a rule decided for it when it began.
+    pub route: Option<Box<Route>>,
     /// Later inputs may join it while it waits.
     pub collects: bool,
     /// Some of its inputs came from platforms.

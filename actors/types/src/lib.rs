@@ -21,6 +21,7 @@ pub mod point;
 pub mod poison;
 pub mod principal;
 pub mod queue;
+pub mod routing;
 mod schema;
 pub mod secret;
 pub mod settings;
@@ -32,7 +33,8 @@ pub use chat::{ChatEvent, ChatMessage, ChatRequest, Role, StopReason, ToolCall};
 pub use event::{EventBody, FinishedTurn, SessionEvent};
 pub use failure::{Classify, Code, ErrorClass, Failure};
 pub use ids::{
-    AgentName, AttachmentId, ChannelName, Epoch, ModelRef, ProviderName, Seq, SessionId, TokenId, TurnId, UserId,
+    AgentName, AttachmentId, ChannelName, Epoch, ModelRef, ProviderName, RuleId, RuleName, Seq, SessionId, TokenId,
+    TurnId, UserId,
 };
 pub use outside::{Chance, Clock, Outside, Timestamp};
 pub use point::Point;

@@ -33,6 +33,9 @@ pub const WAITING_INPUTS: usize = 20;
 /// and again holds in memory.
 pub const TURN_INPUTS: usize = 100;
 
+/// Rules that say which models answer, of one person or of the config.
+pub const RULES: usize = 100;
+
 /// For so long an idempotency key names its turn.
 pub const IDEMPOTENCY: Duration = Duration::from_secs(7 * 24 * 3600);
 

@@ -75,6 +75,9 @@ metrics! {
         "From a turn's acceptance to the start of its work.";
     WORK = Gauge "mosaic_work_running" [], "Turns, stateless calls and deliveries under way.";
 
+    ROUTING = Counter "mosaic_routing_decisions_total" ["source", "task"],
+        "Turns and calls that rules were looked at for, by whose rule decided (agent: none) and the task it saw.";
+
     MODEL_CALLS = Counter "mosaic_model_calls_total" ["provider", "outcome"],
         "Model calls that ended, by outcome: answered, abandoned, or the class of the error.";
     MODEL_FIRST_TOKEN = Histogram "mosaic_model_first_token_seconds" ["provider"] SECONDS,

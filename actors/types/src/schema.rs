@@ -23,6 +23,11 @@ pub(crate) fn format(description: &str, format: &str, example: &str) -> Object {
         .build()
 }
 
+/// A text of a pattern.
+pub(crate) fn pattern(description: &str, pattern: &str) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description)).pattern(Some(pattern)).build()
+}
+
 /// One of a list of words.
 pub(crate) fn words(description: &str, words: impl IntoIterator<Item = &'static str>) -> Object {
     ObjectBuilder::new().schema_type(Type::String).description(Some(description)).enum_values(Some(words)).build()

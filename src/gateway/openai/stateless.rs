@@ -7,7 +7,11 @@ use actix_web::web::Bytes;
 use futures_util::stream;
 use mosaic_runtime::agent::run::{Chosen, Piece, RunInput, RunOrder, Sink, died};
 use mosaic_runtime::drain::Busy;
-use mosaic_types::{ChatEvent, ChatMessage, Failure, Role, Usage, UserId};
+use mosaic_runtime::routing::{Asked, needs_of, tokens_of};
+use mosaic_types::chat::{Effort, Sampling, ToolOffer};
+use mosaic_types::journal::API_CHANNEL;
+use mosaic_types::routing::{Need, Route};
+use mosaic_types::{AgentName, ChatEvent, ChatMessage, Failure, Role, Timestamp, Usage, UserId};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
@@ -113,13 +117,17 @@ pub(super) async fn answer(gate: &Gate, payer: UserId, target: Target, mut wish:
         // A model asked for by its own name runs under the default agent, without its system prompt.
         Target::Model(model) => (gate.doors.agents.choose(None)?, Some(Chosen::by_input(model))),
     };
+    let (tools, at) = (wish.tools(), gate.doors.outside.now());
+    // A model that was named answers, whatever rules say.
+    let route = if model.is_none() { route(gate, payer, &agent, &messages, &tools, &sampling, at).await } else { None };
     let (pieces, mut heard) = mpsc::channel(PIECES);
     let order = RunOrder {
         run: agents.next_run(),
         input: RunInput::Verbatim(messages.into()),
         shelf: None,
         model,
-        tools: wish.tools(),
+        route,
+        tools,
         sampling,
         stream: wish.stream,
         sink: Sink::Caller(pieces),
@@ -142,6 +150,38 @@ pub(super) async fn answer(gate: &Gate, payer: UserId, target: Target, mut wish:
     let usage_wanted = wish.wants_usage();
     let head = Head::new(gate, wish.model);
     if wish.stream { Ok(stream_pieces(head, heard, usage_wanted, busy)) } else { whole(&head, heard).await }
+}
+
+/// What a rule says of a call: its text is what the user said last, and all that it sends must be read.
+async fn route(
+    gate: &Gate,
+    user: UserId,
+    agent: &AgentName,
+    messages: &[ChatMessage],
+    tools: &[ToolOffer],
+    sampling: &Sampling,
+    at: Timestamp,
+) -> Option<Box<Route>> {
+    let routing = &gate.doors.routing;
+    if !routing.has_rules(user) {
+        return None;
+    }
+    let last = messages.iter().rev().skip_while(|message| message.role != Role::User);
+    let mut texts: Vec<&str> =
+        last.take_while(|message| message.role == Role::User).map(|message| &*message.text).collect();
+    texts.reverse();
+    let mut needs = needs_of(messages);
+    let wants = [
+        (Need::Tools, !tools.is_empty()),
+        (Need::Thinking, sampling.effort.is_some_and(|effort| !matches!(effort, Effort::None | Effort::Minimal))),
+        (Need::Json, sampling.response_format.as_ref().is_some_and(|format| format["type"] != "text")),
+    ];
+    needs.extend(wants.iter().filter(|(_, wanted)| *wanted).map(|(need, _)| *need));
+    let tokens = tokens_of(messages.iter().map(|message| &*message.text));
+    let (session, channel) = (None, API_CHANNEL);
+    let asked = Asked { user, session, texts: &texts, agent, channel, needs: &needs, tokens, at };
+    routing.look(&asked).await;
+    routing.route(asked)
 }
 
 async fn whole(head: &Head, mut heard: mpsc::Receiver<Piece>) -> Answer {

@@ -88,7 +88,7 @@ pub(crate) fn accepted(text: &str) -> EventBody {
 }
 
 pub(crate) fn started() -> EventBody {
-    EventBody::TurnStarted { agent: "assistant".parse().expect("valid") }
+    EventBody::TurnStarted { agent: "assistant".parse().expect("valid"), route: None }
 }
 
 pub(crate) fn delta(attempt: u32, step: u32, offset: usize, text: &str) -> EventBody {

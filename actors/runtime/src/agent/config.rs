@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub use mosaic_types::routing::Strategy;
 use mosaic_types::settings::Section;
 use mosaic_types::{ModelRef, QueueMode};
 
@@ -18,31 +19,6 @@ pub const RACE_AFTER: Duration = Duration::from_secs(1);
 
 /// Models of a race that are asked at once, at the most.
 pub const RACE_WIDTH: u64 = 2;
-
-/// How an agent uses its models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Strategy {
-    /// The first healthy model that answers, in order.
-    #[default]
-    Fallback,
-    /// Several are asked, and the first to speak is heard.
-    Race,
-    /// All are asked, and each answer is shown with its name, its time and its price.
-    Compare,
-    /// All are asked, and a judge writes one answer of theirs.
-    Panel,
-}
-
-impl Strategy {
-    /// All of them by name; the first is the default.
-    pub const NAMED: [(&'static str, Self); 4] =
-        [("fallback", Self::Fallback), ("race", Self::Race), ("compare", Self::Compare), ("panel", Self::Panel)];
-
-    /// Its name.
-    pub fn as_str(self) -> &'static str {
-        Self::NAMED.iter().find(|(_, strategy)| *strategy == self).map_or("fallback", |(name, _)| name)
-    }
-}
 
 /// How an agent uses its models, with what that takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +94,7 @@ fn read_fanout(section: &Section<'_>) -> Fanout {
     let second = Duration::ZERO..=Duration::from_secs(60);
     let judge = section.opt_parsed("judge", "a model is written provider/model, as in openai/gpt-5-mini");
     Fanout {
-        strategy: section.one_of("strategy", &Strategy::NAMED),
+        strategy: section.one_of("strategy", Strategy::NAMED),
         race_after: section.span("race_after", RACE_AFTER, second),
         race_width: usize::try_from(section.whole("race_width", RACE_WIDTH, 2..=8)).expect("the range fits"),
         judge,

@@ -110,7 +110,7 @@ impl Agents {
             Some(parent) => Tether::new(ChildId(run.0), 1, parent),
             None => Tether::loose(),
         };
-        let profile = agent.profile.borrow().clone();
+        let profile = agent.profile.borrow().routed(order.route.as_deref());
         // Told past the bound: the work itself is bounded by the sessions' and the gateway's own queues.
         let _ = agent.link.control(RunBegan { run });
         RunActor::begin(profile, providers, order, tether);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mosaic_types::routing::Route;
 use mosaic_types::{AgentName, ModelRef, QueueMode};
 
 use super::config::Fanout;
@@ -22,4 +23,13 @@ pub struct AgentProfile {
     pub context_tokens: usize,
     pub max_output_tokens: Option<u64>,
     pub temperature: Option<f64>,
+}
+
+impl AgentProfile {
+    /// As a run sees it for which a rule decided: with the models and the strategy of that.
+    pub(crate) fn routed(self: &Arc<Self>, route: Option<&Route>) -> Arc<Self> {
+        let Some(Route { models, strategy, .. }) = route else { return self.clone() };
+        let fanout = Fanout { strategy: *strategy, ..self.fanout.clone() };
+        Arc::new(Self { models: models.clone(), fanout, ..Self::clone(self) })
+    }
 }

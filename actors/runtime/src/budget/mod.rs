@@ -94,6 +94,16 @@ impl Budgets {
     }
 }
 
+impl Budgets {
+    /// The least part that is left of an account that `payer` pays from, from 0 to 1; `None`: no budget is set, or nothing
+    /// is known to be spent. Asks nobody.
+    pub fn least(&self, payer: &Payer) -> Option<f64> {
+        let shared = self.shared.as_ref()?;
+        let day = shared.outside.now().0.div_euclid(DAY);
+        shared.state().least(&Account::of(payer), day)
+    }
+}
+
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -170,6 +170,18 @@ impl State {
         accounts.iter().filter_map(left).collect()
     }
 
+    /// The least part that is left of these accounts, from 0 to 1, as far as is known here.
+    pub(super) fn least(&mut self, accounts: &[Account], day: i64) -> Option<f64> {
+        self.turn_to(day);
+        let left = |account: &Account| {
+            let (budget, standing) = (self.budget(account)?, self.standings.get(account)?);
+            #[allow(clippy::cast_precision_loss)] // a part of a hundred is all that is asked for
+            let gone = (standing.spent + standing.reserved) as f64 / budget.billionths().max(1) as f64;
+            Some((1.0 - gone).max(0.0))
+        };
+        accounts.iter().filter_map(left).min_by(f64::total_cmp)
+    }
+
     /// Sets `amount` aside in all accounts that have a budget, or in none. A call goes as long as there is anything left,
     /// so that no budget is passed by more than one reservation.
     pub(super) fn reserve(

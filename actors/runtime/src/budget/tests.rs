@@ -38,6 +38,21 @@ fn what_is_spent_is_refused_by_the_account_that_spent_it_and_by_no_other() {
 }
 
 #[test]
+fn what_is_left_is_the_least_of_all_accounts_that_are_paid_from() {
+    let config = BudgetConfig { agent: hard(2.0), session: hard(0.5), ..BudgetConfig::default() };
+    let mut state = State::new(&config);
+    let accounts = Account::of(&payer(1, "poet", "s1"));
+    assert_eq!(state.least(&accounts, 0), None, "nothing is known to be spent");
+    let (held, _) = state.reserve(&accounts, 0, cents(10)).expect("there is money");
+    let near = |left: Option<f64>, part: f64| left.is_some_and(|left| (left - part).abs() < 1e-6);
+    assert!(near(state.least(&accounts, 0), 0.8), "what is set aside is gone");
+    state.settle(&held, 0, cents(10), cents(40));
+    assert!(near(state.least(&accounts, 0), 0.2) && near(state.least(&accounts[1..2], 0), 0.8));
+    assert!(near(state.least(&accounts, 1), 0.2), "a session has its budget for ever");
+    assert_eq!(state.least(&accounts[1..2], 1), None, "a new day");
+}
+
+#[test]
 fn most_of_a_budget_is_told_once_and_a_soft_one_refuses_nothing() {
     let config = BudgetConfig { day: Some(Budget { usd: 1.0, hard: false }), ..BudgetConfig::default() };
     let mut state = State::new(&config);

@@ -114,6 +114,7 @@ impl House {
             agent: self.agent.clone(),
             model: None,
             entry: Entry::Starts,
+            route: None,
             title: None,
             reply_to: None,
             at: AT,

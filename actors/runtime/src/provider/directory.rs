@@ -44,6 +44,22 @@ pub struct ModelFacts {
     pub reasoning: Option<bool>,
 }
 
+impl ProviderSettings {
+    /// What is known of a model of `adapter`: as these settings say, else as the adapter knows.
+    pub fn facts(&self, adapter: &dyn Provider, model: &str) -> ModelFacts {
+        let said = self.models.get(model).copied().unwrap_or_default();
+        let known = adapter.facts(model);
+        let window = known.context_tokens.and_then(|tokens| usize::try_from(tokens).ok());
+        ModelFacts {
+            window: said.window.or(window),
+            price: said.price.or(known.price),
+            vision: said.vision.or(known.vision),
+            tools: said.tools.or(known.tools),
+            reasoning: said.reasoning.or(known.reasoning),
+        }
+    }
+}
+
 /// How the last call of a provider ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastCall {
@@ -194,16 +210,7 @@ impl ProviderHandle {
 
     /// What is known of a model: as the config says, else the provider's own list, else the catalogue.
     pub fn facts(&self, model: &str) -> ModelFacts {
-        let said = self.settings.models.get(model).copied().unwrap_or_default();
-        let known = self.adapter.facts(model);
-        let window = known.context_tokens.and_then(|tokens| usize::try_from(tokens).ok());
-        ModelFacts {
-            window: said.window.or(window),
-            price: said.price.or(known.price),
-            vision: said.vision.or(known.vision),
-            tools: said.tools.or(known.tools),
-            reasoning: said.reasoning.or(known.reasoning),
-        }
+        self.settings.facts(&*self.adapter, model)
     }
 }
 

@@ -236,7 +236,7 @@ impl SessionActor {
     fn cut_off(&mut self, attempt: u32, at: Timestamp) -> Vec<Beside> {
         let Some(state) = &mut self.state else { return Vec::new() };
         let lost = state.cut_off(attempt).and_then(|cut| {
-            let profile = self.doors.agents.profile(&cut.agent)?;
+            let profile = self.doors.agents.profile(&cut.agent)?.routed(cut.route.as_deref());
             Some(may_have_cost(&profile, &self.doors.providers, &cut, at))
         });
         let lost = lost.unwrap_or_default();
@@ -288,7 +288,7 @@ impl SessionActor {
 
     fn begin(&mut self, begin: Begin, ctx: &mut Context<Self>) {
         let Some(payer) = self.state.as_ref().map(|state| state.row.user) else { return };
-        let Begin { turn, attempt, deaths, step, agent, model, dialogue, parts } = begin;
+        let Begin { turn, attempt, deaths, step, agent, model, route, dialogue, parts } = begin;
         if let Some(watched) = self.watched.get_mut(&turn)
             && std::mem::take(&mut watched.waits)
             && let Some(since) = watched.since
@@ -311,6 +311,7 @@ impl SessionActor {
             input: RunInput::Dialogue(dialogue),
             shelf: Some(Shelf::new(self.doors.store.clone(), self.id.clone())),
             model,
+            route,
             tools: Arc::default(),
             sampling: Sampling {
                 temperature: profile.as_ref().and_then(|profile| profile.temperature),

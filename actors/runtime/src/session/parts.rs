@@ -3,6 +3,7 @@
 use mosaic_messages::Accepted;
 use mosaic_types::journal::{AcceptTurn, EndTurn, OpenTurn, Said, Write};
 use mosaic_types::ledger::Beside;
+use mosaic_types::routing::Route;
 use mosaic_types::{
     AgentName, ChatMessage, EventBody, Failure, FinishedTurn, ModelRef, QueueMode, Role, Seq, Spent, TurnId, limits,
 };
@@ -99,6 +100,8 @@ pub(super) struct Active {
     pub(super) turn: Turn,
     /// The one that began it, whatever the session's is by now.
     pub(super) agent: AgentName,
+    /// What a rule decided when it began, for all its attempts.
+    pub(super) route: Option<Box<Route>>,
     pub(super) attempt: u32,
     pub(super) charged: u32,
     /// The step that runs or is next: 1 for the first.
@@ -133,6 +136,7 @@ impl Active {
         Self {
             turn,
             agent,
+            route: None,
             attempt: 1,
             charged: 0,
             step: 1,
@@ -157,7 +161,9 @@ impl Active {
         let steps = open.said.iter().filter(|said| said.role != Role::User).count();
         let step = u32::try_from(steps).unwrap_or(u32::MAX).saturating_add(1);
         let (agent, beside, parts) = (open.agent.clone(), open.beside, open.parts.clone());
-        Self { attempt, charged, step, spent, calls: step - 1, beside, parts, ..Self::new(Turn::stored(open), agent) }
+        let route = open.route.clone();
+        let turn = Turn::stored(open);
+        Self { route, attempt, charged, step, spent, calls: step - 1, beside, parts, ..Self::new(turn, agent) }
     }
 
     /// Inputs beside those that its run was given.
@@ -209,6 +215,8 @@ pub(super) struct Begin {
     pub(super) agent: AgentName,
     /// In place of the agent's own models.
     pub(super) model: Option<Chosen>,
+    /// What a rule decided, where no model was named.
+    pub(super) route: Option<Box<Route>>,
     /// Ends in the inputs to answer.
     pub(super) dialogue: Vec<ChatMessage>,
     /// What is known of the step's parts.

@@ -8,6 +8,7 @@ use mosaic_types::{ChatMessage, Code, Role, Timestamp, TurnId};
 use super::parts::{Active, Begin, Cancel, Follow, Phase, Ran, Turn};
 use super::state::SessionState;
 use crate::agent::run::{Chosen, CutOff};
+use crate::routing::needs_of;
 
 /// Deaths of its own run, or of its session while handling it, after which a turn is given up.
 const DEATHS: u32 = 3;
@@ -147,7 +148,7 @@ impl SessionState {
         if let Some(next) = next {
             let position = self.queue.iter().position(|waiting| waiting.id == next.turn);
             if let Some(turn) = position.and_then(|index| self.queue.remove(index)) {
-                self.active = Some(Active::new(turn, next.agent));
+                self.active = Some(Active { route: next.route, ..Active::new(turn, next.agent) });
                 return self.go(at);
             }
         }
@@ -189,6 +190,7 @@ impl SessionState {
             step: active.step,
             agent: active.agent.clone(),
             chosen: self.chosen(&active.turn),
+            route: active.route.clone(),
             parts: active.parts.clone(),
             dialogue: self.history.iter().chain(&active.turn.said).cloned().collect(),
         })
@@ -215,6 +217,7 @@ impl SessionState {
             deaths: (active.attempt - 1).saturating_sub(active.charged),
             step: active.step,
             agent: active.agent.clone(),
+            route: active.route.clone(),
             model: chosen,
             dialogue: self.history.iter().chain(&active.turn.said).cloned().collect(),
         })
@@ -275,7 +278,7 @@ impl SessionState {
     }
 
     pub(super) fn end(&mut self, end: TurnEnd, steps: Vec<EventBody>, at: Timestamp) -> Option<Box<EndTurn>> {
-        let next = self.next().map(|turn| StartTurn { turn: turn.id, agent: self.row.agent.clone() });
+        let next = self.next().map(|turn| self.starts(turn, at));
         let active = self.active.as_mut()?;
         active.phase = Phase::Ending;
         Some(Box::new(EndTurn {
@@ -297,15 +300,23 @@ impl SessionState {
         }))
     }
 
+    /// The start of a turn that waited, with what rules say of it now.
+    fn starts(&self, turn: &Turn, at: Timestamp) -> StartTurn {
+        let inputs = turn.said.iter().filter(|message| message.role == Role::User);
+        let texts: Vec<&str> = inputs.map(|message| &*message.text).collect();
+        let route = self.route(turn, &texts, &needs_of(&turn.said), at);
+        StartTurn { turn: turn.id, agent: self.row.agent.clone(), route }
+    }
+
     /// Starts the first that waits, where nothing is active. What waits usually starts in the write that ends the turn
     /// before it; this is for what was accepted while that write was under way, and for what collected.
     pub(super) fn start_next(&mut self, at: Timestamp) -> Option<Write> {
         if self.active.is_some() {
             return None;
         }
-        let next = StartTurn { turn: self.next()?.id, agent: self.row.agent.clone() };
+        let next = self.starts(self.next()?, at);
         let turn = self.queue.pop_front()?;
-        self.active = Some(Active::new(turn, next.agent.clone()));
+        self.active = Some(Active { route: next.route.clone(), ..Active::new(turn, next.agent.clone()) });
         Some(Write::Start { session: self.row.id.clone(), epoch: self.epoch, next, at })
     }
 }

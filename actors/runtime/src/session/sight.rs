@@ -3,10 +3,12 @@
 use mosaic_messages::SubmitTurn;
 use mosaic_types::attachment::AttachmentRow;
 use mosaic_types::journal::SessionRow;
-use mosaic_types::{Code, Failure};
+use mosaic_types::routing::Need;
+use mosaic_types::{Code, Failure, ModelRef};
 
 use crate::agent::run::is_blind;
 use crate::doors::Doors;
+use crate::routing::{Asked, tokens_of};
 
 /// Refuses pictures that no model which could answer takes, before anything is stored. What is not known of a model is
 /// taken for a yes: its provider will say.
@@ -19,7 +21,8 @@ pub(super) fn check(doors: &Doors, row: &SessionRow, ask: &SubmitTurn) -> Result
     }
     let models = match ask.model.as_ref().or(row.model.as_ref()) {
         Some(model) => vec![model.clone()],
-        None => doors.agents.profile(&row.agent).map(|agent| agent.models.clone()).unwrap_or_default(),
+        None => routed(doors, row, ask)
+            .unwrap_or_else(|| doors.agents.profile(&row.agent).map(|agent| agent.models.clone()).unwrap_or_default()),
     };
     if models.is_empty() || models.iter().any(|model| !is_blind(&doors.providers, model)) {
         return Ok(());
@@ -31,4 +34,13 @@ pub(super) fn check(doors: &Doors, row: &SessionRow, ask: &SubmitTurn) -> Result
         names.join(" and ")
     );
     Err(Failure::new(Code::Invalid, sentence))
+}
+
+/// The models that a rule would choose if the input were answered now.
+fn routed(doors: &Doors, row: &SessionRow, ask: &SubmitTurn) -> Option<Vec<ModelRef>> {
+    let texts = [&*ask.text];
+    let (user, session, agent, channel) = (row.user, Some(&row.id), &row.agent, row.channel.as_str());
+    let (needs, tokens, at) = (&[Need::Vision][..], tokens_of(texts.into_iter()), doors.outside.now());
+    let asked = Asked { user, session, texts: &texts, agent, channel, needs, tokens, at };
+    doors.routing.would(asked)?.0.map(|route| route.models)
 }

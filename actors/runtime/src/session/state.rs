@@ -10,6 +10,7 @@ use mosaic_messages::{Accepted, Change, SubmitTurn};
 use mosaic_types::command::ModelWish;
 use mosaic_types::journal::{AcceptTurn, ChangeSession, Entry, SessionPhase, SessionRow, Snapshot, TurnState};
 use mosaic_types::outbox::Conversation;
+use mosaic_types::routing::{Need, Route};
 use mosaic_types::{
     ChatMessage, Code, Epoch, Failure, ModelRef, Principal, QueueMode, Role, Seq, Timestamp, TurnId, attachment, limits,
 };
@@ -17,6 +18,7 @@ use mosaic_types::{
 use super::history::History;
 use super::parts::{Active, Follow, Incoming, Phase, Settle, Submission, Turn};
 use super::title;
+use crate::routing::{Asked, Routing, tokens_of};
 
 /// A session's memory.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(super) struct SessionState {
     pub(super) active: Option<Active>,
     /// Inputs on their way to the store.
     incoming: Vec<Incoming>,
+    /// Says which models answer a turn that begins.
+    routing: Routing,
     last_input: Option<(TurnId, [u8; 32])>,
 }
 
@@ -46,6 +50,7 @@ impl SessionState {
             queue: VecDeque::new(),
             active: None,
             incoming: Vec::new(),
+            routing: Routing::default(),
             last_input: snapshot.last_input,
         };
         for open in snapshot.open {
@@ -56,6 +61,22 @@ impl SessionState {
             }
         }
         state
+    }
+
+    /// With rules by which turns go from here on.
+    pub(super) fn routed(self, routing: Routing) -> Self {
+        Self { routing, ..self }
+    }
+
+    /// What a rule says of a turn that begins; `None`: none does, or a model was named, which goes before them all.
+    pub(super) fn route(&self, turn: &Turn, texts: &[&str], needs: &[Need], at: Timestamp) -> Option<Box<Route>> {
+        if turn.model.is_some() || self.row.model.is_some() {
+            return None;
+        }
+        let (agent, channel) = (&self.row.agent, self.row.channel.as_str());
+        let tokens = tokens_of(texts.iter().copied());
+        let (user, session) = (self.row.user, Some(&self.row.id));
+        self.routing.route(Asked { user, session, texts, agent, channel, needs, tokens, at })
     }
 
     /// Whether `who` may see this session; to others it does not exist.
@@ -85,9 +106,11 @@ impl SessionState {
         }
         let (turn, entry) = match ask.replaces {
             // Nothing runs, and what it stands for has left: there is nothing to wait for or to join.
-            Some(_) => self.start(ask),
-            None => self.place(ask, mode),
+            Some(_) => self.start(ask, at),
+            None => self.place(ask, mode, at),
         };
+        let starting = self.active.as_ref().filter(|_| entry == Entry::Starts);
+        let route = starting.and_then(|active| active.route.clone());
         let title = self.row.title.is_empty().then(|| title::of(&ask.text));
         let said = ChatMessage::new(Role::User, ask.text.clone()).with(attachment::rows(&ask.attachments));
         let hash = ask.body_hash;
@@ -105,6 +128,7 @@ impl SessionState {
             agent: self.row.agent.clone(),
             model: ask.model.clone(),
             entry,
+            route,
             title,
             reply_to: ask.reply_to.clone(),
             at,
@@ -112,7 +136,7 @@ impl SessionState {
     }
 
     /// Finds the turn that an input joins, or makes it one of its own.
-    fn place(&mut self, ask: &SubmitTurn, mode: QueueMode) -> (TurnId, Entry) {
+    fn place(&mut self, ask: &SubmitTurn, mode: QueueMode, at: Timestamp) -> (TurnId, Entry) {
         let model = ask.model.as_ref();
         let joined = match mode {
             QueueMode::Queue => None,
@@ -126,7 +150,7 @@ impl SessionState {
         }
         let collects = mode == QueueMode::Collect;
         if self.active.is_none() && self.queue.is_empty() && !(collects && self.debounced) {
-            self.start(ask)
+            self.start(ask, at)
         } else {
             self.queue.push_back(Turn::new(ask.turn, ask.model.clone(), collects));
             (ask.turn, Entry::Waits { collects })
@@ -134,9 +158,12 @@ impl SessionState {
     }
 
     /// Makes it a turn that is active at once.
-    fn start(&mut self, ask: &SubmitTurn) -> (TurnId, Entry) {
+    fn start(&mut self, ask: &SubmitTurn, at: Timestamp) -> (TurnId, Entry) {
         let turn = Turn::new(ask.turn, ask.model.clone(), false);
-        self.active = Some(Active::new(turn, self.row.agent.clone()));
+        let sees = ask.attachments.iter().any(|file| file.row.is_picture());
+        let needs = if sees { &[Need::Vision][..] } else { &[] };
+        let route = self.route(&turn, &[&ask.text], needs, at);
+        self.active = Some(Active { route, ..Active::new(turn, self.row.agent.clone()) });
         (ask.turn, Entry::Starts)
     }
 

@@ -3,6 +3,7 @@
 mod modes;
 mod parts;
 mod refused;
+mod routing;
 mod world;
 
 use mosaic_messages::{Accepted, SubmitTurn};
@@ -54,8 +55,8 @@ fn open(n: u128, state: TurnState, charged: u32) -> OpenTurn {
     let agent = "assistant".parse().expect("valid");
     let said = vec![Said::new(1, Role::User, "hi")];
     let (spent, beside, parts) = (Spent::default(), Spent::default(), Vec::new());
-    let (id, attempt, model, collects, delivers) = (turn(n), 1, None, false, false);
-    OpenTurn { id, state, attempt, charged, agent, model, collects, delivers, said, spent, beside, parts }
+    let (id, attempt, model, route, collects, delivers) = (turn(n), 1, None, None, false, false);
+    OpenTurn { id, state, attempt, charged, agent, model, route, collects, delivers, said, spent, beside, parts }
 }
 
 fn ask(n: u128) -> SubmitTurn {

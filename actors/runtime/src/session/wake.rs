@@ -99,7 +99,8 @@ impl SessionActor {
                 let before = std::mem::take(&mut actor.before);
                 let charge = before.charges(&snapshot);
                 let debounced = !actor.debounce.is_zero();
-                let mut state = SessionState::new(snapshot, epoch, keep_bytes, charge, debounced);
+                let state = SessionState::new(snapshot, epoch, keep_bytes, charge, debounced);
+                let mut state = state.routed(actor.doors.routing.clone());
                 let resumed = state.resume(before.refused(), actor.doors.outside.now());
                 actor.state = Some(state);
                 actor.follow(resumed, ctx);

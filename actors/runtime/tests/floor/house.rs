@@ -117,6 +117,7 @@ impl House {
             work,
             till: Till::default(),
             budgets: Budgets::default(),
+            routing: mosaic_runtime::Routing::default(),
         });
         let arbiters = Arc::new(Arbiters::start(2));
         let (lent, placed) = (doors.clone(), arbiters.clone());

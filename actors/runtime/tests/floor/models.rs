@@ -258,6 +258,7 @@ impl Bench {
             input: RunInput::Verbatim([ChatMessage::new(Role::User, text)].into()),
             shelf: None,
             model: None,
+            route: None,
             tools: Arc::default(),
             sampling: Sampling::default(),
             stream: true,

@@ -100,6 +100,7 @@ async fn a_stateless_caller_sees_that_its_run_died() {
             input: RunInput::Verbatim([ChatMessage::new(Role::User, "hello")].into()),
             shelf: None,
             model: None,
+            route: None,
             tools: Arc::default(),
             sampling: Sampling::default(),
             stream: true,

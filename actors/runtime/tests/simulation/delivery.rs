@@ -77,6 +77,7 @@ impl Office {
             work: Work::default(),
             till: Till::default(),
             budgets: Budgets::default(),
+            routing: mosaic_runtime::Routing::default(),
         });
         let link = bridge(&root, CHANNEL, &platform);
         doors.outbox.connect(CHANNEL, Arc::new(link.clone()));

@@ -6,6 +6,7 @@ use mosaic_types::journal::{
     API_CHANNEL, AcceptTurn, EndTurn, Entry, InboxKey, NewSession, NewUser, Outcome, StartTurn, StepTurn, TurnEnd,
     Write,
 };
+use mosaic_types::routing::{Route, RuleSource, Strategy, Task};
 use mosaic_types::{
     AgentName, Code, Epoch, FinishedTurn, Seq, SessionEvent, SessionId, Spent, Timestamp, TurnId, Usage, UserId,
     UserRole,
@@ -43,6 +44,18 @@ pub(super) fn said(text: &str) -> FinishedTurn {
         usage: Usage::new(3, 5),
         cost_usd: None,
     }
+}
+
+/// What a rule decided for a turn.
+pub(super) fn route(number: u8) -> Box<Route> {
+    Box::new(Route {
+        rule: format!("rule-{number}"),
+        source: RuleSource::Config,
+        reason: format!("rule \"rule-{number}\": it holds always"),
+        models: vec!["openai/gpt-5-mini".parse().expect("a valid model")],
+        strategy: Strategy::Race,
+        task: Some(Task::Code),
+    })
 }
 
 /// The end of a turn that was answered with `text`.
@@ -134,10 +147,16 @@ impl Hand {
             // A number that is even names a model of its own, so that both kinds are stored and read back.
             model: number.is_multiple_of(2).then(|| "openai/gpt-5-mini".parse().expect("a valid model")),
             entry: if start { Entry::Starts } else { Entry::Waits { collects: false } },
+            route: start.then(|| route(number)),
             title: None,
             reply_to: None,
             at: Timestamp(i64::from(number)),
         }
+    }
+
+    /// The start of a turn that waits.
+    pub(super) fn begin(&self, number: u8) -> StartTurn {
+        StartTurn { turn: turn(number), agent: self.agent.clone(), route: Some(route(number)) }
     }
 
     /// Stores an input.
@@ -196,7 +215,7 @@ impl Hand {
             own,
             calls: 1,
             beside: Vec::new(),
-            next: next.map(|number| StartTurn { turn: turn(number), agent: self.agent.clone() }),
+            next: next.map(|number| self.begin(number)),
             at: Timestamp(i64::from(number)),
         }))
     }

@@ -47,6 +47,7 @@ macro_rules! store_contract {
             a_waiting_turn_can_be_cancelled
             a_waiting_turn_is_started_where_nothing_runs
             a_restarted_turn_keeps_its_count
+            what_a_rule_decided_for_a_turn_is_known_for_all_its_attempts
             an_old_epoch_changes_nothing
             a_bad_write_costs_only_itself
             a_dropped_commit_is_carried_out

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use mosaic_types::journal::{NewToken, Outcome, RestartTurn, SessionPhase, StartTurn, TurnEnd, TurnState, Write};
+use mosaic_types::journal::{NewToken, Outcome, RestartTurn, SessionPhase, TurnEnd, TurnState, Write};
 use mosaic_types::page::Limit;
 use mosaic_types::{EventBody, SessionEvent, Timestamp, TokenId, UserId, UserRole, limits};
 use uuid::Uuid;
 
-use super::hand::{Hand, failed, finished, turn};
+use super::hand::{Hand, failed, finished, route, turn};
 use crate::Store;
 
 fn seqs(events: &[SessionEvent]) -> Vec<i64> {
@@ -123,7 +123,7 @@ pub async fn a_waiting_turn_is_started_where_nothing_runs(store: Arc<dyn Store>)
     let start = |number, epoch| Write::Start {
         session: hand.session.clone(),
         epoch,
-        next: StartTurn { turn: turn(number), agent: hand.agent.clone() },
+        next: hand.begin(number),
         at: Timestamp(9),
     };
     assert_eq!(hand.write(start(1, 0)).await, Outcome::Stale, "an old epoch");
@@ -133,6 +133,33 @@ pub async fn a_waiting_turn_is_started_where_nothing_runs(store: Arc<dyn Store>)
     assert_eq!(phase(&hand).await, SessionPhase::Running);
     assert_eq!(hand.write(start(1, 1)).await, Outcome::Stale, "it runs");
     assert_eq!(hand.write(start(2, 1)).await, Outcome::Stale, "another runs");
+}
+
+pub async fn what_a_rule_decided_for_a_turn_is_known_for_all_its_attempts(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    let open = async || {
+        let snapshot = hand.store.snapshot(&hand.session, 0).await.expect("reads").expect("is there");
+        snapshot.open.into_iter().map(|open| open.route).collect::<Vec<_>>()
+    };
+    let begun = hand.ask(1, true).await;
+    hand.ask(2, false).await;
+    assert!(matches!(&begun[1].body, EventBody::TurnStarted { route: Some(told), .. } if *told == route(1)));
+    assert_eq!(open().await, [Some(route(1)), None], "of a turn that waits nothing is decided");
+    let again = RestartTurn {
+        session: hand.session.clone(),
+        epoch: 1,
+        turn: turn(1),
+        attempt: 2,
+        charged: 0,
+        lost: Vec::new(),
+        at: Timestamp(3),
+    };
+    hand.events_of(Write::Restart(again)).await;
+    assert_eq!(open().await, [Some(route(1)), None]);
+    let events = hand.answer(1, Some(2)).await;
+    let started = events.last().map(|event| event.body.clone());
+    assert!(matches!(started, Some(EventBody::TurnStarted { route: Some(told), .. }) if told == route(2)));
+    assert_eq!(open().await, [Some(route(2))]);
 }
 
 pub async fn a_restarted_turn_keeps_its_count(store: Arc<dyn Store>) {

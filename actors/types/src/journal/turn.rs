@@ -9,6 +9,7 @@ use crate::failure::Code;
 use crate::ids::{AgentName, Epoch, ModelRef, Seq, SessionId, TurnId};
 use crate::ledger::Beside;
 use crate::outside::Timestamp;
+use crate::routing::Route;
 use crate::usage::Spent;
 
 /// What names an input for good: a second one with the same four is the same input.
@@ -52,6 +53,8 @@ pub struct AcceptTurn {
     /// In place of the agent's own models, for this turn.
     pub model: Option<ModelRef>,
     pub entry: Entry,
+    /// What a rule decided for a turn that starts at once; it is journaled with `turn.started`.
+    pub route: Option<Box<Route>>,
     /// Written where the session has no title yet.
     pub title: Option<String>,
     /// The platform's id of the message, where an answer may refer to it.
@@ -156,6 +159,8 @@ pub struct PartTurn {
 pub struct StartTurn {
     pub turn: TurnId,
     pub agent: AgentName,
+    /// What a rule decided for it; it is journaled with `turn.started`.
+    pub route: Option<Box<Route>>,
 }
 
 /// Begins a turn again that was cut off.

@@ -36,6 +36,7 @@ use std::sync::Arc;
 
 pub use mistake::{Mistake, Mistakes, Place};
 pub use nearest::nearest;
+pub(crate) use nearest::suggest;
 pub use section::Section;
 pub use shown::{Effective, Shown};
 pub use span::{BadSpan, parse_span, render_span};
@@ -91,10 +92,17 @@ impl Settings {
         let mut node = Some(&self.root);
         let mut nearest = None;
         for part in path {
-            node = node.and_then(|node| node.as_table()).and_then(|table| table.find(part)).map(|(_, node)| node);
+            node = node.and_then(|node| node.child(part));
             nearest = node.map(|node| &node.origin).or(nearest);
         }
         self.note(nearest, path, found, right);
+    }
+
+    /// As [`Settings::wrong`], of a key of an entry (from 0) in a list of tables.
+    pub fn wrong_in(&self, list: &[&str], index: usize, key: &str, found: impl Into<String>, right: impl Into<String>) {
+        let entry = tree::entry(index);
+        let path: Vec<&str> = list.iter().copied().chain([entry.as_str(), key]).collect();
+        self.wrong(&path, found, right);
     }
 
     /// Notes that a value was set although nobody read it, so that the effective settings show it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::nearest::{names_secret, suggest};
 use super::span::render_span;
 use super::take::{as_flag, as_real, as_span, as_text, as_whole, parse, parse_as, split_raw, toml_text};
-use super::tree::{Node, Origin, Table, Value};
+use super::tree::{self, Node, Origin, Table, Value};
 use super::{Settings, Shown};
 
 /// One table of the settings. Every reader yields a value, whatever was written; a key that no reader asked for is
@@ -147,6 +147,22 @@ impl<'a> Section<'a> {
         value
     }
 
+    /// The same for a word that may be left out.
+    pub fn opt_one_of<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Option<T> {
+        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+        let pick = |node: &Node| {
+            let text = as_text(node)?;
+            words.iter().find(|(name, _)| *name == text).copied().ok_or_else(|| suggest(&text, &names))
+        };
+        self.read(key, None, pick, |(name, _)| toml_text(name)).map(|(_, value)| value)
+    }
+
+    /// A value that can be parsed from a text, and whose error says what would be right.
+    pub fn told<T: FromStr<Err: Display> + ToString + Clone>(&self, key: &str, default: T) -> T {
+        let take = |node: &Node| as_text(node).and_then(|text| parse(&text));
+        self.read(key, Some(default.clone()), take, |value| toml_text(&value.to_string())).unwrap_or(default)
+    }
+
     /// A value that can be parsed from a text; `right` says how one is written.
     pub fn parsed<T: FromStr + ToString + Clone>(&self, key: &str, default: T, right: &str) -> T {
         self.read(key, Some(default.clone()), |node| parse_as(node, right), |value| toml_text(&value.to_string()))
@@ -170,6 +186,18 @@ impl<'a> Section<'a> {
         outer.quiet.set(true);
         let entries = outer.table.into_iter().flat_map(|table| table.0.iter());
         entries.map(|(name, node)| (name.clone(), Section::new(self.settings, outer.under(name), Some(node)))).collect()
+    }
+
+    /// The tables of a list, as `[[routing.rules]]` makes one; none where the key is left out.
+    pub fn tables(&self, key: &str) -> Vec<Section<'a>> {
+        let Some(node) = self.ask(key) else { return Vec::new() };
+        let Value::List(items) = &node.value else {
+            let right = format!("a list of tables is wanted, each under [[{}]]", tree::dotted(&self.under(key)));
+            self.wrong_at(node, key, right);
+            return Vec::new();
+        };
+        let path = |index: usize| self.under(key).into_iter().chain([tree::entry(index)]).collect();
+        items.iter().enumerate().map(|(index, item)| Section::new(self.settings, path(index), Some(item))).collect()
     }
 
     /// Notes that the value under `key` is wrong. Does nothing more where the key is not given than point at the

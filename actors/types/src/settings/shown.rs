@@ -1,6 +1,6 @@
 //! The settings in force, with the origin of each, for people to look at.
 
-use super::tree::quoted_key;
+use super::tree::{dotted, entry_number, quoted_key};
 
 /// One value in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,12 @@ impl Effective {
         for (path, values) in tables.iter().filter(|(_, values)| !values.is_empty()) {
             if !path.is_empty() {
                 let gap = if text.is_empty() { "" } else { "\n" };
-                text.push_str(&format!("{gap}[{}]\n", super::tree::dotted(path)));
+                match path.split_last() {
+                    Some((last, list)) if entry_number(last).is_some() => {
+                        text.push_str(&format!("{gap}[[{}]]\n", dotted(list)));
+                    }
+                    _ => text.push_str(&format!("{gap}[{}]\n", dotted(path))),
+                }
             }
             for Shown { path, value, origin } in values {
                 let key = path.last().map(|key| quoted_key(key)).unwrap_or_default();

@@ -55,6 +55,15 @@ impl Node {
         name == key || (matches!(self.origin, Origin::Variable(_)) && name.eq_ignore_ascii_case(key))
     }
 
+    /// What it holds under a part of a path.
+    pub(super) fn child(&self, part: &str) -> Option<&Self> {
+        match (&self.value, entry_number(part)) {
+            (Value::List(items), Some(number)) => items.get(number.checked_sub(1)?),
+            (Value::Table(table), _) => table.find(part).map(|(_, node)| node),
+            _ => None,
+        }
+    }
+
     pub(super) fn as_table(&self) -> Option<&Table> {
         match &self.value {
             Value::Table(table) => Some(table),
@@ -140,9 +149,31 @@ fn read_value(value: &DeValue<'_>, line: usize, lines: &Lines) -> Node {
     Node { origin: Origin::Line(line), value }
 }
 
-/// A path as TOML writes it: parts with other characters stand in quotes.
+/// Begins the part of a path that is an entry of a list: no key that anyone would write does.
+const ENTRY: char = '\0';
+
+/// The part of a path for an entry of a list, by its index from 0.
+pub(super) fn entry(index: usize) -> String {
+    format!("{ENTRY}{}", index + 1)
+}
+
+/// The number of an entry from 1, where a part of a path is one.
+pub(super) fn entry_number(part: &str) -> Option<usize> {
+    part.strip_prefix(ENTRY)?.parse().ok()
+}
+
+/// A path as TOML writes it: parts with other characters stand in quotes. Entries of lists have their number in
+/// brackets.
 pub(super) fn dotted<S: AsRef<str>>(path: &[S]) -> String {
-    path.iter().map(|part| quoted_key(part.as_ref())).collect::<Vec<_>>().join(".")
+    let mut text = String::new();
+    for part in path.iter().map(AsRef::as_ref) {
+        match entry_number(part) {
+            Some(number) => text.push_str(&format!("[{number}]")),
+            None if text.is_empty() => text = quoted_key(part),
+            None => text.push_str(&format!(".{}", quoted_key(part))),
+        }
+    }
+    text
 }
 
 /// A key as TOML writes it.

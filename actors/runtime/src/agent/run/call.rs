@@ -8,6 +8,7 @@ use mosaic_messages::{CallResult, RunId};
 use mosaic_providers::ProviderError;
 use mosaic_types::chat::{Sampling, ToolOffer};
 use mosaic_types::event::FinishedTurn;
+use mosaic_types::routing::Route;
 use mosaic_types::{
     ChatEvent, ChatMessage, ChatRequest, Classify, Code, EventBody, Failure, ModelRef, Outside, Point, Spent,
     StopReason, Usage, UserId, poison,
@@ -65,6 +66,8 @@ pub struct RunOrder {
     pub shelf: Option<Shelf>,
     /// Instead of the agent's own models.
     pub model: Option<Chosen>,
+    /// What a rule decided, where no model is named.
+    pub route: Option<Box<Route>>,
     pub tools: Arc<[ToolOffer]>,
     pub sampling: Sampling,
     pub stream: bool,

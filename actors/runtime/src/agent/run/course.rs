@@ -6,7 +6,7 @@ use mosaic_types::{Classify, Code, Failure, FinishedTurn, ModelRef};
 use super::books::Books;
 use super::call::{self, Answer, Ask, Chosen, RunOrder};
 use super::lanes::Voice;
-use super::plan::{Next, Plan};
+use super::plan::{FIRST_CHOICE, Next, Plan};
 use super::{compare, panel, race, shelf};
 use crate::agent::AgentProfile;
 use crate::agent::config::Strategy;
@@ -23,13 +23,28 @@ pub(super) async fn run(
     if let Some(Chosen { model, why }) = order.model.clone() {
         return alone(ask, Plan::only(model, why)).await;
     }
-    let models = shelf::sighted(providers, &order.input, profile.models.clone());
+    let ended = several(ask).await?;
+    Some(ended.map(|turn| match &order.route {
+        Some(route) => FinishedTurn { route_reason: joined(&route.reason, &turn.route_reason), ..turn },
+        None => turn,
+    }))
+}
+
+/// Why this model answered: what the rule said, and what came of it where that is more.
+fn joined(rule: &str, course: &str) -> String {
+    if course == FIRST_CHOICE { rule.to_owned() } else { format!("{rule}; {course}") }
+}
+
+/// Asks the profile's models as its strategy says.
+async fn several(ask: Ask<'_>) -> Option<Result<FinishedTurn, Failure>> {
+    let order = ask.order;
+    let models = shelf::sighted(ask.providers, &order.input, ask.profile.models.clone());
     if models.is_empty() {
         return Some(Err(Failure::new(Code::NoProvider, NO_PROVIDER)));
     }
     // Answers that are put together are text: what asks for tools goes to one model.
     let whole = order.tools.is_empty() && order.sampling.response_format.is_none();
-    match profile.fanout.strategy {
+    match ask.profile.fanout.strategy {
         Strategy::Race if models.len() > 1 => race::run(ask, models).await,
         Strategy::Compare if models.len() > 1 && whole => compare::run(ask, models).await,
         Strategy::Panel if models.len() > 1 && whole => panel::run(ask, models).await,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use mosaic_types::event::EventBody;
 use mosaic_types::ledger::{Beside, Known};
+use mosaic_types::routing::Route;
 use mosaic_types::{AgentName, ChatMessage, ModelRef, SessionId, Spent, Timestamp, TurnId, Usage, UserId};
 
 use super::call::Chosen;
@@ -54,6 +55,8 @@ pub(crate) struct CutOff {
     pub(crate) step: u32,
     pub(crate) agent: AgentName,
     pub(crate) chosen: Option<Chosen>,
+    /// What a rule decided for the turn.
+    pub(crate) route: Option<Box<Route>>,
     pub(crate) parts: Vec<EventBody>,
     pub(crate) dialogue: Vec<ChatMessage>,
 }

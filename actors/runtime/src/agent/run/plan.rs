@@ -11,6 +11,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// A longer wish for a pause is a failure: nobody waits that long for an answer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// Why the first of several models is called.
+pub(super) const FIRST_CHOICE: &str = "first choice";
+
 /// Why a model did not answer, in words.
 pub(super) fn why(model: &ModelRef, cause: Code) -> String {
     let what = match cause {
@@ -53,7 +56,7 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(models: Vec<ModelRef>) -> Self {
-        Self { models, at: 0, tries: 1, first: "first choice", why: Vec::new(), shown: false }
+        Self { models, at: 0, tries: 1, first: FIRST_CHOICE, why: Vec::new(), shown: false }
     }
 
     /// This model and no other.

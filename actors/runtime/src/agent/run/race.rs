@@ -6,7 +6,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 use super::call::{self, Answer, Ask, CallFailure};
 use super::course::{log, roll};
 use super::lanes::{Lane, Lanes, Voice};
-use super::plan::{Next, Plan, why};
+use super::plan::{FIRST_CHOICE, Next, Plan, why};
 
 /// What to do after a call that failed, or when a head start is over.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +82,7 @@ impl Race {
             self.models[..self.asked].iter().enumerate().filter(|(other, _)| *other != index).collect();
         match others.as_slice() {
             _ if !self.why.is_empty() => FinishedTurn::instead(&self.why, answered),
-            [] => "first choice".to_owned(),
+            [] => FIRST_CHOICE.to_owned(),
             others => {
                 let names: Vec<_> = others.iter().map(|(_, model)| model.to_string()).collect();
                 format!("faster than {}", names.join(" and "))

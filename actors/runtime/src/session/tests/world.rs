@@ -182,7 +182,8 @@ impl World {
                 assert!(entry != Entry::Starts || self.nothing_runs(), "two turns at once");
                 let state = if entry == Entry::Starts { TurnState::Running } else { TurnState::Queued };
                 let collects = entry == Entry::Waits { collects: true };
-                let row = OpenTurn { id: accept.turn, collects, ..open(0, state, 0) };
+                let route = accept.route.clone();
+                let row = OpenTurn { id: accept.turn, collects, route, ..open(0, state, 0) };
                 self.turns.push(Stored { row, said: Vec::new(), end: None });
             }
         }

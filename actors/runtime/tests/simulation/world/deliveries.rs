@@ -93,6 +93,7 @@ impl Story {
             agent: self.agent.clone(),
             model: None,
             entry: Entry::Starts,
+            route: None,
             title: None,
             reply_to: None,
             at,
@@ -164,6 +165,7 @@ impl House {
             work: Work::default(),
             till: Till::default(),
             budgets: Budgets::default(),
+            routing: mosaic_runtime::Routing::default(),
         });
         let lent = platform.clone();
         let link = root.adopt(ChildSpec::new(CHANNEL, Restart::Permanent, Bridge::MAILBOX, move |birth| {

@@ -11,6 +11,7 @@ use mosaic_types::journal::{
 };
 use mosaic_types::ledger::{Beside, Known};
 use mosaic_types::outbox::Conversation;
+use mosaic_types::routing::Route;
 use mosaic_types::{
     AgentName, ChatMessage, Epoch, EventBody, Role, Seq, SessionEvent, SessionId, Spent, Timestamp, TurnId, limits,
 };
@@ -98,12 +99,13 @@ impl Table {
         event
     }
 
-    fn begin(&mut self, index: usize, agent: &AgentName) -> SessionEvent {
+    fn begin(&mut self, index: usize, agent: &AgentName, route: Option<&Route>) -> SessionEvent {
         let turn = &mut self.turns[index];
         turn.state = TurnState::Running;
         turn.agent = agent.clone();
-        let id = turn.id;
-        self.journal(Some(id), EventBody::TurnStarted { agent: agent.clone() })
+        turn.route = route.cloned().map(Box::new);
+        let (id, route) = (turn.id, turn.route.clone());
+        self.journal(Some(id), EventBody::TurnStarted { agent: agent.clone(), route })
     }
 }
 
@@ -232,12 +234,13 @@ impl Disk {
             parts: Vec::new(),
             agent: accept.agent.clone(),
             model: accept.model.clone(),
+            route: None,
             attempt: 1,
             charged: 0,
             end: None,
         });
         if starts {
-            events.push(table.begin(index, &accept.agent));
+            events.push(table.begin(index, &accept.agent, accept.route.as_deref()));
             table.row.state = SessionPhase::Running;
         } else if table.row.state != SessionPhase::Running {
             table.row.state = SessionPhase::Queued;
@@ -283,7 +286,7 @@ impl Disk {
         if matches!(end.end, TurnEnd::Finished(_)) && newest > Some(end.saw) {
             return Ok(Outcome::Unseen);
         }
-        let next = end.next.as_ref().map(|next| (table.waits(next.turn), &next.agent));
+        let next = end.next.as_ref().map(|next| (table.waits(next.turn), next));
         if matches!(next, Some((None, _))) {
             return Ok(Outcome::Stale);
         }
@@ -297,8 +300,8 @@ impl Disk {
         table.turns[index].state = end.end.state();
         table.turns[index].end = Some(seq);
         table.open.retain(|open| *open != index);
-        if let Some((Some(next), agent)) = next {
-            events.push(table.begin(next, agent));
+        if let Some((Some(index), next)) = next {
+            events.push(table.begin(index, &next.agent, next.route.as_deref()));
         }
         table.row.state = match (table.running(), table.open.is_empty()) {
             (Some(_), _) => SessionPhase::Running,
@@ -321,7 +324,7 @@ impl Disk {
         let Some(index) = table.waits(next.turn) else { return Outcome::Stale };
         table.row.state = SessionPhase::Running;
         table.row.updated_at = at;
-        Outcome::Written(vec![table.begin(index, &next.agent)])
+        Outcome::Written(vec![table.begin(index, &next.agent, next.route.as_deref())])
     }
 
     fn restart(&mut self, restart: &RestartTurn) -> Result<Outcome, StoreError> {
@@ -400,6 +403,7 @@ impl Disk {
                 charged: turn.charged,
                 agent: turn.agent.clone(),
                 model: turn.model.clone(),
+                route: turn.route.clone(),
                 collects: turn.collects,
                 delivers: turn.delivers,
                 said: turn.dialogue(),

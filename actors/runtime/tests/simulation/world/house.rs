@@ -105,6 +105,7 @@ impl House {
             work,
             till,
             budgets,
+            routing: mosaic_runtime::Routing::default(),
         });
         let (lent, config) = (doors.clone(), SessionConfig { idle: plan.idle, debounce: plan.debounce });
         let sessions: Sessions = Family::new(

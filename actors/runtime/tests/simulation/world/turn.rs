@@ -1,6 +1,7 @@
 //! A turn as it is stored, and whether it was answered.
 
 use mosaic_types::journal::{Said, TurnState};
+use mosaic_types::routing::Route;
 use mosaic_types::{AgentName, EventBody, ModelRef, Seq, Spent, TurnId};
 
 use super::model::asked_by;
@@ -20,6 +21,7 @@ pub(crate) struct Turn {
     pub(super) parts: Vec<EventBody>,
     pub(super) agent: AgentName,
     pub(super) model: Option<ModelRef>,
+    pub(super) route: Option<Box<Route>>,
     pub(super) attempt: u32,
     pub(super) charged: u32,
     pub(super) end: Option<Seq>,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 use mosaic_types::journal::{API_CHANNEL, OpenTurn, Said, SessionRow, Snapshot};
+use mosaic_types::routing::Route;
 use mosaic_types::{ChatMessage, EventBody, Role, Seq, SessionEvent, SessionId, TurnId};
 
 use super::{Conn, RunQueryDsl, attachments, each};
@@ -114,25 +115,26 @@ async fn open_turns(conn: &mut Conn<'_>, names: &Names<'_>) -> Result<HashMap<St
         let of = |asked: &mut ByTurn<SpentRecord>| asked.remove(&id).unwrap_or_default();
         let (spent, beside) = (of(&mut spent).pop(), of(&mut beside));
         let said = attachments::heard(conn, &session, said.remove(&id).unwrap_or_default()).await?;
-        let parts = parts(told.remove(&id).unwrap_or_default())?;
-        let turn = turn.with(said, spent, delivers.contains(&id), beside, parts)?;
+        let (route, parts) = course(told.remove(&id).unwrap_or_default())?;
+        let turn = turn.with(said, spent, delivers.contains(&id), beside, route, parts)?;
         open.entry(session).or_default().push(turn);
     }
     Ok(open)
 }
 
-/// The parts of the step that a turn is in, of all its events.
-fn parts(told: Vec<EventRecord>) -> Result<Vec<EventBody>, StoreError> {
-    let mut parts = Vec::new();
+/// What was decided for a turn as it began, and the parts of the step that it is in, of all its events.
+fn course(told: Vec<EventRecord>) -> Result<(Option<Box<Route>>, Vec<EventBody>), StoreError> {
+    let (mut decided, mut parts) = (None, Vec::new());
     for record in told {
         let event = SessionEvent::try_from(record)?;
         match event.body {
             EventBody::StepFinished { part: Some(_), .. } => parts.push(event.body),
             EventBody::StepFinished { part: None, .. } => parts.clear(),
+            EventBody::TurnStarted { route, .. } => decided = route,
             _ => {}
         }
     }
-    Ok(parts)
+    Ok((decided, parts))
 }
 
 async fn last_input(conn: &mut Conn<'_>, id: &SessionId) -> Result<Option<(TurnId, [u8; 32])>, StoreError> {

@@ -45,7 +45,8 @@ pub(super) async fn accept(conn: &mut Conn<'_>, accept: &AcceptTurn) -> Result<O
     }
     let seq = journal.add(conn, turn, accepted(accept)).await?;
     if starts {
-        journal.add(conn, turn, EventBody::TurnStarted { agent: accept.agent.clone() }).await?;
+        let (agent, route) = (accept.agent.clone(), accept.route.clone());
+        journal.add(conn, turn, EventBody::TurnStarted { agent, route }).await?;
     }
     if accept.entry != Entry::Joins {
         let row = NewTurn {

@@ -90,7 +90,8 @@ async fn begin(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     StartOfTurn { id: next.turn.into(), agent: next.agent.as_str(), at: at.into() }.execute(conn).await?;
-    journal.add(conn, Some(next.turn), EventBody::TurnStarted { agent: next.agent.clone() }).await?;
+    let (agent, route) = (next.agent.clone(), next.route.clone());
+    journal.add(conn, Some(next.turn), EventBody::TurnStarted { agent, route }).await?;
     Ok(())
 }
 
