@@ -24,8 +24,10 @@ export function plot(title, bars, tell) {
     return bar;
   });
   const every = Math.ceil(bars.length / 8);
+  // Where there is little room, every second one goes.
+  const spare = (at) => ((bars.length - 1 - at) / every) % 2 === 1 ? "spare" : null;
   const labels = bars.flatMap(({ label }, at) =>
-    (bars.length - 1 - at) % every === 0 ? [svg("text", { x: (before + at + 0.5) * step, y: HEIGHT - 5, "text-anchor": "middle" }, label)] : [],
+    (bars.length - 1 - at) % every === 0 ? [svg("text", { class: spare(at), y: HEIGHT - 5, ...(at === bars.length - 1 ? { x: WIDTH, "text-anchor": "end" } : { x: (before + at + 0.5) * step, "text-anchor": "middle" }) }, label)] : [],
   );
   const line = svg("path", { class: "base", d: `M0 ${HEIGHT - FOOT}H${WIDTH}` });
   const top = svg("text", { x: 0, y: 11 }, most > 0 ? tell(most) : "");
