@@ -28,9 +28,12 @@ const FRESH: Duration = Duration::from_secs(600);
 /// Models of one provider that are kept of its list. The longest known, of a broker, has some hundreds.
 const MOST: usize = 1_000;
 
+/// When a provider was asked, and what it lists.
+type Answered = (Instant, Arc<[String]>);
+
 /// What providers list, as they said last.
 #[derive(Default)]
-pub struct Listed(Mutex<HashMap<ProviderName, (Instant, Arc<[String]>)>>);
+pub struct Listed(Mutex<HashMap<ProviderName, Answered>>);
 
 /// Which models are wanted.
 #[derive(Deserialize, IntoParams)]
