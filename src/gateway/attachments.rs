@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mosaic_messages::SubmitTurn;
 use mosaic_types::attachment::PICTURES;
+use mosaic_types::chat::Image;
 use mosaic_types::limits::{ATTACHMENTS, FILE_NAME_CHARS, PICTURE_BYTES, TEXT_FILE_BYTES};
 use mosaic_types::{Attachment, AttachmentRow, Code, Failure, Outside, SessionId};
 use serde::Deserialize;
@@ -41,6 +42,19 @@ pub(super) struct NewAttachment {
     /// What is in it, where it is text.
     #[serde(default)]
     text: Option<String>,
+}
+
+impl NewAttachment {
+    /// A picture that came without a name.
+    pub(super) fn picture(number: usize, image: &Image) -> Self {
+        let kind = image.media_type.rsplit('/').next().unwrap_or_default();
+        Self {
+            name: format!("picture-{number}.{kind}"),
+            media_type: image.media_type.clone(),
+            data: Some(image.data.as_ref().to_owned()),
+            text: None,
+        }
+    }
 }
 
 /// The files of one message, checked.

@@ -122,7 +122,7 @@ refusals! {
     /// Of a provider that is tried.
     OneProvider = BadRequest | NotFound | TooLarge | Draining;
     /// Of a completion, stateless or a session's turn.
-    Completion = BudgetExceeded | BadRequest | NotFound | ModelNotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong
+    Completion = BudgetExceeded | BadRequest | Invalid | NotFound | ModelNotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong
         | IdempotencyConflict | Busy | Internal | ProviderAuth | ProviderQuota | ProviderRateLimited
         | ProviderOverloaded | ProviderUnreachable | ProviderStalled | ProviderBadAnswer | ProviderRejected
         | ContextOverflow | ContentFiltered | Crashed | Draining | NoProvider | Storage | Unavailable;

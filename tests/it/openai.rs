@@ -172,7 +172,7 @@ async fn the_librarys_own_retries_double_nothing() {
 }
 
 #[tokio::test]
-async fn a_picture_goes_through_to_the_model_and_is_refused_where_it_would_be_lost() {
+async fn a_picture_goes_through_to_the_model_and_is_kept_by_a_session() {
     let bed = Testbed::start().await;
     let api = bed.api();
     let wish = |url: &str| {
@@ -187,6 +187,14 @@ async fn a_picture_goes_through_to_the_model_and_is_refused_where_it_would_be_lo
     assert_eq!(refusal(&elsewhere), (400, "bad_request".to_owned()));
     let body = wish(url).to_string();
     let kept = api.request("POST", "/v1/chat/completions", &[("x-mosaic-session", "album")], body.as_bytes()).await;
-    assert_eq!(refusal(&kept), (400, "bad_request".to_owned()));
-    assert_eq!(bed.model.progress().calls, 1);
+    assert_eq!(kept.status(), 200, "{}", kept.text());
+    api.ask("album", "and now?").await;
+    let sent = json!(bed.model.last_call().messages()).to_string();
+    assert!(sent.contains(url), "{sent}");
+    let page = api.get("/api/v1/sessions/album/messages").await;
+    assert_eq!(page["items"][0]["attachments"][0]["name"], "picture-1.png");
+    // What is said to be a picture and is none is not kept.
+    let fake = wish("data:image/png;base64,aGVsbG8=").to_string();
+    let refused = api.request("POST", "/v1/chat/completions", &[("x-mosaic-session", "album")], fake.as_bytes()).await;
+    assert_eq!(refusal(&refused), (400, "bad_request".to_owned()));
 }

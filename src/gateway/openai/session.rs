@@ -11,6 +11,7 @@ use mosaic_types::{Code, EventBody, Failure, FinishedTurn, Principal, Role, Sess
 use super::Target;
 use super::stateless::{Head, event_stream, failure_line};
 use super::wire::{Completion, Delta};
+use crate::gateway::attachments::{self, NewAttachment};
 use crate::gateway::error::{Answer, ApiError};
 use crate::gateway::events::{Following, failed};
 use crate::gateway::messages::key_of;
@@ -35,11 +36,10 @@ pub(super) async fn answer(
     let last = wish.messages()?.into_iter().rev().find(|message| message.role == Role::User).ok_or_else(|| {
         ApiError(Failure::new(Code::BadRequest, "There is no user message to append to the session."))
     })?;
-    if !last.images.is_empty() {
-        let sentence = "A session keeps no pictures yet: send them in a call without X-Mosaic-Session.";
-        return Err(ApiError(Failure::new(Code::BadRequest, sentence)));
-    }
-    let mut ask = submission(&gate.doors.outside, id, who, last.text.to_string(), model, key_of(request)?)?;
+    let pictures = last.images.iter().enumerate().map(|(index, image)| NewAttachment::picture(index + 1, image));
+    let files = attachments::take(pictures.collect(), gate.doors.outside.clone()).await?;
+    let ask = submission(&gate.doors.outside, id, who, last.text.to_string(), model, key_of(request)?)?;
+    let mut ask = files.put(ask);
     ask.create = Some(agent);
     // Official clients repeat without a key; the repeat says so in a header.
     ask.repeats_last = request
