@@ -213,6 +213,10 @@ async fn show(common: &Common, books: &Books, id: &SessionId) -> Result<(), CliE
             for line in message.text.lines() {
                 out.line(format!("  {}", for_terminal(line)).trim_end())?;
             }
+            for file in &message.attachments {
+                let (name, kind) = (one_line(&file.name), one_line(&file.media_type));
+                out.line(&format!("  [file {name}, {kind}, {} bytes]", file.size_bytes))?;
+            }
         }
         cursor = page.next;
         if cursor.is_none() {

@@ -58,7 +58,7 @@ export class Chat {
     this.more.hidden = id === null;
     find(".empty", this.main).hidden = id !== null;
     this.name("");
-    this.choices.show();
+    this.choices.anew();
     if (id === null) {
       this.composer.working(false);
       return this.showPending();

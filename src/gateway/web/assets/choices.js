@@ -41,14 +41,21 @@ export class Choices {
     }
   }
 
+  /// Another session is shown, or a new chat begins: nothing is chosen yet.
+  anew() {
+    this.wish = null;
+    this.show();
+  }
+
   /// What stands in the session that is shown; of a new chat: what is usual.
   show() {
     const { agents } = this.house;
     const { talk } = this.chat;
-    const agent = talk?.agent || agents.find((agent) => agent.default)?.name || agents[0]?.name;
+    const wish = talk ? null : this.wish;
+    const agent = talk?.agent || wish?.agent || agents.find((agent) => agent.default)?.name || agents[0]?.name;
     const option = (name) => el("option", { value: name, selected: name === agent }, shown(name));
     this.agents.replaceChildren(...agents.map(({ name }) => option(name)));
-    const now = talk?.model ?? "";
+    const now = (talk ? talk.model : wish?.model) ?? "";
     const known = this.known ?? [];
     const all = now && !known.some(({ id }) => id === now) ? [{ id: now, provider: now.split("/")[0], model: now.slice(now.indexOf("/") + 1) }, ...known] : known;
     this.pill.hidden = all.length === 0;
@@ -66,7 +73,11 @@ export class Choices {
 
   async change(wish, told) {
     const { talk } = this.chat;
-    if (!talk) return;
+    if (!talk) {
+      // Kept, since this is drawn again when the models come.
+      this.wish = { agent: this.agents.value, model: this.models.value };
+      return;
+    }
     try {
       const row = await this.house.patch(talk.id, wish);
       Object.assign(talk, { agent: row.agent, model: row.model });
