@@ -28,7 +28,7 @@ use report::Report;
 
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 15] = [
+const PARTS: &[Part] = &[
     ("supervise", supervise::measure),
     ("sessions", sessions::measure),
     ("calls", calls::measure),
