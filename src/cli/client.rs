@@ -250,6 +250,17 @@ impl Client {
         self.read(self.send(self.request(Method::POST, path).json(body)).await?).await
     }
 
+    /// As [`Client::post`], under an idempotency key.
+    pub(crate) async fn post_once<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+        key: &str,
+    ) -> Result<T, CliError> {
+        let request = self.request(Method::POST, path).header("idempotency-key", key).json(body);
+        self.read(self.send(request).await?).await
+    }
+
     /// PATCH of JSON, answered by JSON.
     pub(crate) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, CliError> {
         self.read(self.send(self.request(Method::PATCH, path).json(body)).await?).await

@@ -12,6 +12,7 @@
 
 mod code;
 mod doc;
+mod file;
 mod input;
 mod keyboard;
 pub mod keys;

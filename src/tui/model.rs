@@ -15,7 +15,7 @@ use mosaic_types::{AgentName, Outside, SessionId, Timestamp, UserRole};
 use super::input::Input;
 use super::session::{Meaning, Session};
 use super::wire::{Agent, Ask, Listed, Offer, Said};
-pub(crate) use news::{Deed, Effect, News, Wish};
+pub(crate) use news::{Deed, Effect, News, Parcel, Wish};
 pub(crate) use overlay::{Choice, Item, Overlay, Which};
 
 /// Sessions that are followed at once; the one that was left longest ago makes room.
@@ -173,6 +173,12 @@ impl Model {
         match said {
             Said::Ready { role, commands } => {
                 (self.line, self.role, self.offers) = (Line::Up, role, commands);
+                self.offers.push(Offer {
+                    name: "attach".to_owned(),
+                    usage: "/attach PATH".to_owned(),
+                    help: "Sends a file of this machine with the next message.".to_owned(),
+                    role: UserRole::Member,
+                });
                 for at in 0..self.open.len() {
                     self.follow(at);
                 }

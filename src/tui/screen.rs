@@ -43,7 +43,8 @@ pub(crate) fn compose(model: &mut Model, columns: usize, rows: usize, tick: usiz
 
     let (input, cursor) = input(model, main, rows);
     let offers = offers(model, main, rows);
-    let below = input.len() + offers.len() + 2;
+    let files = files(model, main);
+    let below = input.len() + files.len() + offers.len() + 2;
     let height = rows.saturating_sub(below + 2);
     model.page = height;
 
@@ -56,6 +57,7 @@ pub(crate) fn compose(model: &mut Model, columns: usize, rows: usize, tick: usiz
     }
     page.extend(offers);
     page.push(rule(model, main));
+    page.extend(files);
     let input_at = page.len();
     page.extend(input);
     let cursor = (model.overlay.is_none() && model.find.is_none())
@@ -168,6 +170,16 @@ fn input(model: &Model, columns: usize, rows: usize) -> (Vec<Row>, (usize, usize
         shown = vec![Row::of(" › ", Look::of(Tone::Accent).bold()).with("Message", Look::of(Tone::Soft).italic())];
     }
     (shown, (3 + cursor.0, cursor.1 - from))
+}
+
+/// The files that go with the next message, in one row.
+fn files(model: &Model, columns: usize) -> Vec<Row> {
+    let files = &model.session().files;
+    let all: Vec<String> = files.iter().map(super::file::File::label).collect();
+    let row = Row::of(" ", Tone::Plain).with(all.join("  "), Tone::Accent);
+    let hint = "  Backspace takes one away";
+    let row = if row.width() + hint.len() <= columns { row.with(hint, Tone::Soft) } else { row.cut(columns) };
+    if files.is_empty() { Vec::new() } else { vec![row] }
 }
 
 /// Commands that fit what is typed.

@@ -12,6 +12,7 @@ use mosaic_types::event::{Part, StepKind};
 use mosaic_types::{AgentName, Code, EventBody, FinishedTurn, Seq, SessionEvent, SessionId, TurnId};
 
 use super::doc::Doc;
+use super::file::{File, label};
 use entry::told;
 pub(crate) use entry::{Answer, Entry, Kind, Progress};
 pub(crate) use pending::Pending;
@@ -60,6 +61,8 @@ pub(crate) struct Session {
     pub(crate) grown_above: bool,
     /// The message that is being changed, and the draft that was put aside for it.
     pub(crate) editing: Option<(Seq, String)>,
+    /// Files that go with the next message.
+    pub(crate) files: Vec<File>,
     /// Answers in place of the agent's models, in a session that is yet to be made.
     pub(crate) model: Option<String>,
     /// It was removed.
@@ -96,10 +99,11 @@ impl Session {
 
     fn take(&mut self, body: EventBody, turn: Option<TurnId>) -> Meaning {
         match (body, turn) {
-            (EventBody::TurnAccepted { text, .. }, Some(turn)) => {
+            (EventBody::TurnAccepted { text, attachments }, Some(turn)) => {
                 self.accepted(turn, &text);
                 let kind = Kind::Person(Doc::plain(text));
-                self.entries.push(Entry::new(Some(turn), kind, Some(self.last)));
+                let files = attachments.iter().map(|file| label(&file.name, file.size_bytes)).collect();
+                self.entries.push(Entry { files, ..Entry::new(Some(turn), kind, Some(self.last)) });
             }
             (EventBody::TurnStarted { agent, .. }, Some(turn)) => {
                 self.agent = Some(agent);

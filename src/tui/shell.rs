@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::Instant;
 
+use super::file::File;
 use super::keys::Key;
 use super::model::{Effect, Line, Model, News, Wish};
 use super::terminal::{Cursor, Pen, copy};
@@ -134,6 +135,7 @@ impl Shell<'_> {
                     self.model.notice = Some((text, true));
                 }
                 Effect::Copy(text) => copy(&text),
+                Effect::Attach(path) => self.model.attach(File::read(&path)),
                 Effect::Theme => self.canvas.turn_theme(),
                 Effect::Quit => return true,
             }

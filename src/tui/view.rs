@@ -8,7 +8,6 @@ use super::look::{Look, Row, Span, Tone};
 use super::model::{Find, Line};
 use super::session::{Answer, Entry, Kind, Pending, Session};
 use super::text::{one_line, wrap_text};
-pub(crate) use facts::Fallback;
 use find::{folded, hits, marked};
 pub(crate) use laid::Laid;
 use laid::{INDENT, Mark, lay};
@@ -189,6 +188,7 @@ fn waiting(pending: &Pending, sight: &Sight<'_>) -> Vec<Row> {
         Line::Up => "on its way",
         _ => "is sent when the daemon answers",
     };
+    rows.extend(pending.files.iter().map(|file| mark.clone().with(file.label(), Tone::Soft).cut(sight.columns)));
     rows.push(mark.with(state, Look::of(Tone::Soft).italic()));
     rows
 }

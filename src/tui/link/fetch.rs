@@ -1,25 +1,33 @@
 //! What is asked by GET and its like, beside the socket.
 
 use std::pin::Pin;
+use std::time::Duration;
 
-use mosaic_types::journal::MessageRow;
+use mosaic_types::journal::{MessageRow, TurnState};
 use mosaic_types::page::Page;
-use mosaic_types::{Seq, SessionEvent, SessionId};
+use mosaic_types::{Seq, SessionEvent, SessionId, TurnId};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::PATIENCE;
 use crate::cli::{CliError, Client};
 use crate::detect::NO_PROVIDER;
-use crate::tui::model::{Deed, News, Wish};
-use crate::tui::wire::{Agent, Listed};
+use crate::tui::file::File;
+use crate::tui::model::{Deed, News, Parcel, Wish};
+use crate::tui::wire::{Agent, Listed, Said};
 
 /// Events of a session that are read when it is opened.
 const TAIL: i64 = 600;
 /// Messages that are read at once as somebody scrolls up.
 const PAGE: usize = 100;
+
+/// So long a message with its files may take on the way.
+const UPLOAD: Duration = Duration::from_secs(60);
+/// How often one is sent where nobody answers, and the pause between.
+const TRIES: u32 = 3;
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What is under way, and the news that it brings.
 pub(super) type Fetch<'a> = Pin<Box<dyn Future<Output = Vec<News>> + 'a>>;
@@ -44,6 +52,7 @@ pub(super) fn wish(client: &Client, wish: Wish) -> Fetch<'_> {
         Wish::Locate(session) => soon(locate(client, session)),
         Wish::Models => soon(models(client)),
         Wish::House => house(client),
+        Wish::Send(parcel) => Box::pin(async move { vec![News::Said(send(client, *parcel).await)] }),
         Wish::Older(session, before) => Box::pin(async move {
             let page = timeout(PATIENCE, older(client, &session, before)).await.ok().and_then(Result::ok);
             vec![News::Older { session, before, page }]
@@ -94,6 +103,52 @@ async fn older(client: &Client, session: &SessionId, before: Seq) -> Result<(Vec
     let path = format!("/api/v1/sessions/{session}/messages?before={before}&limit={PAGE}");
     let page = client.get::<Page<MessageRow>>(&path).await?;
     Ok((page.items, page.next.and_then(|next| next.parse().ok())))
+}
+
+/// Sends a message with files; answers as the socket would. It is tried again under its key, which it is taken by once.
+async fn send(client: &Client, parcel: Parcel) -> Said {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let sent = timeout(UPLOAD, send_once(client, &parcel)).await;
+        let late = || Err(CliError::Unavailable("the daemon did not take it in time".to_owned()));
+        match sent.unwrap_or_else(|_| late()) {
+            Ok(ack) => return ack,
+            Err(CliError::Unavailable(_)) if tries < TRIES => sleep(AGAIN).await,
+            Err(error) => {
+                return Said::Error { id: Some(parcel.key), session: None, code: None, message: error.to_string() };
+            }
+        }
+    }
+}
+
+async fn send_once(client: &Client, parcel: &Parcel) -> Result<Said, CliError> {
+    #[derive(Deserialize)]
+    struct Receipt {
+        session: SessionId,
+        turn: TurnId,
+        state: TurnState,
+    }
+    let session = match &parcel.session {
+        Some(session) => session.to_string(),
+        None => {
+            let wish = json!({"id": parcel.key, "agent": parcel.agent});
+            match client.post::<IgnoredAny>("/api/v1/sessions", &wish).await {
+                Err(error @ CliError::Unavailable(_)) => return Err(error),
+                // Of a refusal the message itself is told; that it is there already is what is wanted.
+                Ok(_) | Err(_) => parcel.key.clone(),
+            }
+        }
+    };
+    let files: Vec<_> = parcel.files.iter().map(File::json).collect();
+    let mut body = json!({"text": parcel.text, "attachments": files});
+    let more = [("mode", parcel.mode), ("model", parcel.model.as_deref()), ("replaces", parcel.replaces.as_deref())];
+    for (name, value) in more.iter().filter_map(|(name, value)| Some((name, (*value)?))) {
+        body[*name] = json!(value);
+    }
+    let path = format!("/api/v1/sessions/{session}/messages");
+    let Receipt { session, turn, state } = client.post_once(&path, &body, &parcel.key).await?;
+    Ok(Said::Ack { id: parcel.key.clone(), session, turn, state })
 }
 
 async fn act(client: &Client, deed: &Deed) -> Result<Option<SessionId>, CliError> {

@@ -1,8 +1,9 @@
 //! What the model hears, and what it wants done.
 
 use mosaic_types::journal::MessageRow;
-use mosaic_types::{Seq, SessionId};
+use mosaic_types::{AgentName, Seq, SessionId};
 
+use crate::tui::file::File;
 use crate::tui::keys::Key;
 use crate::tui::wire::{Agent, Ask, Listed, Said};
 
@@ -51,6 +52,8 @@ pub(crate) enum Effect {
     Want(Wish),
     /// Put the text into the terminal's clipboard.
     Copy(String),
+    /// Read the file at that path, to go with the next message.
+    Attach(String),
     Theme,
     Quit,
 }
@@ -70,6 +73,8 @@ pub(crate) enum Wish {
     Models,
     /// Who answers here, and whether anybody can.
     House,
+    /// A message with files, which the socket does not take.
+    Send(Box<Parcel>),
     Do(Deed),
 }
 
@@ -81,4 +86,19 @@ pub(crate) enum Deed {
     Fork(SessionId),
     Archive(SessionId),
     Delete(SessionId),
+}
+
+/// A message with files.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Parcel {
+    /// Its idempotency key.
+    pub(crate) key: String,
+    /// `None`: one is made for it, of that agent, which is named by the key.
+    pub(crate) session: Option<SessionId>,
+    pub(crate) agent: Option<AgentName>,
+    pub(crate) text: String,
+    pub(crate) mode: Option<&'static str>,
+    pub(crate) model: Option<String>,
+    pub(crate) replaces: Option<String>,
+    pub(crate) files: Vec<File>,
 }

@@ -165,6 +165,8 @@ impl Model {
         match key {
             Key::Char(char) => self.put(char.encode_utf8(&mut [0; 4])),
             Key::Paste(text) => self.put(&text.replace("\r\n", "\n").replace('\r', "\n")),
+            // With nothing left to take away, a file is.
+            Key::Backspace if self.input.is_empty() => drop(self.session_mut().files.pop()),
             Key::Backspace => self.input.backspace(),
             Key::WordBackspace | Key::Ctrl('w') => self.input.delete_word(),
             Key::Delete | Key::Ctrl('d') => self.input.delete(),
@@ -206,6 +208,9 @@ impl Model {
     fn send(&mut self) {
         let text = self.input.text().trim_end().to_owned();
         if text.trim().is_empty() {
+            if !self.session().files.is_empty() {
+                self.notice = Some(("Say something about it: a message has a text.".to_owned(), true));
+            }
             return;
         }
         let editing = self.session_mut().editing.take();
@@ -230,6 +235,10 @@ impl Model {
 
     /// Has a slash command carried out; answers whether it could be asked.
     pub(super) fn execute(&mut self, line: &str) -> bool {
+        if let Some(path) = line.strip_prefix("/attach").filter(|path| path.is_empty() || path.starts_with(' ')) {
+            self.effects.push(Effect::Attach(path.trim().to_owned()));
+            return true;
+        }
         if self.line != Line::Up {
             self.notice = Some(("No daemon answers; commands work again when it is back.".to_owned(), true));
             return false;

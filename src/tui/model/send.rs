@@ -1,8 +1,10 @@
 //! Messages on their way: sent now or later, refused, given back.
 
+use mosaic_types::limits::ATTACHMENTS;
 use mosaic_types::{Code, Seq, SessionId, UserRole};
 
-use super::{Effect, Line, Model, Wish};
+use super::{Effect, Line, Model, Parcel, Wish};
+use crate::tui::file::File;
 use crate::tui::session::Pending;
 use crate::tui::wire::Ask;
 
@@ -21,8 +23,9 @@ impl Model {
         if self.session().pending.len() >= WAITING {
             return Err("Too many messages wait to be sent already.");
         }
-        let pending = Pending::new(self.outside.uuid().to_string(), text, self.mode, replaces);
+        let mut pending = Pending::new(self.outside.uuid().to_string(), text, self.mode, replaces);
         let session = self.session_mut();
+        pending.files = std::mem::take(&mut session.files);
         session.scroll = 0;
         session.pending.push(pending);
         self.flush();
@@ -44,6 +47,12 @@ impl Model {
                 let (key, text, mode) = (pending.id.clone(), pending.text.clone(), pending.mode);
                 let model = chosen.clone().filter(|_| id.is_none());
                 let replaces = id.as_ref().zip(pending.replaces).map(|(id, seq)| format!("{id}.{seq}"));
+                if !pending.files.is_empty() {
+                    let (session, files) = (id.clone(), pending.files.clone());
+                    let parcel = Parcel { key, session, agent, text, mode, model, replaces, files };
+                    self.effects.push(Effect::Want(Wish::Send(Box::new(parcel))));
+                    continue;
+                }
                 let ask = Ask::Send { id: key, session: id.clone(), agent, text, mode, model, replaces };
                 self.effects.push(Effect::Want(Wish::Say(ask)));
             }
@@ -63,6 +72,7 @@ impl Model {
             let refused = self.open[at].pending.iter().position(|pending| pending.id == id);
             let Some(refused) = refused.map(|refused| self.open[at].pending.remove(refused)) else { return };
             let text = refused.text;
+            self.open[at].files.splice(..0, refused.files);
             self.open[at].note(&format!("Not sent: {message}"), true);
             if let (0, Some(seq), None) = (at, refused.replaces, &self.open[at].editing) {
                 self.open[at].editing = Some((seq, self.input.take()));
@@ -91,6 +101,19 @@ impl Model {
                 self.say(Ask::Subscribe { session, after: 0 });
             }
             _ => known.note(message, true),
+        }
+    }
+
+    /// A file was read, or could not be.
+    pub(crate) fn attach(&mut self, read: Result<File, String>) {
+        let files = &mut self.session_mut().files;
+        match read {
+            Ok(_) if files.len() >= ATTACHMENTS => {
+                let text = format!("A message takes {ATTACHMENTS} files; send these first.");
+                self.notice = Some((text, true));
+            }
+            Ok(file) => files.push(file),
+            Err(why) => self.notice = Some((why, true)),
         }
     }
 }

@@ -3,7 +3,6 @@
 use crate::tui::look::{Row, Tone};
 use crate::tui::model::{Line, Model};
 use crate::tui::text::one_line;
-use crate::tui::view::Fallback;
 
 /// The status in one row; what does not fit is left out, the least important first.
 pub(super) fn row(model: &Model, columns: usize) -> Row {
@@ -26,8 +25,8 @@ pub(super) fn row(model: &Model, columns: usize) -> Row {
     if let Some(end) = &session.finished {
         let model_name = one_line(&format!("{}/{}", end.provider, end.model));
         parts.push((5, model_name));
-        let why = Fallback::of(end).map(|fallback| format!("in place of {}", fallback.missed));
-        parts.push((1, why.unwrap_or_else(|| one_line(&end.route_reason))));
+        // Who did not is told below the answer.
+        parts.push((1, if end.fell_back() { "fallback".to_owned() } else { one_line(&end.route_reason) }));
         parts.push((4, format!("{} in, {} out", end.usage.input_tokens, end.usage.output_tokens)));
         if let Some(cost) = end.cost_usd {
             parts.push((3, format!("${cost:.4}")));

@@ -55,6 +55,8 @@ pub(crate) enum Kind {
 pub(crate) struct Entry {
     pub(crate) turn: Option<TurnId>,
     pub(crate) kind: Kind,
+    /// What the files are called that came with it.
+    pub(crate) files: Vec<String>,
     /// Its rows, as they were laid out last.
     pub(crate) laid: Laid,
     /// Under which an input was accepted.
@@ -63,6 +65,6 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(super) fn new(turn: Option<TurnId>, kind: Kind, seq: Option<Seq>) -> Self {
-        Self { turn, kind, laid: Laid::default(), seq }
+        Self { turn, kind, files: Vec::new(), laid: Laid::default(), seq }
     }
 }

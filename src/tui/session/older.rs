@@ -6,6 +6,7 @@ use mosaic_types::journal::MessageRow;
 
 use super::{Answer, Entry, Kind, Session};
 use crate::tui::doc::Doc;
+use crate::tui::file::label;
 
 /// Entries that are kept of a session; the oldest are dropped beyond them.
 const ENTRIES: usize = 2_000;
@@ -30,9 +31,11 @@ impl Session {
                 Role::User => Kind::Person(Doc::plain(row.text)),
                 _ => Kind::Answer(Answer { doc: Doc::new(row.text), ..Answer::default() }),
             };
+            let files = row.attachments.iter().map(|file| label(&file.name, file.size_bytes)).collect();
             let mut entry = Entry::new(Some(row.turn), kind, (row.role == Role::User).then_some(row.seq));
             // What it is answered by may be dropped, or not read yet.
             entry.laid.begun = true;
+            entry.files = files;
             entry
         };
         let shown = |row: &MessageRow| matches!(row.role, Role::User | Role::Assistant) && row.seq < before;

@@ -3,6 +3,7 @@
 use mosaic_types::{Seq, TurnId};
 
 use super::Session;
+use crate::tui::file::File;
 
 /// An input that was typed here and whose own event did not come yet.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +14,7 @@ pub(crate) struct Pending {
     pub(crate) mode: Option<&'static str>,
     /// The number of the message in whose place it stands.
     pub(crate) replaces: Option<Seq>,
+    pub(crate) files: Vec<File>,
     /// Known once it was acknowledged.
     pub(crate) turn: Option<TurnId>,
     /// Its event came before its acknowledgement.
@@ -23,7 +25,7 @@ pub(crate) struct Pending {
 
 impl Pending {
     pub(crate) fn new(id: String, text: String, mode: Option<&'static str>, replaces: Option<Seq>) -> Self {
-        Self { id, text, mode, replaces, turn: None, seen: false, sent: false }
+        Self { id, text, mode, replaces, files: Vec::new(), turn: None, seen: false, sent: false }
     }
 
     /// Whether it is to be shown: its event shows it otherwise.

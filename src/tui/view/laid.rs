@@ -77,17 +77,18 @@ pub(super) fn lay(entry: &mut Entry, waits: bool, columns: usize) {
     if entry.laid.of == Some(seen) {
         return;
     }
-    let (mark, head, foot) = round(&entry.kind, waits, columns);
+    let (mark, head, foot) = round(entry, waits, columns);
     let laid = &mut entry.laid;
     (laid.of, laid.mark, laid.head, laid.foot) = (Some(seen), mark, head, foot);
 }
 
 /// What stands round an entry's text: its mark, the rows before it, the rows after it.
-fn round(kind: &Kind, waits: bool, columns: usize) -> (Mark, Vec<Row>, Vec<Row>) {
-    match kind {
+fn round(entry: &Entry, waits: bool, columns: usize) -> (Mark, Vec<Row>, Vec<Row>) {
+    match &entry.kind {
         Kind::Person(_) => {
-            let waits = waits.then(|| Row::of("▌ ", Tone::Person).with("waits for its turn", Tone::Soft));
-            (Mark("▌ ", "▌ ", Tone::Person), Vec::new(), waits.into_iter().collect())
+            let below = entry.files.iter().map(String::as_str).chain(waits.then_some("waits for its turn"));
+            let row = |text: &str| Row::of("▌ ", Tone::Person).with(text, Tone::Soft).cut(columns);
+            (Mark("▌ ", "▌ ", Tone::Person), Vec::new(), below.map(row).collect())
         }
         Kind::Answer(answer) => {
             let mut head = thinking(&answer.thinking, columns);

@@ -104,6 +104,27 @@ async fn who_answers_is_chosen_from_a_list() {
 }
 
 #[tokio::test]
+async fn a_file_is_shown_before_it_is_sent_and_read_by_the_model() {
+    let bed = Testbed::start().await;
+    let path = bed.home().join("shopping.txt");
+    std::fs::write(&path, "milk and bread").expect("it is written");
+    let pty = connected(&bed, &[]).await;
+    pty.press("/attach nowhere.txt\r");
+    pty.sees("nowhere.txt cannot be read").await;
+    pty.press(&format!("{}/attach {}\r", ctrl('u'), path.display()));
+    pty.sees("▤ shopping.txt 14 B  Backspace").await;
+    // Its session is made with it.
+    pty.press("what is missing?\r");
+    pty.until("the answer", |screen| screen.contains("first choice") && screen.contains("▌ ▤ shopping.txt 14 B")).await;
+    let sent = bed.model.last_call().body.to_string();
+    assert!(sent.contains("milk and bread") && sent.contains("shopping.txt"), "{sent}");
+    let sessions = bed.api().get("/api/v1/sessions").await;
+    assert_eq!(sessions["items"].as_array().map(Vec::len), Some(1), "{sessions}");
+    assert_eq!(sessions["items"][0]["title"], "what is missing?");
+    leave(pty).await;
+}
+
+#[tokio::test]
 async fn a_long_session_is_read_back_to_its_first_word() {
     // Four events each: more than the 600 that are read when a session is opened.
     const ALL: u32 = 180;

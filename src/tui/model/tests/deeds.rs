@@ -153,6 +153,35 @@ fn where_nobody_could_answer_it_is_asked_again_with_each_new_session() {
 }
 
 #[test]
+fn files_go_with_the_next_message_and_come_back_with_it_when_it_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("notes.txt");
+    std::fs::write(&path, "milk").expect("it is written");
+    let mut model = connected();
+    model.input.set(format!("/attach {}", path.display()));
+    let effects = press(&mut model, Key::Enter);
+    let [Effect::Attach(asked)] = &effects[..] else { panic!("{effects:?}") };
+    model.attach(crate::tui::file::File::read(asked));
+    model.attach(crate::tui::file::File::read(asked));
+    press(&mut model, Key::Backspace);
+    assert_eq!(model.session().files.len(), 1, "one was taken away");
+    assert_eq!(press(&mut model, Key::Enter), [], "a message has a text");
+    type_in(&mut model, "what is missing?");
+    let sent = wishes(press(&mut model, Key::Enter));
+    let [Wish::Send(parcel)] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!((parcel.session.clone(), parcel.files.len(), parcel.text.as_str()), (None, 1, "what is missing?"));
+    // Nobody knows whether it arrived: it is sent again, by its key.
+    model.hear(News::Down("gone".into()));
+    let again = wishes(ready(&mut model));
+    assert!(again.iter().any(|wish| matches!(wish, Wish::Send(again) if again.key == parcel.key)), "{again:?}");
+    let refusal = Said::Error { id: Some(parcel.key.clone()), session: None, code: None, message: "No.".into() };
+    model.hear(News::Said(refusal));
+    assert_eq!((model.input.text(), model.session().files.len()), ("what is missing?", 1));
+    model.attach(Err("It is not there.".into()));
+    assert_eq!(model.notice, Some(("It is not there.".into(), true)));
+}
+
+#[test]
 fn sessions_are_found_by_what_was_said_in_them_too() {
     let mut model = connected();
     model.hear(News::Sessions(vec![row("a", 2), row("b", 1)]));
