@@ -82,7 +82,7 @@ pub(crate) fn label(name: &str, bytes: u64) -> String {
     let size = match bytes {
         0..=1_023 => format!("{bytes} B"),
         1_024..=1_048_575 => format!("{} KiB", bytes >> 10),
-        _ => format!("{}.{} MiB", bytes >> 20, (bytes & 0xf_ffff) * 10 >> 20),
+        _ => format!("{}.{} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 10) >> 20),
     };
     format!("▤ {} {size}", one_line(name))
 }
