@@ -7,6 +7,7 @@
 mod bed;
 mod calls;
 mod durable;
+mod fanout;
 mod faults;
 mod hop;
 mod lists;
@@ -20,6 +21,7 @@ mod sessions;
 mod sockets;
 mod start;
 mod stock;
+mod streams;
 mod supervise;
 mod tui;
 mod turns;
@@ -32,6 +34,8 @@ const PARTS: &[Part] = &[
     ("supervise", supervise::measure),
     ("sessions", sessions::measure),
     ("calls", calls::measure),
+    ("fanout", fanout::measure),
+    ("streams", streams::measure),
     ("turns", turns::measure),
     ("durable", durable::measure),
     ("long", long::measure),

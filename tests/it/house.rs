@@ -141,6 +141,18 @@ fn every_proof_that_the_scorecard_names_is_there() {
 }
 
 #[test]
+fn every_decoder_has_a_fuzz_target() {
+    let fuzz = root().join("fuzz");
+    let manifest = read(&fuzz.join("Cargo.toml"));
+    for wire in mosaic_providers::decode::WIRES.into_iter().chain(["events"]) {
+        let file = format!("fuzz_targets/{}.rs", wire.replace('-', "_"));
+        assert!(manifest.contains(&format!("name = \"{wire}\"\npath = \"{file}\"")), "{wire} is no target");
+        let target = read(&fuzz.join(file));
+        assert!(target.contains("fuzz_target!") && target.contains(wire), "{wire} is not what its target reads");
+    }
+}
+
+#[test]
 fn the_document_tells_every_route_and_no_other() {
     let document = serde_json::to_value(mosaic::gateway::document()).expect("it serialises");
     let paths = document["paths"].as_object().expect("paths");

@@ -9,6 +9,7 @@ pub mod client;
 pub mod config;
 #[cfg(test)]
 mod contract;
+pub mod decode;
 pub mod error;
 pub mod gemini;
 #[cfg(test)]
