@@ -10,7 +10,7 @@ use mosaic_runtime::provider::{Limits, ModelFacts, ProviderSettings};
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
     AgentProfile, Agents, Alone, Arbiters, Budgets, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers,
-    RecoveryActor, RouterActor, Routing, SessionActor, Sessions, Till, TillActor, Work, WriterActor,
+    RecoveryActor, Reuse, RouterActor, Routing, SessionActor, Sessions, Till, TillActor, Work, WriterActor,
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor, SupervisorSpec, Watchdog};
@@ -279,6 +279,8 @@ pub(crate) fn first_models(config: &Config) -> Vec<ModelRef> {
 
 /// The configured agents; one that names no models has those of `first`.
 pub(crate) fn profiles(config: &Config, first: &[ModelRef]) -> Vec<AgentProfile> {
+    // Of all agents together: what they are told apart by is part of what is asked.
+    let reuse = Reuse::new(config.reuse);
     let profile =
         |(name, agent): (&mosaic_types::AgentName, &mosaic_runtime::agent::config::AgentConfig)| AgentProfile {
             name: name.clone(),
@@ -289,6 +291,7 @@ pub(crate) fn profiles(config: &Config, first: &[ModelRef]) -> Vec<AgentProfile>
             context_tokens: usize::try_from(agent.context_tokens).unwrap_or(usize::MAX),
             max_output_tokens: agent.max_output_tokens,
             temperature: agent.temperature,
+            reuse: agent.reuse.then(|| reuse.clone()),
         };
     config.agents.iter().map(profile).collect()
 }

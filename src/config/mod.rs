@@ -21,6 +21,7 @@ use std::str::FromStr;
 use mosaic_channels::ChannelConfig;
 use mosaic_channels::config::TokenSource;
 use mosaic_providers::config::ProviderConfig;
+use mosaic_runtime::ReuseConfig;
 use mosaic_runtime::agent::config::AgentConfig;
 use mosaic_runtime::budget::BudgetConfig;
 use mosaic_runtime::routing::config::RoutingConfig;
@@ -80,6 +81,8 @@ pub struct Config {
     pub budgets: BudgetConfig,
     /// Which models answer, for everyone.
     pub routing: RoutingConfig,
+    /// Answers that are given again.
+    pub reuse: ReuseConfig,
     /// The file that was read, if there was one.
     pub file: Option<PathBuf>,
     effective: Effective,
@@ -117,6 +120,7 @@ impl Config {
         let session = SessionConfig::read(&root.section("session"));
         let budgets = BudgetConfig::read(&root.section("budgets"));
         let routing = RoutingConfig::read(&root.section("routing"));
+        let reuse = ReuseConfig::read(&root.section("reuse"));
         let fetch = |source: &_| keys::fetch(source, home, env);
         let providers = named(&root, "providers", |section| ProviderConfig::read(section, &fetch));
         let mut agents = named(&root, "agents", AgentConfig::read);
@@ -143,6 +147,7 @@ impl Config {
             session,
             budgets,
             routing,
+            reuse,
             providers,
             agents,
             channels,

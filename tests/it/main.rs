@@ -38,6 +38,7 @@ mod providers;
 mod refused;
 mod remote;
 mod restart;
+mod reuse;
 mod routing;
 mod secrets;
 mod sessions;

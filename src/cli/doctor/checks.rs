@@ -180,6 +180,7 @@ mod tests {
             context_tokens: 1,
             max_output_tokens: None,
             temperature: None,
+            reuse: None,
         }
     }
 

@@ -55,6 +55,8 @@ pub struct AgentConfig {
     pub max_output_tokens: Option<u64>,
     /// From 0 to 2; `None` leaves it to the provider.
     pub temperature: Option<f64>,
+    /// Exactly the same question of the same user is answered as before, within the bounds of `[reuse]`.
+    pub reuse: bool,
 }
 
 impl Default for AgentConfig {
@@ -67,6 +69,7 @@ impl Default for AgentConfig {
             context_tokens: CONTEXT_TOKENS,
             max_output_tokens: None,
             temperature: None,
+            reuse: false,
         }
     }
 }
@@ -82,7 +85,14 @@ impl AgentConfig {
             context_tokens: section.whole("context_tokens", CONTEXT_TOKENS, 256..=100_000_000),
             max_output_tokens: section.opt_whole("max_output_tokens", 1..=10_000_000),
             temperature: section.opt_real("temperature", 0.0..=2.0),
+            reuse: section.flag("reuse", false),
         };
+        if config.reuse && config.temperature.is_some_and(|temperature| temperature > 0.0) {
+            section.wrong(
+                "reuse",
+                "a temperature above 0 asks for chance, so nothing would be given again; leave one out",
+            );
+        }
         if !section.list_of_text("tools").is_empty() {
             section.wrong("tools", "there are no tools in this build yet; leave the list empty");
         }
@@ -130,7 +140,8 @@ mod tests {
             system = ""
             context_tokens = 4096
             max_output_tokens = 500
-            temperature = 1
+            temperature = 0
+            reuse = true
             tools = []
         "#;
         let models = ["openai/gpt-5-mini", "router/meta/llama-3"].map(|model| model.parse().expect("valid"));
@@ -146,7 +157,8 @@ mod tests {
             system: String::new(),
             context_tokens: 4096,
             max_output_tokens: Some(500),
-            temperature: Some(1.0),
+            temperature: Some(0.0),
+            reuse: true,
         };
         assert_eq!(read(text), Ok(expected));
     }

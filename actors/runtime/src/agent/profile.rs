@@ -6,6 +6,7 @@ use mosaic_types::routing::Route;
 use mosaic_types::{AgentName, ModelRef, QueueMode};
 
 use super::config::Fanout;
+use crate::reuse::Reuse;
 
 /// A configured persona. Runs hold the one that was published when they began.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,8 @@ pub struct AgentProfile {
     pub context_tokens: usize,
     pub max_output_tokens: Option<u64>,
     pub temperature: Option<f64>,
+    /// Answers that are given again; `None`: each is asked for.
+    pub reuse: Option<Reuse>,
 }
 
 impl AgentProfile {

@@ -130,6 +130,7 @@ mod tests {
             context_tokens: 1,
             max_output_tokens: None,
             temperature: None,
+            reuse: None,
             fanout: Default::default(),
             queue: mosaic_types::QueueMode::default(),
         }

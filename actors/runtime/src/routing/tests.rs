@@ -138,6 +138,7 @@ fn profile() -> AgentProfile {
         context_tokens: 4_096,
         max_output_tokens: None,
         temperature: None,
+        reuse: None,
     }
 }
 

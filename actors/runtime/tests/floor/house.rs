@@ -100,6 +100,7 @@ impl House {
             context_tokens: 4_096,
             max_output_tokens: None,
             temperature: None,
+            reuse: None,
         };
         let agents = Agents::start(&agent_family, vec![profile], Some(agent));
         let (hub, work) = (Hub::default(), Work::default());

@@ -238,6 +238,7 @@ impl Bench {
             context_tokens: 4_096,
             max_output_tokens: None,
             temperature: None,
+            reuse: None,
         };
         let agents = Agents::start(&families[1], vec![profile], None);
         let still = Arc::new(Still(Mutex::new(0)));

@@ -17,16 +17,17 @@ use tokio::time::{Instant, timeout};
 use tracing::{Instrument, Span, field};
 
 use super::actor::Keeper;
+use super::again;
+use super::bill::{Bill, Progress, price};
 use super::books::{Books, Place};
 use super::lanes::Voice;
 use super::prompt;
 use super::shelf::Shelf;
 use super::sink::{Left, Sink};
 use crate::agent::AgentProfile;
-use crate::budget::{Budgets, Reservation};
+use crate::budget::Budgets;
 use crate::lease::Lease;
 use crate::provider::{ProviderHandle, Providers};
-use crate::recent::Call;
 use crate::till::Till;
 
 /// The dialogue to answer.
@@ -110,6 +111,8 @@ pub(super) struct Answer {
     pub(super) spent: Spent,
     /// Of its call in the books.
     pub(super) place: Place,
+    /// How long ago the same was answered so: there was no call.
+    pub(super) again: Option<Duration>,
 }
 
 impl Answer {
@@ -165,6 +168,7 @@ pub(super) async fn call(ask: Ask<'_>, model: &ModelRef, voice: Voice<'_>) -> Re
     };
     let result = admitted(ask, &provider, model, voice).await;
     let failed = match &result {
+        Ok(answer) if answer.again.is_some() => None,
         Ok(_) => Some(None),
         Err(CallFailure::Provider { error, .. }) => Some(Some(error.failure().code)),
         Err(_) => None,
@@ -184,15 +188,19 @@ async fn admitted(
     let name = provider.resolve(model).await.map_err(|error| CallFailure::Provider { error, shown: false })?;
     let called = ModelRef { provider: model.provider.clone(), model: name };
     let request = request(ask, provider, &called, voice).await?;
+    let reuse = again::key(ask, &called, &request, voice);
+    if let Some(kept) = reuse.as_ref().and_then(again::Again::find) {
+        return again::say(&called, kept, voice).await;
+    }
     let input_tokens = prompt::estimate(&request.messages);
     let foreseen = input_tokens.saturating_add(request.sampling.max_tokens.unwrap_or(UNKNOWN_OUTPUT));
-    let price = provider.facts(&called.model).price;
-    let dear = price.map_or(0.0, |price| price.of(Usage::new(input_tokens, foreseen - input_tokens)));
+    let facts_price = provider.facts(&called.model).price;
+    let dear = facts_price.map_or(0.0, |price| price.of(Usage::new(input_tokens, foreseen - input_tokens)));
     let reservation = ask.order.budgets.reserve(ask.books.payer(), dear).await.map_err(CallFailure::Refused)?;
     let asker = ask.books.asker();
     let permit = provider.permit(&called.model, asker, foreseen).await.map_err(CallFailure::Refused)?;
     let sent = Usage::new(input_tokens, 0);
-    let sent = Spent { usage: sent, cost_usd: self::price(price, Some(sent)) };
+    let sent = Spent { usage: sent, cost_usd: self::price(facts_price, Some(sent)) };
     let place = ask.books.begin(voice.lane().map(|lane| lane.number), &called, sent).await;
     // Names of fields as OpenTelemetry's conventions for generative AI have them. What is said is not among them.
     let span = tracing::debug_span!(
@@ -212,7 +220,11 @@ async fn admitted(
     );
     let mut bill = Bill::open(provider, &called, ask.books, place, voice);
     (bill.input_tokens, bill.foreseen, bill.reservation) = (input_tokens, foreseen, Some(reservation));
-    let result = answer(ask, provider, &called, request, voice, &mut bill).instrument(span.clone()).await;
+    let whole = reuse.is_some() || voice.keeps_text();
+    let result = answer(ask, provider, &called, request, voice, whole, &mut bill).instrument(span.clone()).await;
+    if let (Some(reuse), Ok(answer)) = (&reuse, &result) {
+        reuse.keep(answer);
+    }
     bill.result = match &result {
         Ok(_) => CallResult::Answered,
         Err(CallFailure::Provider { error, .. }) => {
@@ -261,6 +273,7 @@ async fn answer(
     called: &ModelRef,
     request: ChatRequest,
     voice: Voice<'_>,
+    whole: bool,
     bill: &mut Bill<'_>,
 ) -> Result<Answer, CallFailure> {
     let facts = provider.facts(&called.model);
@@ -307,13 +320,13 @@ async fn answer(
                 }
                 voice.event(ChatEvent::Finished { stop_reason, usage, model: says }).await?;
                 Point::RunAfterAnswer.pass();
-                return Ok(Answer { text, model: called.clone(), stop_reason, spent, place: bill.place });
+                return Ok(Answer { text, model: called.clone(), stop_reason, spent, place: bill.place, again: None });
             }
             Ok(event) => {
                 if let ChatEvent::Text(piece) | ChatEvent::Thinking(piece) = &event {
                     bill.heard_bytes += piece.len();
                 }
-                if let (ChatEvent::Text(piece), true) = (&event, voice.keeps_text()) {
+                if let (ChatEvent::Text(piece), true) = (&event, whole) {
                     text.push_str(piece);
                 }
                 if !std::mem::replace(&mut shown, true) {
@@ -329,11 +342,6 @@ async fn answer(
     }
 }
 
-/// `None` where the price or what was used is not known.
-fn price(price: Option<mosaic_types::Price>, usage: Option<Usage>) -> Option<f64> {
-    Some(price?.of(usage?))
-}
-
 /// Waits for a provider, as long as its idle limit allows.
 async fn within<T>(
     idle: Duration,
@@ -341,121 +349,4 @@ async fn within<T>(
     work: impl Future<Output = Result<T, ProviderError>>,
 ) -> Result<T, ProviderError> {
     timeout(idle, work).await.unwrap_or_else(|_| Err(provider.stalled()))
-}
-
-/// How far a call came, as far as that costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    Waiting,
-    /// The provider has it, or may have.
-    Sent,
-    /// It has begun to answer.
-    Begun,
-    /// It said what was used.
-    Answered,
-}
-
-/// Tells the provider's actor how a call went, and pays for one that came to nothing: also when the run is dropped in
-/// the middle of it.
-struct Bill<'a> {
-    provider: &'a ProviderHandle,
-    model: &'a ModelRef,
-    books: &'a Books,
-    place: Place,
-    voice: Voice<'a>,
-    result: CallResult,
-    /// Why it failed.
-    cause: Option<Code>,
-    since: Instant,
-    progress: Progress,
-    /// When it was sent, and how long after that the first piece came.
-    sent: Option<Instant>,
-    first: Option<Duration>,
-    input_tokens: u64,
-    heard_bytes: usize,
-    /// Tokens that the call might have used, and those that it did.
-    foreseen: u64,
-    used: u64,
-    /// What an answer cost.
-    cost_usd: Option<f64>,
-    reservation: Option<Reservation>,
-}
-
-impl<'a> Bill<'a> {
-    fn open(
-        provider: &'a ProviderHandle,
-        model: &'a ModelRef,
-        books: &'a Books,
-        place: Place,
-        voice: Voice<'a>,
-    ) -> Self {
-        let (since, progress) = (Instant::now(), Progress::Waiting);
-        let result = CallResult::Abandoned;
-        Self {
-            provider,
-            model,
-            books,
-            place,
-            voice,
-            result,
-            cause: None,
-            since,
-            progress,
-            sent: None,
-            first: None,
-            input_tokens: 0,
-            heard_bytes: 0,
-            foreseen: 0,
-            used: 0,
-            cost_usd: None,
-            reservation: None,
-        }
-    }
-
-    /// What a call used that was not answered, reckoned by what was sent and heard. One that was refused, or never
-    /// reached its provider, used nothing; one that fell silent may have used all that was sent.
-    fn lost(&self) -> Spent {
-        let used = match (self.progress, self.cause) {
-            (Progress::Waiting | Progress::Answered, _) => false,
-            (Progress::Sent, Some(code)) => matches!(code, Code::ProviderStalled | Code::ProviderBadAnswer),
-            (Progress::Sent, None) | (Progress::Begun, _) => true,
-        };
-        if !used {
-            return Spent::default();
-        }
-        let output_tokens = prompt::tokens_of(self.heard_bytes);
-        let usage = Usage::new(self.input_tokens, output_tokens);
-        Spent { usage, cost_usd: price(self.provider.facts(&self.model.model).price, Some(usage)) }
-    }
-}
-
-impl Drop for Bill<'_> {
-    fn drop(&mut self) {
-        self.provider.meter.ended(self.result, self.since.elapsed());
-        let lost = if self.result == CallResult::Answered { Spent::default() } else { self.lost() };
-        let used = self.used + lost.usage.input_tokens + lost.usage.output_tokens;
-        self.provider.report(self.model.model.clone(), self.result, self.foreseen, used);
-        let at = self.books.now();
-        if let (Some(sent), CallResult::Answered | CallResult::Failed(_)) = (self.sent, self.result) {
-            let failed = self.result != CallResult::Answered;
-            self.provider.calls.add(Call { at, failed, first: self.first, whole: sent.elapsed() });
-        }
-        self.provider.calls.spent(at, self.cost_usd.or(lost.cost_usd).unwrap_or_default());
-        if let Some(reservation) = self.reservation.take() {
-            let answered = self.result == CallResult::Answered || self.progress == Progress::Answered;
-            let cost = if answered { self.cost_usd } else { lost.cost_usd };
-            for notice in reservation.settle(cost.unwrap_or_default()) {
-                self.voice.notice(&notice);
-            }
-        }
-        if self.result != CallResult::Answered {
-            if lost != Spent::default() {
-                self.provider.meter.used(lost.usage, lost.cost_usd);
-            }
-            self.books.pay(self.place, self.model, lost);
-            if let Some(lane) = self.voice.lane() {
-                lane.lost.set(lost);
-            }
-        }
-    }
 }

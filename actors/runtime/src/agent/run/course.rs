@@ -56,7 +56,10 @@ async fn several(ask: Ask<'_>) -> Option<Result<FinishedTurn, Failure>> {
 async fn alone(ask: Ask<'_>, mut plan: Plan) -> Option<Result<FinishedTurn, Failure>> {
     let answer = follow(ask, &mut plan, Voice::Open(&ask.order.sink)).await?;
     Some(answer.map(|answer| {
-        let reason = plan.reason(&answer.model);
+        let reason = match answer.again {
+            Some(age) => format!("reused: the same was answered so {} s ago", age.as_secs()),
+            None => plan.reason(&answer.model),
+        };
         answer.into_turn(reason)
     }))
 }

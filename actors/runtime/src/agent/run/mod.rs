@@ -1,6 +1,8 @@
 //! One turn's work: the prompt, the calls, what is chosen when one fails.
 
 mod actor;
+mod again;
+mod bill;
 mod books;
 mod call;
 mod compare;

@@ -25,6 +25,7 @@ fn profile() -> Arc<AgentProfile> {
         context_tokens: 4_096,
         max_output_tokens: None,
         temperature: None,
+        reuse: None,
     })
 }
 

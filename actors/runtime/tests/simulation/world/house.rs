@@ -85,6 +85,7 @@ impl House {
             context_tokens: 256,
             max_output_tokens: None,
             temperature: None,
+            reuse: None,
         });
         let agents = Agents::start(&root.adopt_supervisor(family("agents")), profiles.collect(), None);
         let (hub, leases, work) = (Hub::default(), Leases::default(), Work::default());
