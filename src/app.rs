@@ -146,10 +146,16 @@ impl App {
     }
 
     /// Opens the bridges to people: a daemon does, a command that takes one turn does not.
-    pub fn open_channels(&mut self, config: &Config) {
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn open_channels(&mut self, config: &Config) -> Result<(), StoreError> {
+        let known = self.doors.store.pairings().await?;
         let each = SupervisorSpec::new("channels", Scope::Each(Budget::default()));
         let family = self.root.adopt_supervisor(each.seed(u64::from_le_bytes(self.doors.outside.bytes())));
-        self.channels = channels::start(&family, &config.channels, &self.doors, &self.router, self.owner()).into();
+        self.channels =
+            channels::start(&family, &config.channels, &self.doors, &self.router, self.owner(), &known).into();
+        Ok(())
     }
 
     /// Wakes the sessions with turns that were cut off; each resumes by itself. Answers how many there are.

@@ -9,7 +9,9 @@ use mosaic_runtime::doors::unreached;
 use mosaic_runtime::{Doors, Interest, RouterActor};
 use mosaic_supervise::Link;
 use mosaic_types::command::Line;
+use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::outbox::Conversation;
+use mosaic_types::pairing::NewPairing;
 use mosaic_types::{AgentName, Failure, Outside, Principal, SessionEvent, SessionId, TurnId, UserRole};
 
 /// The floor below, as channels see it.
@@ -72,6 +74,11 @@ impl House for Floor {
 
     fn keep_preview(&self, turn: TurnId, conversation: Conversation, platform_id: Arc<str>) -> Work<Kept> {
         Box::pin(ask(self.router.clone(), KeepPreview { turn, conversation, platform_id }))
+    }
+
+    fn offer(&self, pairing: NewPairing) -> Work<bool> {
+        let doors = self.doors.clone();
+        Box::pin(async move { Ok(matches!(doors.commit(Write::OfferPairing(pairing)).await?, Outcome::Written(_))) })
     }
 
     fn read(&self, session: SessionId, turn: TurnId) -> LocalBoxFuture<'static, Option<Box<dyn Reader>>> {

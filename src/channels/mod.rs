@@ -4,9 +4,10 @@ mod house;
 
 use std::sync::Arc;
 
-use mosaic_channels::{ChannelActor, ChannelConfig, Status};
+use mosaic_channels::{ChannelActor, ChannelConfig, Pairs, Status};
 use mosaic_runtime::{Doors, RouterActor};
 use mosaic_supervise::{ChildSpec, Link, Parent, Restart};
+use mosaic_types::pairing::PairingRow;
 use mosaic_types::{AgentName, Principal};
 
 use house::Floor;
@@ -19,6 +20,8 @@ pub struct Channel {
     /// Who answers in new conversations; `None`: the default agent.
     pub agent: Option<AgentName>,
     pub status: Status,
+    /// Who is let in beside the list of its table.
+    pub pairs: Pairs,
     pub link: Link<ChannelActor>,
 }
 
@@ -29,17 +32,20 @@ pub fn start(
     doors: &Arc<Doors>,
     router: &Link<RouterActor>,
     owner: Principal,
+    known: &[PairingRow],
 ) -> Vec<Channel> {
     let house = Arc::new(Floor::new(doors.clone(), router.clone(), owner));
     let channel = |config: &ChannelConfig| {
         let (status, name): (_, Arc<str>) = (Status::default(), config.name.as_str().into());
-        let (table, floor, told) = (config.clone(), house.clone(), status.clone());
+        let pairs = Pairs::default();
+        pairs.load(known.iter().filter(|row| *row.channel == *name && row.account == config.account()));
+        let (table, floor, told, shared) = (config.clone(), house.clone(), status.clone(), pairs.clone());
         let spec = ChildSpec::new(name.clone(), Restart::Permanent, ChannelActor::MAILBOX, move |birth| {
-            ChannelActor::new(&table, floor.clone(), told.clone(), birth.tether)
+            ChannelActor::new(&table, floor.clone(), told.clone(), shared.clone(), birth.tether)
         });
         let link = family.adopt(spec);
         doors.outbox.connect(name.clone(), Arc::new(link.clone()));
-        Channel { name, kind: config.kind.name, agent: config.agent.clone(), status, link }
+        Channel { name, kind: config.kind.name, agent: config.agent.clone(), status, pairs, link }
     };
     configured.iter().map(channel).collect()
 }

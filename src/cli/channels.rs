@@ -1,11 +1,13 @@
 //! `mosaic channels`: the bridges to people.
 
 use clap::{Args, Subcommand};
-use mosaic_types::{AgentName, Timestamp};
+use mosaic_types::{AgentName, ChannelName, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::client::Client;
 use super::output::{Out, note, one_line};
+use super::providers::Spinner;
 use super::{CliError, Common};
 
 /// List the bridges to people that a running daemon keeps
@@ -19,6 +21,25 @@ pub(super) struct Channels {
 enum Command {
     /// List channels: who answers there, whether people are heard, and what waits to be sent
     List,
+    /// Prove a channel's token and rights, and send a test message to the first that may talk to it
+    Test {
+        /// As in [channels.NAME]
+        name: ChannelName,
+    },
+}
+
+/// How a trial went.
+#[derive(Serialize, Deserialize)]
+struct Trial {
+    channel: String,
+    ok: bool,
+    notes: Vec<Note>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    ok: bool,
+    text: String,
 }
 
 /// A channel as lists show it.
@@ -61,8 +82,11 @@ struct List {
 }
 
 pub(super) async fn run(common: Common, channels: Channels) -> Result<(), CliError> {
-    let Command::List = channels.command;
-    let channels = Client::need(&common)?.get::<List>("/api/v1/channels").await?.items;
+    let client = Client::need(&common)?;
+    if let Command::Test { name } = channels.command {
+        return test(&common, &client, &name).await;
+    }
+    let channels = client.get::<List>("/api/v1/channels").await?.items;
     let mut out = Out::new();
     if common.json {
         channels.iter().try_for_each(|channel| out.json(channel))?;
@@ -88,4 +112,21 @@ pub(super) async fn run(common: Common, channels: Channels) -> Result<(), CliErr
         }
     }
     out.end()
+}
+
+async fn test(common: &Common, client: &Client, name: &ChannelName) -> Result<(), CliError> {
+    let spinner = Spinner::new(common, format!("{} tries {name}", client.base()));
+    let trial: Result<Trial, _> = client.post(&format!("/api/v1/channels/{name}/test"), &json!({})).await;
+    drop(spinner);
+    let trial = trial?;
+    let mut out = Out::new();
+    if common.json {
+        out.json(&trial)?;
+    } else {
+        for note in &trial.notes {
+            out.line(&format!("{}  {}", if note.ok { "ok " } else { "BAD" }, one_line(&note.text)))?;
+        }
+    }
+    out.end()?;
+    if trial.ok { Ok(()) } else { Err(CliError::Told) }
 }

@@ -29,7 +29,7 @@ impl House {
     pub(super) async fn open(common: &Common, config: &Config, mut lock: HomeLock) -> Result<Self, CliError> {
         let outside = outside::system();
         let mut app = App::start(config, &common.env(), outside.clone()).await?;
-        app.open_channels(config);
+        app.open_channels(config).await?;
         let principals = Principals::new(outside.clone());
         principals.load(app.doors.store.tokens().await?, &app.doors.store.browsers().await?);
         let token = lock.token(|| outside.bytes())?;

@@ -15,6 +15,7 @@ mod link;
 mod login;
 mod migrate;
 mod output;
+mod pair;
 mod providers;
 mod reach;
 mod route;
@@ -130,6 +131,7 @@ enum Command {
     Agents(agents::Agents),
     Providers(providers::Providers),
     Channels(channels::Channels),
+    Pair(pair::Pair),
     Token(token::Token),
     Link(link::Link),
     Route(route::Route),
@@ -165,6 +167,7 @@ impl Command {
             Self::Providers(providers) => here(&common.clone(), providers::run(common, providers)),
             Self::Channels(channels) => here(&common.clone(), channels::run(common, channels)),
             Self::Route(route) => here(&common.clone(), route::run(common, route)),
+            Self::Pair(pair) => here(&common.clone(), pair::run(common, pair)),
             Self::Usage(usage) => here(&common.clone(), usage::run(common, usage)),
             Self::Login(login) => here(&common.clone(), login::log_in(common, login)),
             Self::Logout(logout) => here(&common.clone(), login::log_out(common, logout)),

@@ -107,7 +107,7 @@ struct Channel {
     agent: Option<AgentName>,
     /// Of the actor that keeps its connection.
     state: State,
-    health: Health,
+    health: ChannelHealth,
     /// What the platform calls us; null until it has said so.
     #[schema(required)]
     identity: Option<String>,
@@ -119,13 +119,13 @@ struct Channel {
     trouble: Option<String>,
     /// Null: the store does not say.
     #[schema(required)]
-    outbox: Option<Waiting>,
+    outbox: Option<Undelivered>,
 }
 
 /// Whether people are heard.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Health {
+enum ChannelHealth {
     /// It has not connected yet.
     Connecting,
     /// The way in was proven in the last 90 seconds.
@@ -136,7 +136,7 @@ enum Health {
 
 /// Answers that did not go out.
 #[derive(Default, Serialize, ToSchema)]
-struct Waiting {
+struct Undelivered {
     /// They wait for their turn.
     pending: u64,
     /// The platform hears them now.
@@ -238,9 +238,9 @@ pub(super) async fn channels(gate: Data<Gate>) -> HttpResponse {
         agent: channel.agent.clone().or_else(|| gate.doors.agents.default_name().cloned()),
         state: State::of(channel.link.down().is_some()),
         health: match channel.status.health() {
-            mosaic_channels::Health::Connecting => Health::Connecting,
-            mosaic_channels::Health::Healthy => Health::Healthy,
-            mosaic_channels::Health::Troubled => Health::Troubled,
+            mosaic_channels::Health::Connecting => ChannelHealth::Connecting,
+            mosaic_channels::Health::Healthy => ChannelHealth::Healthy,
+            mosaic_channels::Health::Troubled => ChannelHealth::Troubled,
         },
         identity: channel.status.identity(),
         proven_at: channel.status.proven_at(),
@@ -250,8 +250,8 @@ pub(super) async fn channels(gate: Data<Gate>) -> HttpResponse {
     whole(shown.collect())
 }
 
-fn waiting(counts: &[ItemCount], channel: &str) -> Waiting {
-    let mut waiting = Waiting::default();
+fn waiting(counts: &[ItemCount], channel: &str) -> Undelivered {
+    let mut waiting = Undelivered::default();
     for count in counts.iter().filter(|count| count.channel == channel) {
         match count.state {
             ItemState::Pending => waiting.pending = count.items,

@@ -24,6 +24,7 @@ mod messages;
 mod models;
 mod observe;
 mod openai;
+mod pairings;
 mod principals;
 mod refusals;
 mod routes;

@@ -121,6 +121,10 @@ refusals! {
         | ProviderOverloaded | ProviderUnreachable | ProviderStalled | ProviderBadAnswer | ProviderRejected | Draining;
     /// Of a provider that is tried.
     OneProvider = BadRequest | NotFound | TooLarge | Draining;
+    /// Of a stranger who is let in.
+    Approval = BadRequest | NotFound | TooLarge | Busy | Storage | Unavailable;
+    /// Of a channel that is tried.
+    OneChannel = NotFound | Busy | Unavailable;
     /// Of a completion, stateless or a session's turn.
     Completion = BudgetExceeded | BadRequest | Invalid | NotFound | ModelNotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong
         | IdempotencyConflict | Busy | Internal | ProviderAuth | ProviderQuota | ProviderRateLimited

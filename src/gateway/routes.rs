@@ -17,8 +17,8 @@ use mosaic_types::{Code, Failure, UserRole};
 use super::access::Access;
 use super::error::{Answer, ApiError};
 use super::{
-    attachments, auth, back, document, health, info, lately, messages, models, openai, routing, sessions, setup,
-    signin, tokens, trial, usage, web as dashboard, ws,
+    attachments, auth, back, document, health, info, lately, messages, models, openai, pairings, routing, sessions,
+    setup, signin, tokens, trial, usage, web as dashboard, ws,
 };
 
 const OPEN: Access = Access::Open;
@@ -104,6 +104,11 @@ fn entries() -> Vec<Entry> {
         // It costs a call, so it takes the role that may make calls.
         post("/api/v1/providers/{name}/test", MEMBER, trial::test),
         get("/api/v1/channels", VIEWER, info::channels),
+        // It says something to somebody.
+        post("/api/v1/channels/{name}/test", OWNER, trial::channel),
+        get("/api/v1/pairings", OWNER, pairings::list),
+        post("/api/v1/pairings", OWNER, pairings::approve),
+        on(Method::DELETE, "/api/v1/pairings/{channel}/{sender}", OWNER, pairings::revoke),
         get("/api/v1/usage", VIEWER, usage::sums),
         get("/api/v1/routing/rules/effective", VIEWER, routing::effective),
         // Of texts that the asker has; nothing is asked or changed.

@@ -1,7 +1,9 @@
-//! Tries a provider out.
+//! Tries a provider or a channel out.
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use mosaic_channels::Check;
+use mosaic_runtime::doors::unreached;
 use mosaic_types::{Code, Failure, ModelRef, ProviderName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -82,4 +84,43 @@ pub(super) async fn test(gate: Data<Gate>, name: Path<String>, request: HttpRequ
         }
     };
     Ok(HttpResponse::Ok().json(trial))
+}
+
+/// One thing that was looked at.
+#[derive(Serialize, ToSchema)]
+struct ChannelNote {
+    ok: bool,
+    /// How it is and, where it is not well, what to do and where.
+    text: String,
+}
+
+/// How a channel's trial went.
+#[derive(Serialize, ToSchema)]
+struct ChannelTrial {
+    channel: String,
+    /// All is well.
+    ok: bool,
+    notes: Vec<ChannelNote>,
+}
+
+/// Tries a channel
+///
+/// Proves its token, looks at the rights that it needs, and sends a test message to the first user or chat of its
+/// `allow`. What is not well is a result, `ok: false`, and no failure of this request.
+#[utoipa::path(
+    post,
+    path = "/api/v1/channels/{name}/test",
+    operation_id = "test_channel",
+    tag = "house",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "How it went.", body = ChannelTrial), refusals::OneChannel)
+)]
+pub(super) async fn channel(gate: Data<Gate>, name: Path<String>) -> Answer {
+    let known = gate.channels.iter().find(|channel| *channel.name == **name);
+    let channel = known.ok_or_else(|| ApiError(Failure::not_found("channel")))?;
+    let asked = channel.link.ask(Check).await;
+    let notes = asked.map_err(|error| ApiError(unreached("The channel", &error)))?;
+    let (ok, channel) = (notes.iter().all(|note| note.ok), channel.name.to_string());
+    let notes = notes.into_iter().map(|note| ChannelNote { ok: note.ok, text: note.text }).collect();
+    Ok(HttpResponse::Ok().json(ChannelTrial { channel, ok, notes }))
 }

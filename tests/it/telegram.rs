@@ -4,11 +4,11 @@ mod faults;
 mod people;
 
 use mosaic_testkit::provider::Builder;
-use mosaic_testkit::telegram::{Saying, TOKEN};
+use mosaic_testkit::telegram::{Fault, Saying, TOKEN};
 use mosaic_testkit::{StandIn, Telegram};
 use serde_json::{Value, json};
 
-use crate::testbed::{Testbed, eventually, run};
+use crate::testbed::{Testbed, eventually, refusal, run};
 
 /// Somebody who may talk, and somebody who may not.
 const ADA: i64 = 11;
@@ -93,4 +93,58 @@ async fn what_a_stranger_says_costs_nothing() {
     telegram.shows(ADA, &["You said: hello"]).await;
     assert_eq!(asked(&bed).await, ["hello"]);
     assert_eq!(bed.model.progress().calls, 1);
+    assert_eq!(telegram.texts(EVE).len(), 1, "a code, once");
+}
+
+#[tokio::test]
+async fn a_stranger_is_given_a_code_and_may_talk_once_it_is_approved_and_until_it_is_revoked() {
+    let (mut bed, telegram) = awake(StandIn::builder()).await;
+    telegram.say(&Saying::private(EVE, "hello"));
+    let told = telegram.until("a code is told", |telegram| telegram.texts(EVE).pop()).await;
+    let code = told.rsplit(' ').next().expect("it ends in the code").to_owned();
+    let listed = run(bed.command(&["pair", "list"]), "").await.good();
+    assert!(listed.contains("User66") && listed.contains("waits") && !listed.contains(&code), "{listed}");
+    let wrong = run(bed.command(&["pair", "approve", "AAAABBBB"]), "").await;
+    assert!(wrong.code == Some(1) && wrong.stderr.contains("No stranger waits with that code"), "{wrong:?}");
+    let approved = run(bed.command(&["pair", "approve", &code.to_ascii_lowercase()]), "").await.good();
+    assert_eq!(approved, "User66 (66) may talk to family now.\n");
+    telegram.say(&Saying::private(EVE, "may I?"));
+    telegram.until("it is answered", |telegram| (telegram.texts(EVE).len() == 2).then_some(())).await;
+    assert_eq!(telegram.texts(EVE)[1], "You said: may I?");
+
+    assert!(bed.stop().await.success());
+    bed.restart().await;
+    telegram.say(&Saying::private(EVE, "still?"));
+    telegram.until("it is answered", |telegram| (telegram.texts(EVE).len() == 3).then_some(())).await;
+    assert!(run(bed.command(&["pair", "list"]), "").await.good().contains("may talk"));
+    let revoked = run(bed.command(&["pair", "revoke", "family", "66"]), "").await;
+    assert_eq!(revoked.code, Some(0), "{revoked:?}");
+    telegram.say(&Saying::private(EVE, "and now?"));
+    telegram.until("another code is told", |telegram| (telegram.texts(EVE).len() == 4).then_some(())).await;
+    assert!(telegram.texts(EVE)[3].contains("mosaic pair approve"));
+    assert_eq!(asked(&bed).await, ["may I?", "still?"]);
+    let member = bed.api().send("POST", "/api/v1/tokens", json!({"role": "member"})).await.json::<Value>();
+    let member = bed.api().bearing(member["token"].as_str().expect("a token"));
+    let refused = member.send("POST", "/api/v1/pairings", json!({"code": code})).await;
+    assert_eq!(refusal(&refused), (403, "forbidden".to_owned()), "the owner lets people in");
+}
+
+#[tokio::test]
+async fn a_trial_of_a_channel_says_what_is_well_and_what_to_do_about_the_rest() {
+    let (bed, telegram) = awake(StandIn::builder()).await;
+    let tried = run(bed.command(&["channels", "test", "family"]), "").await.good();
+    assert!(
+        tried.contains("The token is that of @mosaic_bot.") && tried.contains("A test message went to user:11."),
+        "{tried}"
+    );
+    assert!(telegram.texts(ADA)[0].contains("test message"), "{:?}", telegram.texts(ADA));
+    telegram.close(ADA);
+    let tried = run(bed.command(&["channels", "test", "family"]), "").await;
+    assert_eq!(tried.code, Some(1));
+    assert!(tried.stdout.contains("https://t.me/mosaic_bot and press Start"), "{}", tried.stdout);
+    telegram.fail("getMe", [Fault::Refuse(401, "Unauthorized".to_owned())]);
+    let tried = run(bed.command(&["channels", "test", "family"]), "").await;
+    assert!(tried.stdout.contains("BotFather") && tried.stdout.contains("/token"), "{}", tried.stdout);
+    let unknown = bed.api().send("POST", "/api/v1/channels/nobody/test", json!({})).await;
+    assert_eq!(refusal(&unknown), (404, "not_found".to_owned()));
 }

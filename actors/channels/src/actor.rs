@@ -12,12 +12,19 @@ use mosaic_types::outbox::{Delivery, Finding};
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::channel::{Channel, Cut};
+use crate::allow::Mark;
+use crate::channel::{Channel, Cut, Note};
 use crate::config::ChannelConfig;
 use crate::house::House;
+use crate::pairs::Pairs;
 use crate::reconnect::Reconnect;
 use crate::status::Status;
 use crate::talk::Talk;
+
+/// Asks a channel to look at all that it takes to hear and to be heard, and to send a test message.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Vec<Note>")]
+pub struct Check;
 
 /// Keeps the connection to one platform.
 pub struct ChannelActor {
@@ -25,6 +32,8 @@ pub struct ChannelActor {
     talk: Rc<Talk>,
     name: Arc<str>,
     outside: Outside,
+    allow: Vec<Mark>,
+    mention: bool,
     reconnect: Reconnect,
     _tether: Tether,
 }
@@ -34,8 +43,8 @@ impl ChannelActor {
     pub const MAILBOX: Mailbox = Mailbox { capacity: 64, patience: Duration::from_secs(5) };
 
     /// A channel as its table says.
-    pub fn new(config: &ChannelConfig, house: Arc<dyn House>, status: Status, tether: Tether) -> Self {
-        Self::over((config.kind.build)(config), config, house, status, tether)
+    pub fn new(config: &ChannelConfig, house: Arc<dyn House>, status: Status, pairs: Pairs, tether: Tether) -> Self {
+        Self::over((config.kind.build)(config), config, house, status, pairs, tether)
     }
 
     /// A channel over this adapter.
@@ -44,12 +53,14 @@ impl ChannelActor {
         config: &ChannelConfig,
         house: Arc<dyn House>,
         status: Status,
+        pairs: Pairs,
         tether: Tether,
     ) -> Self {
         let outside = house.outside().clone();
-        let talk = Rc::new(Talk::new(channel.clone(), house, status, config));
+        let talk = Rc::new(Talk::new(channel.clone(), house, status, pairs, config));
         let name = config.name.as_str().into();
-        Self { channel, talk, name, outside, reconnect: Reconnect::default(), _tether: tether }
+        let (allow, mention) = (config.allow.clone(), config.mention);
+        Self { channel, talk, name, outside, allow, mention, reconnect: Reconnect::default(), _tether: tether }
     }
 
     fn connect(&mut self, ctx: &mut Context<Self>) {
@@ -97,5 +108,12 @@ impl Handler<Reconcile> for ChannelActor {
     fn handle(&mut self, ask: Reconcile, _: &mut Self::Context) -> Self::Result {
         let channel = self.channel.clone();
         Box::pin(async move { channel.reconcile(ask.item).await }.instrument(ask.span))
+    }
+}
+
+impl Handler<Check> for ChannelActor {
+    type Result = ResponseFuture<Vec<Note>>;
+    fn handle(&mut self, _: Check, _: &mut Self::Context) -> Self::Result {
+        self.channel.check(self.allow.clone(), self.mention)
     }
 }

@@ -41,8 +41,31 @@ pub trait Channel: 'static {
     /// Takes a preview away that nothing will take the place of. Failing costs a stale message.
     fn remove(&self, to: Conversation, platform_id: Arc<str>) -> LocalBoxFuture<'static, ()>;
 
+    /// Looks at all that it takes to hear and to be heard, and sends a test message to the first of `allow` that it can.
+    fn check(&self, allow: Vec<Mark>, mention: bool) -> LocalBoxFuture<'static, Vec<Note>>;
+
     /// Says something that is no turn's answer: what a command came to, why nothing was taken in. Said once, at the best.
     fn say(&self, to: Conversation, reply_to: Option<Arc<str>>, text: String) -> LocalBoxFuture<'static, ()>;
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    pub ok: bool,
+    /// A sentence: how it is and, where it is not well, what to do and where.
+    pub text: String,
+}
+
+impl Note {
+    /// It is well.
+    pub fn good(text: impl Into<String>) -> Self {
+        Self { ok: true, text: text.into() }
+    }
+
+    /// It is not.
+    pub fn bad(text: impl Into<String>) -> Self {
+        Self { ok: false, text: text.into() }
+    }
 }
 
 /// Why hearing ended.

@@ -6,6 +6,7 @@ use futures_util::future::LocalBoxFuture;
 use mosaic_messages::{Kept, Receive, Received};
 use mosaic_types::command::Line;
 use mosaic_types::outbox::Conversation;
+use mosaic_types::pairing::NewPairing;
 use mosaic_types::{AgentName, Failure, Outside, Principal, SessionEvent, SessionId, TurnId};
 
 /// An answer that the house owes.
@@ -28,6 +29,9 @@ pub trait House: Send + Sync {
 
     /// Keeps the platform's id of the message that a turn is streamed into.
     fn keep_preview(&self, turn: TurnId, conversation: Conversation, platform_id: Arc<str>) -> Work<Kept>;
+
+    /// Keeps a stranger's code; `false` where that is not to be: there is one already, or too many wait.
+    fn offer(&self, pairing: NewPairing) -> Work<bool>;
 
     /// Reads along in a session while `turn` is open; `None` where it has ended.
     fn read(&self, session: SessionId, turn: TurnId) -> LocalBoxFuture<'static, Option<Box<dyn Reader>>>;

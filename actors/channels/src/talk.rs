@@ -9,6 +9,7 @@ use std::time::Duration;
 use mosaic_messages::Receive;
 use mosaic_types::command::{CANCELLED, Line, Request};
 use mosaic_types::outbox::Conversation;
+use mosaic_types::pairing::NewPairing;
 use mosaic_types::{AgentName, Code, Failure, TurnId};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -17,6 +18,7 @@ use crate::allow::{Mark, is_allowed};
 use crate::channel::{Channel, Heard, Hearing};
 use crate::config::ChannelConfig;
 use crate::house::House;
+use crate::pairs::{self, Pairs};
 use crate::status::Status;
 use crate::voice::{Showing, Voices};
 
@@ -29,6 +31,9 @@ const WAITED: Duration = Duration::from_secs(120);
 
 /// Messages that wait in that way, at the most; the oldest is forgotten, and begins to wait anew.
 const WAITING: usize = 1_000;
+
+/// Characters of a stranger's name that are kept.
+const NAME_CHARS: usize = 64;
 
 /// What programs may say in one conversation within a minute. With our answers that is twenty, and two bots that talk to
 /// each other come to an end.
@@ -51,6 +56,7 @@ pub struct Talk {
     agent: Option<AgentName>,
     allow: Vec<Mark>,
     mention: bool,
+    pairs: Pairs,
     voices: Rc<Voices>,
     /// When a message was first refused for the time being.
     waiting: RefCell<VecDeque<Waits>>,
@@ -59,7 +65,13 @@ pub struct Talk {
 
 impl Talk {
     /// The talk of a channel.
-    pub fn new(channel: Rc<dyn Channel>, house: Arc<dyn House>, status: Status, config: &ChannelConfig) -> Self {
+    pub fn new(
+        channel: Rc<dyn Channel>,
+        house: Arc<dyn House>,
+        status: Status,
+        pairs: Pairs,
+        config: &ChannelConfig,
+    ) -> Self {
         Self {
             account: channel.account(),
             channel,
@@ -69,6 +81,7 @@ impl Talk {
             agent: config.agent.clone(),
             allow: config.allow.clone(),
             mention: config.mention,
+            pairs,
             voices: Rc::default(),
             waiting: RefCell::default(),
             bots: RefCell::default(),
@@ -93,22 +106,54 @@ impl Talk {
     /// Does with a message what is to be done with it.
     pub async fn hear(&self, heard: Heard) -> Hearing {
         let ours = heard.direct || heard.addressed || !self.mention;
-        if !ours || heard.text.trim().is_empty() || !is_allowed(&self.allow, &heard.marks) {
+        if !ours || heard.text.trim().is_empty() {
+            return Hearing::Done;
+        }
+        if !(is_allowed(&self.allow, &heard.marks) || self.pairs.has(&heard.from.id)) {
+            if heard.direct && !heard.from.bot && !heard.pressed {
+                self.offer(&heard).await;
+            }
             return Hearing::Done;
         }
         if heard.from.bot && !self.admits_bot(&heard.conversation) {
             tracing::warn!(channel.name = %self.name, "another bot says too much here; it is not answered for a while");
             return Hearing::Done;
         }
-        let to = Conversation {
-            channel: self.name.clone(),
-            account: self.account.clone(),
-            name: heard.conversation.clone(),
-        };
+        let to = self.place(&heard);
         match command(&heard.text) {
             Some(line) => self.carry_out(&to, &heard, line).await,
             None => self.take_in(&to, &heard).await,
         }
+    }
+
+    /// Gives a stranger a code, where there is room for one more; a crowd is not answered.
+    async fn offer(&self, heard: &Heard) {
+        let (outside, sender) = (self.house.outside(), &heard.from.id);
+        let at = outside.now();
+        let Some(expires_at) = self.pairs.offer(sender, at) else { return };
+        let code = pairs::code(outside);
+        let hash = pairs::hash(&code).expect("it was just made");
+        let to = self.place(heard);
+        let name =
+            heard.from.name.chars().filter(|char| !char.is_control()).take(NAME_CHARS).collect::<String>().into();
+        let (channel, account) = (to.channel.clone(), to.account.clone());
+        let pairing = NewPairing { hash, channel, account, sender: sender.clone(), name, at, expires_at };
+        match self.house.offer(pairing).await {
+            Ok(true) => {
+                let text = format!(
+                    "I do not know you yet. Whoever runs this bot can let you in, within an hour, with:\n\nmosaic pair \
+                     approve {code}"
+                );
+                self.tell(&to, heard, text).await;
+            }
+            Ok(false) => {}
+            // Nothing was kept: their next message tries again.
+            Err(_) => self.pairs.forget(sender),
+        }
+    }
+
+    fn place(&self, heard: &Heard) -> Conversation {
+        Conversation { channel: self.name.clone(), account: self.account.clone(), name: heard.conversation.clone() }
     }
 
     async fn take_in(&self, to: &Conversation, heard: &Heard) -> Hearing {

@@ -6,12 +6,12 @@ mod fakes;
 use std::time::Duration;
 
 use actix::Actor;
-use mosaic_channels::{ChannelActor, Cut, Hearing, Status};
+use mosaic_channels::{ChannelActor, Cut, Hearing, Pairs, Status};
 use mosaic_supervise::Tether;
 use mosaic_types::{Code, Failure};
 use tokio::time::{advance, sleep};
 
-use fakes::{Home, Platform, config, heard, talk};
+use fakes::{Home, Platform, config, heard, talk, talk_with};
 
 fn refuse(code: Code) -> Result<(), Failure> {
     Err(Failure::new(code, "It cannot be done, and this is why."))
@@ -73,19 +73,54 @@ async fn a_session_that_is_down_is_waited_for_and_after_two_minutes_its_sender_i
 }
 
 #[actix::test]
-async fn ten_thousand_strangers_cost_neither_a_message_nor_memory() {
-    let (home, platform) = (Home::default(), Platform::default());
-    let talk = talk(&home, &platform);
+async fn ten_thousand_strangers_cost_three_codes_and_nothing_else() {
+    let (home, platform, pairs) = (Home::default(), Platform::default(), Pairs::default());
+    let talk = talk_with(&home, &platform, pairs.clone());
     let long = "x".repeat(1 << 20);
     for number in 0..10_000 {
         let mut stranger = heard(&number.to_string(), "hello");
         stranger.marks = vec![format!("user:{}", 1_000_000 + number).parse().expect("valid")];
+        stranger.from.id = (1_000_000 + number).to_string().into();
         if number % 100 == 0 {
             stranger.text.clone_from(&long);
         }
         assert_eq!(talk.hear(stranger).await, Hearing::Done);
     }
     assert!(home.said().is_empty() && home.commanded().is_empty());
+    assert_eq!((home.offered().len(), platform.said().len()), (3, 3));
+    let (offered, told) = (home.offered().remove(0), platform.said().remove(0));
+    let code = told.rsplit(' ').next().expect("a code stands at the end");
+    assert_eq!(mosaic_channels::pairs::hash(code), Some(offered.hash), "only its hash is kept");
+    assert_eq!((&*offered.channel, &*offered.sender, &*offered.name), ("family", "1000000", "Ada"));
+
+    pairs.let_in("1000007");
+    let mut friend = heard("friend", "hello");
+    friend.marks = vec!["user:1000007".parse().expect("valid")];
+    friend.from.id = "1000007".into();
+    assert_eq!(talk.hear(friend.clone()).await, Hearing::Done);
+    assert_eq!(home.said().len(), 1, "who was let in is heard at once");
+    pairs.forget("1000007");
+    talk.hear(friend).await;
+    assert_eq!(home.said().len(), 1, "and who was forgotten is not");
+}
+
+#[actix::test]
+async fn a_stranger_in_a_group_and_a_strange_bot_are_given_no_code() {
+    let (home, platform) = (Home::default(), Platform::default());
+    let talk = talk(&home, &platform);
+    let stranger = || {
+        let mut stranger = heard("1", "hello");
+        stranger.marks = vec!["user:2".parse().expect("valid")];
+        stranger.from.id = "2".into();
+        stranger
+    };
+    let (mut group, mut bot) = (stranger(), stranger());
+    group.direct = false;
+    bot.from.bot = true;
+    for heard in [group, bot] {
+        talk.hear(heard).await;
+    }
+    assert!(home.offered().is_empty() && home.said().is_empty() && platform.said().is_empty());
 }
 
 #[actix::test]
@@ -143,8 +178,15 @@ async fn a_channel_that_is_cut_off_says_so_and_connects_again_with_growing_pause
     tokio::time::pause();
     let (home, platform, status) = (Home::default(), Platform::default(), Status::default());
     platform.cuts(Cut::new("It hung up."));
-    let channel =
-        ChannelActor::over(platform.channel(), &config(), home.house(), status.clone(), Tether::loose()).start();
+    let channel = ChannelActor::over(
+        platform.channel(),
+        &config(),
+        home.house(),
+        status.clone(),
+        Pairs::default(),
+        Tether::loose(),
+    )
+    .start();
     sleep(Duration::from_millis(100)).await;
     assert_eq!((platform.connected(), status.trouble().as_deref()), (1, Some("It hung up.")));
     sleep(Duration::from_secs(10)).await;

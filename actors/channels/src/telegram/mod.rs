@@ -7,6 +7,7 @@
 //! Telegram keeps what it has not been told to forget, for a day; so the offset is all there is to remember, and Telegram
 //! remembers it.
 
+mod check;
 mod html;
 mod inbound;
 mod outbound;
@@ -25,7 +26,8 @@ use mosaic_types::outbox::{Conversation, Delivery, Finding, Item};
 use teloxide_core::Bot;
 use teloxide_core::net::default_reqwest_settings;
 
-use crate::channel::{Channel, Cut, Preview, Unshown};
+use crate::allow::Mark;
+use crate::channel::{Channel, Cut, Note, Preview, Unshown};
 use crate::config::ChannelConfig;
 use crate::pace::{Limit, Pace};
 use crate::registry::Kind;
@@ -138,6 +140,11 @@ impl Channel for Telegram {
     fn remove(&self, to: Conversation, platform_id: Arc<str>) -> LocalBoxFuture<'static, ()> {
         let inner = self.0.clone();
         Box::pin(async move { inner.take_away(&to, &platform_id).await })
+    }
+
+    fn check(&self, allow: Vec<Mark>, mention: bool) -> LocalBoxFuture<'static, Vec<Note>> {
+        let inner = self.0.clone();
+        Box::pin(async move { inner.look_at(&allow, mention).await })
     }
 
     fn say(&self, to: Conversation, reply_to: Option<Arc<str>>, text: String) -> LocalBoxFuture<'static, ()> {

@@ -6,13 +6,15 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::{LocalBoxFuture, pending, ready};
+use mosaic_channels::allow::Mark;
 use mosaic_channels::{
-    Channel, ChannelConfig, Cut, Heard, House, Preview, Reader, Sender, Status, Talk, Unshown, Work,
+    Channel, ChannelConfig, Cut, Heard, House, Note, Pairs, Preview, Reader, Sender, Status, Talk, Unshown, Work,
 };
 use mosaic_messages::{Accepted, Kept, Receive, Received};
 use mosaic_types::command::Line;
 use mosaic_types::journal::TurnState;
 use mosaic_types::outbox::{Conversation, Delivery, Finding, Item, Shown};
+use mosaic_types::pairing::NewPairing;
 use mosaic_types::settings::Settings;
 use mosaic_types::{
     AgentName, Chance, Clock, Failure, Outside, Principal, Secret, SessionId, Timestamp, TurnId, UserId, UserRole,
@@ -36,6 +38,7 @@ impl Chance for Still {
 struct Memory {
     said: Vec<Receive>,
     commanded: Vec<String>,
+    offered: Vec<NewPairing>,
     next: VecDeque<Result<(), Failure>>,
 }
 
@@ -62,6 +65,11 @@ impl Home {
     /// What was taken in.
     pub(crate) fn said(&self) -> Vec<Receive> {
         self.0.lock().expect("whole").said.clone()
+    }
+
+    /// Strangers who were given a code.
+    pub(crate) fn offered(&self) -> Vec<NewPairing> {
+        self.0.lock().expect("whole").offered.clone()
     }
 
     /// Names of the commands that were carried out.
@@ -97,6 +105,11 @@ impl House for Home {
 
     fn keep_preview(&self, _: TurnId, _: Conversation, _: Arc<str>) -> Work<Kept> {
         Box::pin(ready(Ok(Kept::Kept)))
+    }
+
+    fn offer(&self, pairing: NewPairing) -> Work<bool> {
+        self.0.lock().expect("whole").offered.push(pairing);
+        Box::pin(ready(Ok(true)))
     }
 
     fn read(&self, _: SessionId, _: TurnId) -> LocalBoxFuture<'static, Option<Box<dyn Reader>>> {
@@ -174,6 +187,10 @@ impl Channel for Platform {
         Box::pin(ready(()))
     }
 
+    fn check(&self, _: Vec<Mark>, _: bool) -> LocalBoxFuture<'static, Vec<Note>> {
+        Box::pin(ready(Vec::new()))
+    }
+
     fn say(&self, _: Conversation, _: Option<Arc<str>>, text: String) -> LocalBoxFuture<'static, ()> {
         self.0.borrow_mut().said.push(text);
         Box::pin(ready(()))
@@ -189,7 +206,11 @@ pub(crate) fn config() -> ChannelConfig {
 }
 
 pub(crate) fn talk(home: &Home, platform: &Platform) -> Talk {
-    Talk::new(platform.channel(), home.house(), Status::default(), &config())
+    talk_with(home, platform, Pairs::default())
+}
+
+pub(crate) fn talk_with(home: &Home, platform: &Platform, pairs: Pairs) -> Talk {
+    Talk::new(platform.channel(), home.house(), Status::default(), pairs, &config())
 }
 
 /// Something that user 1 says to us, among others.
