@@ -98,6 +98,10 @@ pub struct Heard {
     pub conversation: Arc<str>,
     /// What names this message within the conversation for good.
     pub event: Arc<str>,
+    /// The event of the message of which this is a later wording.
+    pub edits: Option<Arc<str>>,
+    /// It holds something that cannot be read here, and no words: a picture, a voice.
+    pub wordless: bool,
     /// The message's id where an answer is to refer to it: among several people.
     pub reply_to: Option<Arc<str>>,
     pub from: Sender,

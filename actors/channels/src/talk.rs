@@ -106,7 +106,7 @@ impl Talk {
     /// Does with a message what is to be done with it.
     pub async fn hear(&self, heard: Heard) -> Hearing {
         let ours = heard.direct || heard.addressed || !self.mention;
-        if !ours || heard.text.trim().is_empty() {
+        if !ours || (heard.text.trim().is_empty() && !heard.wordless) {
             return Hearing::Done;
         }
         if !(is_allowed(&self.allow, &heard.marks) || self.pairs.has(&heard.from.id)) {
@@ -120,7 +120,13 @@ impl Talk {
             return Hearing::Done;
         }
         let to = self.place(&heard);
+        if heard.wordless {
+            self.tell(&to, &heard, "Only words can be read here so far.".to_owned()).await;
+            return Hearing::Done;
+        }
         match command(&heard.text) {
+            // It was carried out as it was first typed.
+            Some(_) if heard.edits.is_some() => Hearing::Done,
             Some(line) => self.carry_out(&to, &heard, line).await,
             None => self.take_in(&to, &heard).await,
         }
@@ -163,6 +169,7 @@ impl Talk {
             from: self.house.guest(),
             turn: outside.turn_id(),
             event: heard.event.clone(),
+            edits: heard.edits.clone(),
             reply_to: heard.reply_to.clone(),
             body_hash: Sha256::digest(heard.text.as_bytes()).into(),
             text: heard.text.as_str().into(),

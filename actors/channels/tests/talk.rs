@@ -158,6 +158,20 @@ async fn among_several_people_only_what_is_meant_for_us_is_heard() {
 }
 
 #[actix::test]
+async fn what_holds_no_words_is_answered_with_a_sentence() {
+    let (home, platform) = (Home::default(), Platform::default());
+    let talk = talk(&home, &platform);
+    let mut picture = heard("1", "");
+    picture.wordless = true;
+    assert_eq!(talk.hear(picture).await, Hearing::Done);
+    assert_eq!((home.said().len(), platform.said().len()), (0, 1));
+    let mut command = heard("2", "/new");
+    command.edits = Some("1".into());
+    talk.hear(command).await;
+    assert!(home.commanded().is_empty(), "a command is carried out as it was first typed");
+}
+
+#[actix::test]
 async fn a_command_is_carried_out_and_a_path_is_a_message() {
     let (home, platform) = (Home::default(), Platform::default());
     let talk = talk(&home, &platform);

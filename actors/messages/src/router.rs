@@ -55,6 +55,9 @@ pub struct Receive {
     pub turn: TurnId,
     /// What the platform calls this message: its repeat is the same input.
     pub event: Arc<str>,
+    /// The event of the message of which this is a later wording. Where that was said last, this takes its place; where it
+    /// was never taken in, this is new.
+    pub edits: Option<Arc<str>>,
     /// The platform's id of the message, where an answer may refer to it.
     pub reply_to: Option<Arc<str>>,
     /// SHA-256 of what was said.

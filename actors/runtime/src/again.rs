@@ -5,11 +5,14 @@ use std::sync::Arc;
 use mosaic_store::Store;
 use mosaic_types::journal::MessageRow;
 use mosaic_types::page::Limit;
-use mosaic_types::{Attachment, Code, Failure, Outside, Role, Seq, SessionId, limits};
+use mosaic_types::{Attachment, Code, Failure, Outside, Role, Seq, SessionId, TurnId, limits};
 
 /// The inputs of the newest turn of a dialogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Again {
+    pub turn: TurnId,
+    /// How many there are.
+    pub inputs: usize,
     /// Seq of the first of them, whose place the next input takes.
     pub replaces: Seq,
     /// What they say, one after the other.
@@ -40,5 +43,6 @@ pub async fn last_asked(store: &dyn Store, outside: &Outside, session: &SessionI
             attachments.push(file);
         }
     }
-    Ok(Again { replaces: first.seq, text: texts.join("\n\n"), attachments: attachments.into() })
+    let (turn, inputs, replaces) = (first.turn, inputs.len(), first.seq);
+    Ok(Again { turn, inputs, replaces, text: texts.join("\n\n"), attachments: attachments.into() })
 }

@@ -92,6 +92,24 @@ async fn a_stop_that_is_typed_is_felt_at_once_and_told_once() {
 }
 
 #[tokio::test]
+async fn a_question_that_is_edited_is_answered_anew_and_its_old_wording_is_gone() {
+    let (bed, telegram) = awake(StandIn::builder()).await;
+    let question = telegram.say(&Saying::private(ADA, "tee?"));
+    telegram.shows(ADA, &["You said: tee?"]).await;
+    let session = bed.api().get("/api/v1/sessions").await["items"][0]["id"].as_str().expect("an id").to_owned();
+    bed.api().settled(&session).await;
+    telegram.edit(question, &Saying::private(ADA, "tea?"));
+    telegram.shows(ADA, &["You said: tee?", "You said: tea?"]).await;
+    assert_eq!(asked(&bed).await, ["tea?"]);
+    assert_eq!(bed.model.last_call().messages().len(), 2, "the system's words and the new question");
+    telegram.say(&Saying::private(ADA, "and cake"));
+    telegram.until("it is answered", |telegram| (telegram.texts(ADA).len() == 3).then_some(())).await;
+    telegram.edit(question, &Saying::private(ADA, "coffee?"));
+    telegram.until("it is refused", |telegram| (telegram.texts(ADA).len() == 4).then_some(())).await;
+    assert!(telegram.texts(ADA)[3].starts_with("Only what was said last can be changed."), "{:?}", telegram.texts(ADA));
+}
+
+#[tokio::test]
 async fn commands_are_those_of_every_other_place() {
     let (bed, telegram) = awake(StandIn::builder()).await;
     telegram.say(&Saying::private(ADA, "/start"));

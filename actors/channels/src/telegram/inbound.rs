@@ -5,7 +5,8 @@ use std::sync::Arc;
 use mosaic_types::Timestamp;
 use mosaic_types::command::Command;
 use teloxide_core::types::{
-    CallbackQuery, CallbackQueryId, Message, MessageEntity, MessageEntityKind, MessageId, Update, UpdateKind, User,
+    CallbackQuery, CallbackQueryId, Message, MessageEntity, MessageEntityKind, MessageId, MessageKind, Update,
+    UpdateKind, User,
 };
 
 use super::place::Place;
@@ -38,7 +39,9 @@ pub(super) enum News {
 /// What an update says.
 pub(super) fn read(update: Update, me: &Me) -> News {
     match update.kind {
-        UpdateKind::Message(message) => heard(&message, me).map_or(News::Nothing, News::Heard),
+        UpdateKind::Message(message) | UpdateKind::EditedMessage(message) => {
+            heard(&message, me).map_or(News::Nothing, News::Heard)
+        }
         UpdateKind::CallbackQuery(query) => pressed(query).unwrap_or(News::Nothing),
         _ => News::Nothing,
     }
@@ -49,9 +52,15 @@ fn heard(message: &Message, me: &Me) -> Option<Heard> {
     if message.chat.is_channel() || from.id.0 == me.id {
         return None;
     }
-    let text = message.text().or_else(|| message.caption())?;
-    let entities = message.entities().or_else(|| message.caption_entities()).unwrap_or_default();
     let direct = message.chat.is_private();
+    let MessageKind::Common(common) = &message.kind else { return None };
+    let words = message.text().or_else(|| message.caption());
+    // Among several people nobody is told of pictures that show us nothing.
+    let wordless = words.is_none() && direct;
+    let text = words.or(wordless.then_some(""))?;
+    let id: Arc<str> = message.id.0.to_string().into();
+    let edited = common.edit_date;
+    let entities = message.entities().or_else(|| message.caption_entities()).unwrap_or_default();
     let replied = message.reply_to_message().and_then(|replied| replied.from.as_ref());
     // In a topic, each message replies to the one that opened it.
     let to_us = replied.is_some_and(|from| from.id.0 == me.id);
@@ -69,8 +78,10 @@ fn heard(message: &Message, me: &Me) -> Option<Heard> {
     let text = if text == "/start" || text.starts_with("/start ") { "/help".to_owned() } else { text };
     Some(Heard {
         conversation: place(message).name().into(),
-        event: message.id.0.to_string().into(),
-        reply_to: (!direct).then(|| message.id.0.to_string().into()),
+        event: edited.map_or_else(|| id.clone(), |at| format!("{id}:{}", at.timestamp()).into()),
+        edits: edited.map(|_| id.clone()),
+        wordless,
+        reply_to: (!direct).then_some(id),
         marks: marks(message, from),
         from: sender(from),
         direct,
@@ -92,6 +103,8 @@ fn pressed(query: CallbackQuery) -> Option<News> {
     let heard = Heard {
         conversation: place(message).name().into(),
         event: format!("press:{}", query.id.0).into(),
+        edits: None,
+        wordless: false,
         reply_to: None,
         marks: marks(message, &query.from),
         from: sender(&query.from),
@@ -264,6 +277,15 @@ mod tests {
         message["from"] =
             json!({"id": 1_087_968_824, "is_bot": true, "first_name": "Group", "username": "GroupAnonymousBot"});
         assert_eq!(hears(update(message)).marks, [Mark::Chat("-100".into())]);
+    }
+
+    #[test]
+    fn an_edit_says_what_it_is_a_later_wording_of() {
+        let edit = hears(update(json!({"text": "helo", "edit_date": 1_700_000_009})));
+        assert_eq!((&*edit.event, edit.edits.as_deref()), ("7:1700000009", Some("7")));
+        let picture =
+            json!({"photo": [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1, "file_size": 1}]});
+        assert!(hears(update(picture)).wordless);
     }
 
     #[test]

@@ -218,6 +218,8 @@ pub(crate) fn heard(event: &str, text: &str) -> Heard {
     Heard {
         conversation: "room".into(),
         event: event.into(),
+        edits: None,
+        wordless: false,
         reply_to: Some(event.into()),
         from: Sender { id: "1".into(), name: "Ada".into(), bot: false },
         marks: vec!["user:1".parse().expect("valid")],

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use mosaic_messages::{
-    FindPreview, KeepPreview, Kept, OpenConversation, Opened, Receive, Received, SetSession, SubmitTurn,
+    Accepted, FindPreview, KeepPreview, Kept, OpenConversation, Opened, Receive, Received, SetSession, SubmitTurn,
 };
-use mosaic_types::journal::{InboxKey, NewSession, Outcome, Write};
+use mosaic_types::journal::{InboxKey, NewSession, Outcome, TurnState, Write};
 use mosaic_types::outbox::Conversation;
-use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, UserId, limits};
+use mosaic_types::page::Limit;
+use mosaic_types::{AgentName, Code, EventBody, Failure, Principal, Seq, SessionId, UserId, limits};
 
 use super::way::Way;
+use crate::again::last_asked;
+
+/// Wordings of one message that are looked through.
+const EDITS: u32 = 20;
 
 /// Tries of a message whose session was removed before it took it.
 const TRIES: u32 = 3;
@@ -29,13 +34,57 @@ impl Way {
             let (session, user) = self.session_of(&said.conversation, said.from, said.agent.clone()).await?;
             // Who may speak in a conversation may speak in its session, whoever began it.
             let from = Principal { user, role: said.from.role };
-            let ask = submission(&said, session.clone(), from);
+            let replaces = match self.edited(&said, &session).await? {
+                Edit::Unknown => None,
+                Edit::Last(seq) => Some(seq),
+                Edit::Same(accepted) => return Ok(Received { session, accepted }),
+            };
+            let ask = submission(&said, session.clone(), from, replaces);
             match self.ask(&session, from, None, false, ask).await {
                 Ok(accepted) => return Ok(Received { session, accepted }),
                 Err(failure) if failure.code == Code::NotFound && tried < TRIES => tried += 1,
                 Err(failure) => return Err(failure),
             }
         }
+    }
+
+    /// What an edited message was before.
+    async fn edited(&self, said: &Receive, session: &SessionId) -> Result<Edit, Failure> {
+        let Some(event) = &said.edits else { return Ok(Edit::Unknown) };
+        let Conversation { channel, account, name } = said.conversation.clone();
+        let store = &self.doors.store;
+        let key = |event: &Arc<str>| InboxKey {
+            channel: channel.clone(),
+            account: account.clone(),
+            conversation: name.clone(),
+            event: event.clone(),
+        };
+        // Told again: its turn is found by its own key.
+        if store.known(&key(&said.event)).await?.is_some() {
+            return Ok(Edit::Unknown);
+        }
+        let Some((turn, hash)) = store.known(&key(event)).await? else { return Ok(Edit::Unknown) };
+        if hash == said.body_hash {
+            let state = store.turn(turn).await?.map_or(TurnState::Finished, |row| row.state);
+            return Ok(Edit::Same(Accepted { turn, state, attached: true }));
+        }
+        let last = last_asked(&**store, &self.doors.outside, session).await?;
+        // Of several inputs that one turn answers, none is changed alone. One that was changed before stands in place of
+        // its older wording: its event comes behind the one that says so.
+        let mut at = last.replaces;
+        for _ in 0..EDITS {
+            let events = store.events(session, at - 2, Limit::new(Some(2)).unwrap_or_default()).await?;
+            let of = |seq| events.iter().find(|event| event.seq == Some(seq));
+            if last.inputs == 1 && of(at).is_some_and(|event| event.turn == Some(turn)) {
+                return Ok(Edit::Last(last.replaces));
+            }
+            match of(at - 1).map(|event| &event.body) {
+                Some(EventBody::MessagesSuperseded { from }) => at = *from,
+                _ => break,
+            }
+        }
+        let sentence = "Only what was said last can be changed. Say it anew instead.";
+        Err(Failure::new(Code::BadRequest, sentence))
     }
 
     /// The session of a conversation, and whose it is.
@@ -99,7 +148,17 @@ impl Way {
     }
 }
 
-fn submission(said: &Receive, session: SessionId, from: Principal) -> SubmitTurn {
+/// What an edited message was before.
+enum Edit {
+    /// It was never taken in, or this is no edit.
+    Unknown,
+    /// What was said last, in the place of which this stands.
+    Last(Seq),
+    /// It said the same.
+    Same(Accepted),
+}
+
+fn submission(said: &Receive, session: SessionId, from: Principal, replaces: Option<Seq>) -> SubmitTurn {
     let Conversation { channel, account, name } = said.conversation.clone();
     SubmitTurn {
         session,
@@ -113,7 +172,7 @@ fn submission(said: &Receive, session: SessionId, from: Principal) -> SubmitTurn
         model: said.model.clone(),
         mode: said.mode,
         create: None,
-        replaces: None,
+        replaces,
         repeats_last: false,
         span: said.span.clone(),
     }

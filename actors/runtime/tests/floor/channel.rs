@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use mosaic_messages::{FindPreview, KeepPreview, Kept, Receive, Received, SetSession};
 use mosaic_types::outbox::Conversation;
-use mosaic_types::{Code, Failure, Principal, UserRole};
+use mosaic_types::page::Limit;
+use mosaic_types::{Code, Failure, Principal, Role, UserRole};
 use tokio::time::{sleep, timeout};
 
 use crate::PATIENCE;
@@ -22,6 +23,7 @@ fn said(house: &House, name: &str, event: &str, text: &str) -> Receive {
         from: house.who,
         turn: house.doors.outside.turn_id(),
         event: event.into(),
+        edits: None,
         reply_to: Some(event.into()),
         body_hash: [u8::try_from(text.len()).unwrap_or(0); 32],
         text: text.into(),
@@ -134,4 +136,44 @@ async fn the_message_that_a_turn_is_streamed_into_becomes_its_answer() {
     .expect("its answer is seen");
     assert_eq!(platform.seen()[0].id, preview);
     assert_eq!(kept("late").await, Kept::Unwanted);
+}
+
+#[actix::test]
+async fn what_was_said_last_may_be_changed_and_what_was_said_before_may_not() {
+    let house = House::start(When::Asked, 0).await;
+    let platform = Platform::good(true, 1_000);
+    house.channel("chat", &platform);
+    receive(&house, said(&house, "kitchen", "m1", "one")).await.expect("it is taken in");
+    let first = receive(&house, said(&house, "kitchen", "m2", "twoo")).await.expect("it is taken in");
+    assert_eq!(shown(&platform, "kitchen", 2).await, ["heard one", "heard twoo"]);
+    let edit =
+        |of: &str, event: &str, text: &str| Receive { edits: Some(of.into()), ..said(&house, "kitchen", event, text) };
+    let taken = async |of: &str, event: &str, text: &str| loop {
+        match receive(&house, edit(of, event, text)).await {
+            // Its end was delivered, and the session is not told yet.
+            Err(failure) if failure.code == Code::Running => sleep(Duration::from_millis(5)).await,
+            taken => return taken.expect("it is taken in"),
+        }
+    };
+    let edited = taken("m2", "m2:1", "two").await;
+    assert_ne!(edited.accepted.turn, first.accepted.turn);
+    assert_eq!(shown(&platform, "kitchen", 3).await[2], "heard two");
+    let row = house.doors.store.latest(&first.session, i64::MAX, Limit::default()).await.expect("reads");
+    let inputs: Vec<_> = row.iter().filter(|row| row.role == Role::User).map(|row| row.text.as_str()).collect();
+    assert_eq!(inputs, ["one", "two"], "the old wording has left the dialogue");
+
+    let third = taken("m2", "m2:3", "2").await;
+    assert_eq!(shown(&platform, "kitchen", 4).await[3], "heard 2");
+    assert_ne!(third.accepted.turn, edited.accepted.turn);
+
+    // Told again, and edited into what it says already.
+    let again = receive(&house, edit("m2", "m2:1", "two")).await.expect("it is known");
+    assert_eq!((again.accepted.turn, again.accepted.attached), (edited.accepted.turn, true));
+    let same = receive(&house, edit("m2:3", "m2:4", "2")).await.expect("it is known");
+    assert_eq!((same.accepted.turn, same.accepted.attached), (third.accepted.turn, true));
+    let older = receive(&house, edit("m1", "m1:1", "ones")).await.expect_err("something was said since");
+    assert_eq!(older.code, Code::BadRequest);
+    // What was never taken in is new.
+    receive(&house, edit("m0", "m0:1", "three")).await.expect("it is taken in");
+    assert_eq!(shown(&platform, "kitchen", 5).await[4], "heard three");
 }

@@ -130,7 +130,7 @@ impl Telegram {
     pub fn edit(&self, message: i64, saying: &Saying) {
         self.shared.change(|state| {
             let mut edited = saying.message(message);
-            edited["edit_date"] = json!(1_800_000_001);
+            edited["edit_date"] = json!(1_800_000_000 + state.number());
             state.tell(json!({"edited_message": edited}));
         });
     }
