@@ -12,7 +12,9 @@ use mosaic_types::command::Line;
 use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::outbox::Conversation;
 use mosaic_types::pairing::NewPairing;
-use mosaic_types::{AgentName, Failure, Outside, Principal, SessionEvent, SessionId, TurnId, UserRole};
+use mosaic_types::{AgentName, Attachment, Failure, Outside, Principal, SessionEvent, SessionId, TurnId, UserRole};
+
+use crate::gateway::attachments;
 
 /// The floor below, as channels see it.
 pub(super) struct Floor {
@@ -74,6 +76,10 @@ impl House for Floor {
 
     fn keep_preview(&self, turn: TurnId, conversation: Conversation, platform_id: Arc<str>) -> Work<Kept> {
         Box::pin(ask(self.router.clone(), KeepPreview { turn, conversation, platform_id }))
+    }
+
+    fn file(&self, name: String, media_type: String, data: Vec<u8>) -> Result<Attachment, Failure> {
+        attachments::checked(name, &media_type, data, &self.doors.outside)
     }
 
     fn offer(&self, pairing: NewPairing) -> Work<bool> {

@@ -1,7 +1,5 @@
 //! Files that come with messages: checked before they are stored, and handed out again.
 
-use std::sync::Arc;
-
 use actix_web::http::header::{Charset, ContentDisposition, DispositionParam, DispositionType, ETAG, ExtendedValue};
 use actix_web::web::{self, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -90,12 +88,12 @@ pub(super) async fn take(files: Vec<NewAttachment>, outside: Outside) -> Result<
         let mut taken = Taken::default();
         let mut all = Sha256::new();
         for file in files {
-            let (row, data) = file.read(&outside)?;
-            for part in [row.name.as_bytes(), row.media_type.as_bytes(), &data] {
+            let file = file.read(&outside)?;
+            for part in [file.row.name.as_bytes(), file.row.media_type.as_bytes(), &file.data] {
                 all.update(part.len().to_le_bytes());
                 all.update(part);
             }
-            taken.files.push(Attachment { row, data });
+            taken.files.push(file);
         }
         taken.digest = Some(all.finalize().into());
         Ok(taken)
@@ -105,17 +103,9 @@ pub(super) async fn take(files: Vec<NewAttachment>, outside: Outside) -> Result<
 }
 
 impl NewAttachment {
-    fn read(self, outside: &Outside) -> Result<(AttachmentRow, Arc<[u8]>), Failure> {
+    fn read(self, outside: &Outside) -> Result<Attachment, Failure> {
         let Self { name, media_type, data, text } = self;
-        if name.trim().is_empty() || name.chars().count() > FILE_NAME_CHARS || name.chars().any(char::is_control) {
-            let sentence = format!(
-                "attachments: a file's name has 1 to {FILE_NAME_CHARS} characters and none that controls a terminal."
-            );
-            return Err(Failure::new(Code::BadRequest, sentence));
-        }
         let wrong = |what: &str| Failure::new(Code::BadRequest, format!("attachments: {name} {what}."));
-        let media_type =
-            kind(&media_type).ok_or_else(|| wrong("has no media type, such as text/plain or image/png"))?;
         let bytes = match (data, text) {
             (Some(data), None) => STANDARD
                 .decode(data)
@@ -123,22 +113,43 @@ impl NewAttachment {
             (None, Some(text)) => text.into_bytes(),
             _ => return Err(wrong("has to have \"data\" or \"text\", one of them")),
         };
-        let is_picture = PICTURES.contains(&media_type.as_str());
-        let (limit, size) = if is_picture { (PICTURE_BYTES, "5 MiB") } else { (TEXT_FILE_BYTES, "256 KiB") };
-        if bytes.len() > limit {
-            let what = if is_picture { "picture" } else { "text file" };
-            let sentence = format!("attachments: {name} is over the {size} that a {what} may have. Make it smaller.");
-            return Err(Failure::new(Code::TooLarge, sentence));
-        }
-        if is_picture && found(&bytes) != Some(&media_type) {
-            return Err(wrong(&format!("is said to be {media_type}, and what is in it is not")));
-        }
-        if !is_picture && (bytes.contains(&0) || std::str::from_utf8(&bytes).is_err()) {
-            return Err(wrong("is neither text in UTF-8 nor a picture (PNG, JPEG, WebP or GIF)"));
-        }
-        let row = AttachmentRow { id: outside.attachment_id(), name, media_type, size_bytes: bytes.len() as u64 };
-        Ok((row, bytes.into()))
+        checked(name, &media_type, bytes, outside)
     }
+}
+
+/// A file that may come with a message, by whichever way.
+///
+/// # Errors
+/// What is wrong with it, and what to do.
+pub(crate) fn checked(
+    name: String,
+    media_type: &str,
+    bytes: Vec<u8>,
+    outside: &Outside,
+) -> Result<Attachment, Failure> {
+    if name.trim().is_empty() || name.chars().count() > FILE_NAME_CHARS || name.chars().any(char::is_control) {
+        let sentence = format!(
+            "attachments: a file's name has 1 to {FILE_NAME_CHARS} characters and none that controls a terminal."
+        );
+        return Err(Failure::new(Code::BadRequest, sentence));
+    }
+    let wrong = |what: &str| Failure::new(Code::BadRequest, format!("attachments: {name} {what}."));
+    let media_type = kind(media_type).ok_or_else(|| wrong("has no media type, such as text/plain or image/png"))?;
+    let is_picture = PICTURES.contains(&media_type.as_str());
+    let (limit, size) = if is_picture { (PICTURE_BYTES, "5 MiB") } else { (TEXT_FILE_BYTES, "256 KiB") };
+    if bytes.len() > limit {
+        let what = if is_picture { "picture" } else { "text file" };
+        let sentence = format!("attachments: {name} is over the {size} that a {what} may have. Make it smaller.");
+        return Err(Failure::new(Code::TooLarge, sentence));
+    }
+    if is_picture && found(&bytes) != Some(&media_type) {
+        return Err(wrong(&format!("is said to be {media_type}, and what is in it is not")));
+    }
+    if !is_picture && (bytes.contains(&0) || std::str::from_utf8(&bytes).is_err()) {
+        return Err(wrong("is neither text in UTF-8 nor a picture (PNG, JPEG, WebP or GIF)"));
+    }
+    let row = AttachmentRow { id: outside.attachment_id(), name, media_type, size_bytes: bytes.len() as u64 };
+    Ok(Attachment { row, data: bytes.into() })
 }
 
 /// A media type without its parameters, in lower case; `None`: it is none.
@@ -225,7 +236,7 @@ mod tests {
         let file =
             NewAttachment { name: name.into(), media_type: media_type.into(), data, text: text.map(str::to_owned) };
         let outside = crate::outside::system();
-        file.read(&outside).map(|(row, _)| row).map_err(|failure| failure.code)
+        file.read(&outside).map(|file| file.row).map_err(|failure| failure.code)
     }
 
     #[test]

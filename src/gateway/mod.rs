@@ -5,7 +5,7 @@
 
 mod access;
 mod actor;
-mod attachments;
+pub(crate) mod attachments;
 mod auth;
 mod back;
 mod body;

@@ -41,6 +41,9 @@ pub trait Channel: 'static {
     /// Takes a preview away that nothing will take the place of. Failing costs a stale message.
     fn remove(&self, to: Conversation, platform_id: Arc<str>) -> LocalBoxFuture<'static, ()>;
 
+    /// Fetches a file that was heard of, of `limit` bytes at the most.
+    fn fetch(&self, file: Arc<str>, limit: usize) -> LocalBoxFuture<'static, Result<Vec<u8>, Unfetched>>;
+
     /// Looks at all that it takes to hear and to be heard, and sends a test message to the first of `allow` that it can.
     fn check(&self, allow: Vec<Mark>, mention: bool) -> LocalBoxFuture<'static, Vec<Note>>;
 
@@ -100,6 +103,7 @@ pub struct Heard {
     pub event: Arc<str>,
     /// The event of the message of which this is a later wording.
     pub edits: Option<Arc<str>>,
+    pub files: Vec<HeardFile>,
     /// It holds something that cannot be read here, and no words: a picture, a voice.
     pub wordless: bool,
     /// The message's id where an answer is to refer to it: among several people.
@@ -116,6 +120,27 @@ pub struct Heard {
     /// What was said, without our name.
     pub text: String,
     pub at: Timestamp,
+}
+
+/// A file that came with something that was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeardFile {
+    /// What it is fetched by.
+    pub id: Arc<str>,
+    /// As its sender calls it.
+    pub name: String,
+    /// As in `image/png`.
+    pub media_type: String,
+    pub size_bytes: u64,
+}
+
+/// Why a file is not here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfetched {
+    /// The platform could not give it now.
+    Later,
+    /// It never will, or the file is too large.
+    Never,
 }
 
 /// Who said it.

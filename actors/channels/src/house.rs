@@ -7,7 +7,7 @@ use mosaic_messages::{Kept, Receive, Received};
 use mosaic_types::command::Line;
 use mosaic_types::outbox::Conversation;
 use mosaic_types::pairing::NewPairing;
-use mosaic_types::{AgentName, Failure, Outside, Principal, SessionEvent, SessionId, TurnId};
+use mosaic_types::{AgentName, Attachment, Failure, Outside, Principal, SessionEvent, SessionId, TurnId};
 
 /// An answer that the house owes.
 pub type Work<T> = LocalBoxFuture<'static, Result<T, Failure>>;
@@ -29,6 +29,12 @@ pub trait House: Send + Sync {
 
     /// Keeps the platform's id of the message that a turn is streamed into.
     fn keep_preview(&self, turn: TurnId, conversation: Conversation, platform_id: Arc<str>) -> Work<Kept>;
+
+    /// Checks a file that came with a message.
+    ///
+    /// # Errors
+    /// What is wrong with it and what would be right, for its sender.
+    fn file(&self, name: String, media_type: String, data: Vec<u8>) -> Result<Attachment, Failure>;
 
     /// Keeps a stranger's code; `false` where that is not to be: there is one already, or too many wait.
     fn offer(&self, pairing: NewPairing) -> Work<bool>;

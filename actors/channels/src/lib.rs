@@ -22,7 +22,7 @@ pub mod telegram;
 mod voice;
 
 pub use actor::{ChannelActor, Check};
-pub use channel::{Channel, Cut, Heard, Hearing, Note, Preview, Sender, Unshown};
+pub use channel::{Channel, Cut, Heard, HeardFile, Hearing, Note, Preview, Sender, Unfetched, Unshown};
 pub use config::ChannelConfig;
 pub use house::{House, Reader, Work};
 pub use pairs::Pairs;

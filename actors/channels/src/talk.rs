@@ -10,12 +10,12 @@ use mosaic_messages::Receive;
 use mosaic_types::command::{CANCELLED, Line, Request};
 use mosaic_types::outbox::Conversation;
 use mosaic_types::pairing::NewPairing;
-use mosaic_types::{AgentName, Code, Failure, TurnId};
+use mosaic_types::{AgentName, Attachment, Code, Failure, TurnId, limits};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::allow::{Mark, is_allowed};
-use crate::channel::{Channel, Heard, Hearing};
+use crate::channel::{Channel, Heard, Hearing, Unfetched};
 use crate::config::ChannelConfig;
 use crate::house::House;
 use crate::pairs::{self, Pairs};
@@ -121,7 +121,7 @@ impl Talk {
         }
         let to = self.place(&heard);
         if heard.wordless {
-            self.tell(&to, &heard, "Only words can be read here so far.".to_owned()).await;
+            self.tell(&to, &heard, "Only words, text files and pictures can be read here.".to_owned()).await;
             return Hearing::Done;
         }
         match command(&heard.text) {
@@ -163,7 +163,14 @@ impl Talk {
     }
 
     async fn take_in(&self, to: &Conversation, heard: &Heard) -> Hearing {
+        let attachments = match self.fetch(heard).await {
+            Ok(attachments) => attachments,
+            Err(failure) => return self.refused(to, heard, failure).await,
+        };
         let outside = self.house.outside();
+        // A file is named for good by what it is fetched by.
+        let mut hash = Sha256::new_with_prefix(heard.text.as_bytes());
+        heard.files.iter().for_each(|file| hash.update(file.id.as_bytes()));
         let said = Receive {
             conversation: to.clone(),
             from: self.house.guest(),
@@ -171,8 +178,9 @@ impl Talk {
             event: heard.event.clone(),
             edits: heard.edits.clone(),
             reply_to: heard.reply_to.clone(),
-            body_hash: Sha256::digest(heard.text.as_bytes()).into(),
+            body_hash: hash.finalize().into(),
             text: heard.text.as_str().into(),
+            attachments,
             model: None,
             mode: None,
             agent: self.agent.clone(),
@@ -194,6 +202,31 @@ impl Talk {
             }
             Err(failure) => self.refused(to, heard, failure).await,
         }
+    }
+
+    /// The files that came with a message, checked.
+    async fn fetch(&self, heard: &Heard) -> Result<Arc<[Attachment]>, Failure> {
+        if heard.files.len() > limits::ATTACHMENTS {
+            let sentence = format!("A message takes {} files at the most. Send several.", limits::ATTACHMENTS);
+            return Err(Failure::new(Code::BadRequest, sentence));
+        }
+        let mut files = Vec::new();
+        for file in &heard.files {
+            let name: String =
+                file.name.chars().filter(|char| !char.is_control()).take(limits::FILE_NAME_CHARS).collect();
+            let fetched = self.channel.fetch(file.id.clone(), limits::PICTURE_BYTES).await;
+            let data = fetched.map_err(|unfetched| match unfetched {
+                Unfetched::Later => {
+                    Failure::new(Code::Unavailable, format!("{name} could not be fetched. Send it again in a moment."))
+                }
+                Unfetched::Never => {
+                    let sentence = format!("{name} cannot be fetched: it is gone, or larger than 5 MiB.");
+                    Failure::new(Code::TooLarge, sentence)
+                }
+            })?;
+            files.push(self.house.file(name, file.media_type.clone(), data)?);
+        }
+        Ok(files.into())
     }
 
     async fn carry_out(&self, to: &Conversation, heard: &Heard, line: Result<Line, Failure>) -> Hearing {

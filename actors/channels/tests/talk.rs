@@ -6,7 +6,7 @@ mod fakes;
 use std::time::Duration;
 
 use actix::Actor;
-use mosaic_channels::{ChannelActor, Cut, Hearing, Pairs, Status};
+use mosaic_channels::{ChannelActor, Cut, HeardFile, Hearing, Pairs, Status};
 use mosaic_supervise::Tether;
 use mosaic_types::{Code, Failure};
 use tokio::time::{advance, sleep};
@@ -169,6 +169,25 @@ async fn what_holds_no_words_is_answered_with_a_sentence() {
     command.edits = Some("1".into());
     talk.hear(command).await;
     assert!(home.commanded().is_empty(), "a command is carried out as it was first typed");
+}
+
+#[actix::test]
+async fn a_file_that_cannot_be_fetched_now_is_waited_for_and_one_that_is_no_good_is_refused() {
+    let (home, platform) = (Home::default(), Platform::default());
+    let talk = talk(&home, &platform);
+    let with = |id: &str| {
+        let mut heard = heard(id, "look");
+        heard.files.push(HeardFile {
+            id: id.into(),
+            name: "notes.txt".into(),
+            media_type: "text/plain".into(),
+            size_bytes: 1,
+        });
+        heard
+    };
+    assert!(matches!(talk.hear(with("slow")).await, Hearing::Again(_)));
+    assert_eq!(talk.hear(with("bad")).await, Hearing::Done);
+    assert_eq!((home.said().len(), platform.said()), (0, vec!["No file is good enough.".to_owned()]));
 }
 
 #[actix::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::Message;
 use mosaic_types::command::Line;
 use mosaic_types::outbox::Conversation;
-use mosaic_types::{AgentName, Failure, ModelRef, Principal, QueueMode, SessionId, TurnId, UserId};
+use mosaic_types::{AgentName, Attachment, Failure, ModelRef, Principal, QueueMode, SessionId, TurnId, UserId};
 use tracing::Span;
 
 use crate::session::Accepted;
@@ -63,6 +63,8 @@ pub struct Receive {
     /// SHA-256 of what was said.
     pub body_hash: [u8; 32],
     pub text: Arc<str>,
+    /// The files that came with it, checked.
+    pub attachments: Arc<[Attachment]>,
     pub model: Option<ModelRef>,
     pub mode: Option<QueueMode>,
     /// Who answers in a session that is made; `None`: the default agent.

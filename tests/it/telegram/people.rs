@@ -110,6 +110,30 @@ async fn a_question_that_is_edited_is_answered_anew_and_its_old_wording_is_gone(
 }
 
 #[tokio::test]
+async fn text_files_and_pictures_go_to_the_model_and_others_are_refused_with_a_sentence() {
+    let (bed, telegram) = awake(StandIn::builder()).await;
+    let notes =
+        Saying::private(ADA, "what is missing?").with_file(&telegram, "notes.txt", "text/plain", b"milk, bread");
+    telegram.say(&notes);
+    telegram.until("it is answered", |telegram| (telegram.texts(ADA).len() == 1).then_some(())).await;
+    assert!(format!("{:?}", bed.model.last_call()).contains("milk, bread"), "{:?}", bed.model.last_call());
+    let jpeg = [&[0xff, 0xd8, 0xff, 0xe0][..], &[0; 64]].concat();
+    telegram.say(&Saying::private(ADA, "and this?").with_file(&telegram, "x", "image/jpeg", &jpeg));
+    telegram.until("it is answered", |telegram| (telegram.texts(ADA).len() == 2).then_some(())).await;
+    let session = bed.api().get("/api/v1/sessions").await["items"][0]["id"].as_str().expect("an id").to_owned();
+    let messages = bed.api().get(&format!("/api/v1/sessions/{session}/messages")).await;
+    assert_eq!(messages["items"][2]["attachments"][0]["name"], "photo.jpg", "{messages}");
+    telegram.say(&Saying::private(ADA, "and that?").with_file(&telegram, "x.zip", "application/zip", &[0, 1, 2]));
+    telegram.until("it is refused", |telegram| (telegram.texts(ADA).len() == 3).then_some(())).await;
+    assert!(
+        telegram.texts(ADA)[2].contains("x.zip is neither text in UTF-8 nor a picture"),
+        "{:?}",
+        telegram.texts(ADA)
+    );
+    assert_eq!(asked(&bed).await, ["what is missing?", "and this?"]);
+}
+
+#[tokio::test]
 async fn commands_are_those_of_every_other_place() {
     let (bed, telegram) = awake(StandIn::builder()).await;
     telegram.say(&Saying::private(ADA, "/start"));

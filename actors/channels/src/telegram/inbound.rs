@@ -9,6 +9,7 @@ use teloxide_core::types::{
     UpdateKind, User,
 };
 
+use super::files;
 use super::place::Place;
 use crate::allow::Mark;
 use crate::channel::{Heard, Sender};
@@ -56,8 +57,11 @@ fn heard(message: &Message, me: &Me) -> Option<Heard> {
     let MessageKind::Common(common) = &message.kind else { return None };
     let words = message.text().or_else(|| message.caption());
     // Among several people nobody is told of pictures that show us nothing.
-    let wordless = words.is_none() && direct;
-    let text = words.or(wordless.then_some(""))?;
+    let files = files::of(message);
+    let wordless = words.is_none() && files.is_empty() && direct;
+    // A file that comes without a word is called by its name.
+    let named = files.first().filter(|_| direct).map(|file| file.name.as_str());
+    let text = words.or(named).or(wordless.then_some(""))?;
     let id: Arc<str> = message.id.0.to_string().into();
     let edited = common.edit_date;
     let entities = message.entities().or_else(|| message.caption_entities()).unwrap_or_default();
@@ -81,6 +85,7 @@ fn heard(message: &Message, me: &Me) -> Option<Heard> {
         event: edited.map_or_else(|| id.clone(), |at| format!("{id}:{}", at.timestamp()).into()),
         edits: edited.map(|_| id.clone()),
         wordless,
+        files: files.clone(),
         reply_to: (!direct).then_some(id),
         marks: marks(message, from),
         from: sender(from),
@@ -105,6 +110,7 @@ fn pressed(query: CallbackQuery) -> Option<News> {
         event: format!("press:{}", query.id.0).into(),
         edits: None,
         wordless: false,
+        files: Vec::new(),
         reply_to: None,
         marks: marks(message, &query.from),
         from: sender(&query.from),
@@ -286,6 +292,15 @@ mod tests {
         let picture =
             json!({"photo": [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1, "file_size": 1}]});
         assert!(hears(update(picture)).wordless);
+    }
+
+    #[test]
+    fn a_picture_is_heard_of_in_its_largest_form() {
+        let size = |id: &str, width: u32| json!({"file_id": id, "file_unique_id": id, "width": width, "height": width, "file_size": width});
+        let heard = hears(update(json!({"photo": [size("small", 90), size("large", 800)], "caption": "what is it?"})));
+        assert_eq!((heard.text.as_str(), heard.wordless), ("what is it?", false));
+        assert_eq!(heard.files.iter().map(|file| &*file.id).collect::<Vec<_>>(), ["large"]);
+        assert_eq!(hears(update(json!({"photo": [size("one", 9)]}))).text, "photo.jpg");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! remembers it.
 
 mod check;
+mod files;
 mod html;
 mod inbound;
 mod outbound;
@@ -27,7 +28,7 @@ use teloxide_core::Bot;
 use teloxide_core::net::default_reqwest_settings;
 
 use crate::allow::Mark;
-use crate::channel::{Channel, Cut, Note, Preview, Unshown};
+use crate::channel::{Channel, Cut, Note, Preview, Unfetched, Unshown};
 use crate::config::ChannelConfig;
 use crate::pace::{Limit, Pace};
 use crate::registry::Kind;
@@ -140,6 +141,11 @@ impl Channel for Telegram {
     fn remove(&self, to: Conversation, platform_id: Arc<str>) -> LocalBoxFuture<'static, ()> {
         let inner = self.0.clone();
         Box::pin(async move { inner.take_away(&to, &platform_id).await })
+    }
+
+    fn fetch(&self, file: Arc<str>, limit: usize) -> LocalBoxFuture<'static, Result<Vec<u8>, Unfetched>> {
+        let inner = self.0.clone();
+        Box::pin(async move { inner.download(&file, limit).await })
     }
 
     fn check(&self, allow: Vec<Mark>, mention: bool) -> LocalBoxFuture<'static, Vec<Note>> {

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::{LocalBoxFuture, pending, ready};
 use mosaic_channels::allow::Mark;
 use mosaic_channels::{
-    Channel, ChannelConfig, Cut, Heard, House, Note, Pairs, Preview, Reader, Sender, Status, Talk, Unshown, Work,
+    Channel, ChannelConfig, Cut, Heard, House, Note, Pairs, Preview, Reader, Sender, Status, Talk, Unfetched, Unshown,
+    Work,
 };
 use mosaic_messages::{Accepted, Kept, Receive, Received};
 use mosaic_types::command::Line;
@@ -17,7 +18,8 @@ use mosaic_types::outbox::{Conversation, Delivery, Finding, Item, Shown};
 use mosaic_types::pairing::NewPairing;
 use mosaic_types::settings::Settings;
 use mosaic_types::{
-    AgentName, Chance, Clock, Failure, Outside, Principal, Secret, SessionId, Timestamp, TurnId, UserId, UserRole,
+    AgentName, Attachment, Chance, Clock, Code, Failure, Outside, Principal, Secret, SessionId, Timestamp, TurnId,
+    UserId, UserRole,
 };
 
 struct Still;
@@ -107,6 +109,10 @@ impl House for Home {
         Box::pin(ready(Ok(Kept::Kept)))
     }
 
+    fn file(&self, _: String, _: String, _: Vec<u8>) -> Result<Attachment, Failure> {
+        Err(Failure::new(Code::BadRequest, "No file is good enough."))
+    }
+
     fn offer(&self, pairing: NewPairing) -> Work<bool> {
         self.0.lock().expect("whole").offered.push(pairing);
         Box::pin(ready(Ok(true)))
@@ -187,6 +193,10 @@ impl Channel for Platform {
         Box::pin(ready(()))
     }
 
+    fn fetch(&self, file: Arc<str>, _: usize) -> LocalBoxFuture<'static, Result<Vec<u8>, Unfetched>> {
+        Box::pin(ready(if &*file == "slow" { Err(Unfetched::Later) } else { Ok(Vec::new()) }))
+    }
+
     fn check(&self, _: Vec<Mark>, _: bool) -> LocalBoxFuture<'static, Vec<Note>> {
         Box::pin(ready(Vec::new()))
     }
@@ -220,6 +230,7 @@ pub(crate) fn heard(event: &str, text: &str) -> Heard {
         event: event.into(),
         edits: None,
         wordless: false,
+        files: Vec::new(),
         reply_to: Some(event.into()),
         from: Sender { id: "1".into(), name: "Ada".into(), bot: false },
         marks: vec!["user:1".parse().expect("valid")],

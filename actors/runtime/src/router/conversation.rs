@@ -168,7 +168,7 @@ fn submission(said: &Receive, session: SessionId, from: Principal, replaces: Opt
         reply_to: said.reply_to.clone(),
         body_hash: said.body_hash,
         text: said.text.clone(),
-        attachments: Arc::default(),
+        attachments: said.attachments.clone(),
         model: said.model.clone(),
         mode: said.mode,
         create: None,

@@ -1,5 +1,6 @@
 //! What is said on a platform is answered there, through the whole floor.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic_messages::{FindPreview, KeepPreview, Kept, Receive, Received, SetSession};
@@ -27,6 +28,7 @@ fn said(house: &House, name: &str, event: &str, text: &str) -> Receive {
         reply_to: Some(event.into()),
         body_hash: [u8::try_from(text.len()).unwrap_or(0); 32],
         text: text.into(),
+        attachments: Arc::default(),
         model: None,
         mode: None,
         agent: None,

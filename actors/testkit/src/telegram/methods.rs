@@ -34,6 +34,11 @@ pub(super) fn call(state: &mut State, method: &str, ask: &Value) -> Result<Value
             state.commands = ask["commands"].as_array().into_iter().flatten().map(name).collect();
             Ok(json!(true))
         }
+        "getfile" => {
+            let id = ask["file_id"].as_str().unwrap_or_default();
+            let data = state.files.get(id).ok_or_else(|| bad("invalid file_id"))?;
+            Ok(json!({"file_id": id, "file_unique_id": id, "file_size": data.len(), "file_path": id}))
+        }
         "sendmessage" => send(state, ask),
         "editmessagetext" => edit(state, ask),
         "editmessagereplymarkup" => {

@@ -73,6 +73,22 @@ impl Saying {
         self
     }
 
+    /// With a file, of which the text is the caption; a picture where it is a JPEG.
+    #[must_use]
+    pub fn with_file(mut self, telegram: &Telegram, name: &str, media_type: &str, data: &[u8]) -> Self {
+        let id = format!("file-{name}");
+        telegram.shared.change(|state| state.files.insert(id.clone(), data.to_vec()));
+        let file = json!({"file_id": id, "file_unique_id": id, "file_size": data.len(), "width": 1, "height": 1,
+            "file_name": name, "mime_type": media_type});
+        if media_type == "image/jpeg" {
+            self.more["photo"] = json!([file]);
+        } else {
+            self.more["document"] = file;
+        }
+        self.more["caption"] = json!(self.text);
+        self
+    }
+
     /// By a program.
     #[must_use]
     pub fn by_a_bot(mut self) -> Self {
@@ -91,6 +107,9 @@ impl Saying {
         }
         for (key, value) in self.more.as_object().into_iter().flatten() {
             message[key] = value.clone();
+        }
+        if self.more["caption"].is_string() {
+            message.as_object_mut().expect("an object").remove("text");
         }
         message
     }

@@ -39,6 +39,10 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
 
 async fn answer(connection: &mut Connection, request: &Request, shared: &Shared) -> Result<(), Gone> {
     let path = request.path.split('?').next().unwrap_or_default();
+    if let Some(file) = path.strip_prefix(&format!("/file/bot{TOKEN}/")) {
+        let data = shared.look(|state| state.files.get(file).cloned()).unwrap_or_default();
+        return connection.send(&response(200, &data)).await;
+    }
     let method = path.strip_prefix(&format!("/bot{TOKEN}/")).map(str::to_ascii_lowercase);
     let Some(method) = method else {
         return say(connection, &Err((401, "Unauthorized".to_owned())), None).await;

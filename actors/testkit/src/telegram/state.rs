@@ -56,6 +56,8 @@ pub(super) struct State {
     pub(super) calls: HashMap<String, usize>,
     pub(super) commands: Vec<String>,
     pub(super) closed: HashSet<i64>,
+    /// What is in each file that was sent.
+    pub(super) files: HashMap<String, Vec<u8>>,
     /// Which poll is the newest.
     pub(super) poll: u64,
     pub(super) sends: Vec<(Instant, i64)>,
@@ -74,6 +76,7 @@ impl Default for State {
             calls: HashMap::new(),
             commands: Vec::new(),
             closed: HashSet::new(),
+            files: HashMap::new(),
             poll: 0,
             sends: Vec::new(),
         }
