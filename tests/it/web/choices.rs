@@ -47,7 +47,9 @@ async fn an_answer_of_a_model_that_stepped_in_says_so_in_a_line_of_its_own_and_i
                 agent.dispatchEvent(new Event('change')); })()";
     ada.page.eval(pair).await;
     ada.says("write code").await;
-    ada.page.until("document.querySelector('.meta .fell')?.innerText === 'other/o-1 failed: provider_auth'").await;
+    ada.page
+        .until("document.querySelector('.meta .fell')?.innerText === 'other/o-1 refused the key; lab/m-1 answered'")
+        .await;
     let coloured = "JSON.stringify([...document.querySelectorAll('.md pre span')].map((one) => [one.className, one.innerText.trim()]))";
     let wanted = json!([["k", "let"], ["l", "\"<b>\""], ["c", "// one"]]).to_string();
     ada.page.until(&format!("{coloured} === {}", json!(wanted))).await;

@@ -227,7 +227,7 @@ class Answered {
     if (end.kind === "finished") {
       words.push(el("span", { class: "model", title: end.route_reason }, shown(`${end.provider}/${end.model}`)));
       // That another model had to answer is a line of its own.
-      words.push(el("span", { class: end.route_reason.includes(" failed: ") ? "why fell" : "why" }, shown(end.route_reason)));
+      words.push(el("span", { class: /; \S+ answered$/.test(end.route_reason) ? "why fell" : "why" }, shown(end.route_reason)));
       const { input_tokens: input, output_tokens: output } = end.usage;
       words.push(el("span", { title: "tokens in and out" }, `${number(input)} → ${number(output)} tokens`));
       words.push(el("span", {}, dollars(end.cost_usd)));
