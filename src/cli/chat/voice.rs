@@ -32,12 +32,12 @@ impl Voice {
             }
             // Another step may follow, on a line of its own.
             EventBody::StepFinished { ok: true, part: None, .. } => self.break_line()?,
-            EventBody::StepFinished { name, ok: false, part: Some(part), .. } if !self.json => {
-                // Who lost a race has done nothing wrong.
-                if part.code != Some(Code::Cancelled) {
-                    self.break_line()?;
-                    note(&format!("{} did not answer.", for_terminal(name)));
-                }
+            // Who lost a race has done nothing wrong.
+            EventBody::StepFinished { name, ok: false, part: Some(part), .. }
+                if !self.json && part.code != Some(Code::Cancelled) =>
+            {
+                self.break_line()?;
+                note(&format!("{} did not answer.", for_terminal(name)));
             }
             EventBody::TurnRestarted { .. } if !self.json => {
                 self.break_line()?;
