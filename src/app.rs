@@ -90,6 +90,7 @@ impl App {
         let budgets = Budgets::new(&config.budgets, store.clone(), outside.clone());
         let rules = config.routing.rules.clone();
         let routing = Routing::new(rules, agents.clone(), providers.clone(), budgets.clone());
+        routing.load(&*store).await?;
         let doors = Arc::new(Doors {
             outbox: Outbox::new(&outside),
             outside,

@@ -46,7 +46,7 @@ const ABOUT: &str = "One daemon that runs a team of AI agents. Each conversation
         messages::list, messages::submit, messages::cancel, messages::events, back::retry, back::fork,
         attachments::show,
         info::agents, models::list, info::providers, setup::add, info::channels, trial::channel, pairings::list, pairings::approve, pairings::revoke, info::tree, lately::lately, info::me, info::metrics, trial::test, usage::sums,
-        routing::effective, routing::explain,
+        routing::list, routing::create, routing::change, routing::delete, routing::effective, routing::explain,
         tokens::list, tokens::create, tokens::revoke,
         web::page, web::asset, web::render, signin::page, signin::script, signin::claim, signin::login, signin::logout, signin::link,
         openai::complete, openai::models::models, openai::models::model, ws::open,

@@ -110,6 +110,10 @@ refusals! {
     Upgrade = BadRequest | TooSlow | Unavailable;
     /// Of a file of the dashboard.
     OneAsset = NotFound;
+    /// Of a new rule.
+    NewRule = BadRequest | AgentNotFound | ModelNotFound | Exists | TooLarge | Busy | Storage | Unavailable;
+    /// Of a rule that is changed.
+    ChangedRule = BadRequest | NotFound | AgentNotFound | ModelNotFound | Exists | TooLarge | Busy | Storage | Unavailable;
     /// Of a text whose way is explained.
     Explaining = BadRequest | AgentNotFound | TooLarge | TextTooLong;
     /// Of texts that are rendered.

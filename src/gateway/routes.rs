@@ -110,7 +110,12 @@ fn entries() -> Vec<Entry> {
         post("/api/v1/pairings", OWNER, pairings::approve),
         on(Method::DELETE, "/api/v1/pairings/{channel}/{sender}", OWNER, pairings::revoke),
         get("/api/v1/usage", VIEWER, usage::sums),
+        get("/api/v1/routing/rules", VIEWER, routing::list),
+        post("/api/v1/routing/rules", MEMBER, routing::create),
+        // Before the rules by their ids, of which this is none.
         get("/api/v1/routing/rules/effective", VIEWER, routing::effective),
+        on(Method::PATCH, "/api/v1/routing/rules/{id}", MEMBER, routing::change),
+        on(Method::DELETE, "/api/v1/routing/rules/{id}", MEMBER, routing::delete),
         // Of texts that the asker has; nothing is asked or changed.
         post("/api/v1/routing/explain", VIEWER, routing::explain),
         get("/api/v1/tree", VIEWER, info::tree),

@@ -1,13 +1,13 @@
 //! Which models answer: the rules that hold for whoever asks, and why a text would go where it goes.
 
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use mosaic_runtime::routing::{Asked, tokens_of};
 use mosaic_types::journal::API_CHANNEL;
 use mosaic_types::page::Page;
-use mosaic_types::routing::{EffectiveRule, Explained, Need};
-use mosaic_types::{AgentName, ChannelName, Code, Failure, Timestamp, limits};
-use serde::Deserialize;
+use mosaic_types::routing::{EffectiveRule, Explained, Need, OwnRule, Rule, RuleChange, RuleSource};
+use mosaic_types::{AgentName, ChannelName, Code, Failure, RuleId, Timestamp, limits};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::Asker;
@@ -28,6 +28,152 @@ use super::{body, refusals};
 )]
 pub(super) async fn effective(gate: Data<Gate>, Asker(who): Asker) -> HttpResponse {
     HttpResponse::Ok().json(Page { items: gate.doors.routing.effective(who.user), next: None })
+}
+
+/// A rule of the caller's own.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwnRoutingRule)]
+struct Shown {
+    id: RuleId,
+    /// Always `user`: rules of the config stand in the effective list.
+    source: RuleSource,
+    /// Among the caller's own: 1 is the first to be looked at.
+    position: usize,
+    rule: Rule,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl Shown {
+    fn of(at: usize, own: &OwnRule) -> Self {
+        let OwnRule { id, rule, created_at, updated_at } = own.clone();
+        Self { id, source: RuleSource::User, position: at + 1, rule, created_at, updated_at }
+    }
+}
+
+/// Lists your own rules
+///
+/// In the order in which they are looked at, before those of the config.
+#[utoipa::path(
+    get,
+    path = "/api/v1/routing/rules",
+    operation_id = "list_routing_rules",
+    tag = "routing",
+    responses((status = 200, description = "All of them, 100 at the most; `next` is always null.", body = Page<Shown>))
+)]
+pub(super) async fn list(gate: Data<Gate>, Asker(who): Asker) -> HttpResponse {
+    let own = gate.doors.routing.own(who.user);
+    let items = own.iter().enumerate().map(|(at, own)| Shown::of(at, own)).collect();
+    HttpResponse::Ok().json(Page { items, next: None })
+}
+
+/// Makes a rule of your own
+///
+/// It stands behind those that you have, and holds for your turns from this answer on; what runs goes on as it was decided.
+#[utoipa::path(
+    post,
+    path = "/api/v1/routing/rules",
+    operation_id = "create_routing_rule",
+    tag = "routing",
+    request_body = Rule,
+    responses((status = 201, description = "Made.", body = Shown), refusals::NewRule)
+)]
+pub(super) async fn create(gate: Data<Gate>, Asker(who): Asker, request: HttpRequest, payload: Payload) -> Answer {
+    let rule: Rule = body::json(&request, payload, body::API_BYTES).await?;
+    check(&gate, &rule)?;
+    let (id, at) = (gate.doors.outside.rule_id(), gate.doors.outside.now());
+    let made = gate.doors.routing.change(&gate.doors, who.user, |own| {
+        let new = OwnRule { id, rule, created_at: at, updated_at: at };
+        unique(own, &new)?;
+        own.push(new.clone());
+        Ok(Shown::of(own.len() - 1, &new))
+    });
+    Ok(HttpResponse::Created().json(made.await?))
+}
+
+/// Changes a rule of your own
+///
+/// What is not named stays as it is; null takes a condition away, and `position` moves the rule.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/routing/rules/{id}",
+    operation_id = "change_routing_rule",
+    tag = "routing",
+    params(("id" = RuleId, Path, description = "As the list of rules shows it.")),
+    request_body = RuleChange,
+    responses((status = 200, description = "As it is now.", body = Shown), refusals::ChangedRule)
+)]
+pub(super) async fn change(
+    gate: Data<Gate>,
+    Asker(who): Asker,
+    id: Path<String>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Answer {
+    let change: RuleChange = body::json(&request, payload, body::API_BYTES).await?;
+    if change.position == Some(0) {
+        return Err(ApiError(Failure::new(Code::BadRequest, "position is 1 for the first rule, not 0.")));
+    }
+    let now = gate.doors.outside.now();
+    let changed = gate.doors.routing.change(&gate.doors, who.user, |own| {
+        let at = place(own, &id)?;
+        let mut moved = own.remove(at);
+        let position = change.position;
+        moved.rule = change.over(moved.rule);
+        moved.updated_at = now;
+        check(&gate, &moved.rule).map_err(|error| error.0)?;
+        unique(own, &moved)?;
+        let at = position.map_or(at, |position| (position - 1).min(own.len()));
+        own.insert(at, moved.clone());
+        Ok(Shown::of(at, &moved))
+    });
+    Ok(HttpResponse::Ok().json(changed.await?))
+}
+
+/// Removes a rule of your own
+#[utoipa::path(
+    delete,
+    path = "/api/v1/routing/rules/{id}",
+    operation_id = "delete_routing_rule",
+    tag = "routing",
+    params(("id" = RuleId, Path, description = "As the list of rules shows it.")),
+    responses((status = 204, description = "Removed."), refusals::RevokedToken)
+)]
+pub(super) async fn delete(gate: Data<Gate>, Asker(who): Asker, id: Path<String>) -> Answer {
+    let removed = gate.doors.routing.change(&gate.doors, who.user, |own| {
+        let at = place(own, &id)?;
+        own.remove(at);
+        Ok(())
+    });
+    removed.await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Where a rule stands.
+fn place(own: &[OwnRule], id: &str) -> Result<usize, Failure> {
+    let id: Option<RuleId> = id.parse().ok();
+    own.iter().position(|own| Some(own.id) == id).ok_or_else(|| Failure::not_found("rule"))
+}
+
+/// No other rule of the person has this name.
+fn unique(own: &[OwnRule], new: &OwnRule) -> Result<(), Failure> {
+    if own.iter().all(|other| other.id == new.id || other.rule.name != new.rule.name) {
+        return Ok(());
+    }
+    let sentence = format!("You have a rule {} already. Give this one another name.", new.rule.name);
+    Err(Failure::new(Code::Exists, sentence))
+}
+
+/// A rule says something, of models and agents that there are.
+fn check(gate: &Gate, rule: &Rule) -> Result<(), ApiError> {
+    rule.check().map_err(|bad| ApiError(Failure::new(Code::BadRequest, format!("{}: {}.", bad.key, bad.right))))?;
+    for model in &rule.models {
+        gate.doors.providers.check(model)?;
+    }
+    for agent in &rule.agent {
+        gate.doors.agents.choose(Some(agent.clone()))?;
+    }
+    Ok(())
 }
 
 /// What is to be explained.
@@ -83,6 +229,6 @@ pub(super) async fn explain(gate: Data<Gate>, Asker(who): Asker, request: HttpRe
         tokens: tokens_of(texts.into_iter()),
         at: at.unwrap_or_else(|| gate.doors.outside.now()),
     };
-    gate.doors.routing.look(&asked).await;
+    gate.doors.routing.look(&*gate.doors.store, &asked.payer()).await;
     Ok(HttpResponse::Ok().json(gate.doors.routing.explain(asked)?))
 }

@@ -185,3 +185,157 @@ async fn without_a_daemon_the_rules_of_the_config_are_explained_in_process() {
     assert!(refused.code == Some(1) && refused.stderr.contains("There is no agent poet. Those there are: assistant."));
     assert_eq!(own.progress().calls, 0, "nobody is asked");
 }
+
+fn id_of(made: &Value) -> String {
+    made["id"].as_str().expect("an id").to_owned()
+}
+
+/// Names of the rules in a list, in its order.
+fn names(page: &Value) -> Vec<&str> {
+    page["items"].as_array().expect("a list").iter().filter_map(|item| item["rule"]["name"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_persons_own_rules_go_before_those_of_the_config_and_change_what_comes_next() {
+    let [mine, theirs, own] = ["mine", "theirs", "own"].map(always);
+    let mut bed = Testbed::asleep(StandIn::builder());
+    let rule = "[[routing.rules]]\nname = \"all\"\nmodels = [\"theirs/m\"]\n";
+    configure(&bed, &[("mine", &mine), ("theirs", &theirs), ("own", &own)], rule);
+    bed.restart().await;
+    let api = bed.api();
+    let session = api.session().await;
+    assert_eq!(who(&api.ask(&session, "hello").await).0, "theirs");
+
+    let rules = "/api/v1/routing/rules";
+    let code = json!({"name": "code", "task": ["code"], "models": ["mine/m"]});
+    let made = api.send("POST", rules, code.clone()).await;
+    assert_eq!(made.status(), 201);
+    let made: Value = made.json();
+    assert_eq!((&made["position"], &made["source"]), (&json!(1), &json!("user")));
+    // In the session that is awake already, and in a call that no session keeps.
+    let answer = api.ask(&session, CODE).await;
+    let why = "your rule \"code\": task is code (a code fence, the word “fix”, the word “rust”)";
+    assert_eq!(who(&answer), ("mine", why));
+    let call = json!({"model": "assistant", "messages": [{"role": "user", "content": CODE}]});
+    let stateless: Value = api.send("POST", "/v1/chat/completions", call).await.json();
+    assert_eq!(stateless["choices"][0]["message"]["content"], "mine");
+    assert_eq!(who(&api.ask(&session, "hello").await).0, "theirs");
+
+    let night = json!({"name": "short", "max_chars": 10, "strategy": "race"});
+    let short = id_of(&api.send("POST", rules, night).await.json());
+    let path = format!("{rules}/{short}");
+    let moved: Value = api.send("PATCH", &path, json!({"position": 1, "max_chars": null, "min_chars": 3})).await.json();
+    assert_eq!(
+        (&moved["position"], &moved["rule"]["min_chars"], moved["rule"].get("max_chars")),
+        (&json!(1), &json!(3), None)
+    );
+    assert_eq!(names(&api.get(rules).await), ["short", "code"]);
+    let effective = api.get(&format!("{rules}/effective")).await;
+    assert_eq!(names(&effective), ["short", "code", "all"]);
+    let told = |at: usize, key: &str| effective["items"][at][key].clone();
+    assert_eq!((told(0, "source"), told(2, "source"), told(2, "id")), (json!("user"), json!("config"), Value::Null));
+    assert_eq!((told(0, "does"), told(2, "does")), (json!("asks the agent's models by race"), json!("asks theirs/m")));
+    let listed = run(bed.command(&["route", "list"]), "").await.good();
+    assert!(
+        listed.lines().nth(1).is_some_and(|line| line == "1  short  user    asks the agent's models by race"),
+        "{listed}"
+    );
+    assert_eq!(who(&api.ask(&session, CODE).await), ("own", "your rule \"short\": 44 characters"));
+    api.send("PATCH", &path, json!({"enabled": false})).await;
+    assert_eq!(api.get(&format!("{rules}/effective")).await["items"][0]["off"], "it is switched off");
+    assert_eq!(who(&api.ask(&session, CODE).await).0, "mine");
+
+    // They are there after a kill, and nobody else's.
+    bed.kill9().await;
+    bed.restart().await;
+    let api = bed.api();
+    assert_eq!(names(&api.get(rules).await), ["short", "code"]);
+    assert_eq!(who(&api.ask(&session, CODE).await).0, "mine");
+    assert_eq!(api.send("DELETE", &format!("{rules}/{}", id_of(&made)), Value::Null).await.status(), 204);
+    assert_eq!(names(&api.get(rules).await), ["short"]);
+    assert_eq!(who(&api.ask(&session, CODE).await).0, "theirs");
+}
+
+#[tokio::test]
+async fn a_rule_that_cannot_be_is_refused_with_what_would_be_right() {
+    let own = always("own");
+    let mut bed = Testbed::asleep(StandIn::builder());
+    configure(&bed, &[("own", &own)], "");
+    bed.restart().await;
+    let api = bed.api();
+    let rules = "/api/v1/routing/rules";
+    let good = json!({"name": "a", "models": ["own/m"]});
+    let made: Value = api.send("POST", rules, good.clone()).await.json();
+    let path = format!("{rules}/{}", id_of(&made));
+    for (method, path, body, status, says) in [
+        ("POST", rules, json!({"name": "b"}), 400, "models: a rule says which models answer, or by which strategy."),
+        ("POST", rules, json!({"name": "b", "models": ["nobody/m"]}), 404, "There is no provider nobody for nobody/m."),
+        ("POST", rules, json!({"name": "b", "models": ["own/m"], "agent": ["poet"]}), 404, "There is no agent poet."),
+        (
+            "POST",
+            rules,
+            json!({"name": "b", "models": ["own/m"], "task": ["cod"]}),
+            400,
+            "\"cod\": did you mean \"code\"?",
+        ),
+        ("POST", rules, json!({"name": "b", "models": ["own/m"], "houers": "1"}), 400, "unknown field `houers`"),
+        ("POST", rules, json!({"name": "b", "models": ["own/m"], "hours": "22-6"}), 400, "as in \"22:00-06:00\""),
+        ("POST", rules, good, 409, "You have a rule a already."),
+        ("PATCH", &path, json!({"models": []}), 400, "which models answer"),
+        ("PATCH", &path, json!({"position": 0}), 400, "position is 1 for the first rule"),
+        ("PATCH", &format!("{rules}/nothing"), json!({}), 404, "There is no rule by that name"),
+        (
+            "DELETE",
+            &format!("{rules}/01900000-0000-7000-8000-000000000000"),
+            Value::Null,
+            404,
+            "There is no rule by that name",
+        ),
+    ] {
+        let answer = api.send(method, path, body.clone()).await;
+        assert!(
+            answer.status() == status && answer.text().contains(&says.replace('"', "\\\"")),
+            "{body}: {}",
+            answer.text()
+        );
+    }
+    // The hundred and first is refused, and what is there can still be changed.
+    for n in 2..=100 {
+        let made = api.send("POST", rules, json!({"name": format!("r{n}"), "strategy": "race"})).await;
+        assert_eq!(made.status(), 201, "{n}");
+    }
+    let refused = api.send("POST", rules, json!({"name": "more", "strategy": "race"})).await;
+    assert!(refused.status() == 400 && refused.text().contains("You have 100 rules already"), "{}", refused.text());
+    assert_eq!(api.send("PATCH", &path, json!({"position": 100})).await.status(), 200);
+    assert_eq!(names(&api.get(rules).await).last(), Some(&"a"));
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_budget_sends_turns_to_a_cheaper_model_also_after_a_restart() {
+    let [dear, cheap] = ["dear", "cheap"].map(|text| StandIn::builder().always(Step::say(text)).start());
+    let mut bed = Testbed::asleep(StandIn::builder());
+    let budget = "[budgets.user]\nusd = 0.01\n[[routing.rules]]\nname = \"low\"\nbudget_left_below = 0.9\nmodels = [\"cheap/m\"]\n";
+    let mut text = "default_agent = \"assistant\"\ndetect = false\n[gateway]\nbind = \"127.0.0.1:0\"\n".to_owned();
+    let _ =
+        writeln!(text, "[store]\nurl = {:?}\n[providers.cheap]\nbase_url = \"{}\"", bed.store_url(), cheap.base_url());
+    let _ = writeln!(
+        text,
+        "[providers.own]\nbase_url = \"{}\"\nmodels.m = {{ input_usd_per_mtok = 100.0, output_usd_per_mtok = 200.0 }}",
+        dear.base_url()
+    );
+    let _ = writeln!(text, "[agents.assistant]\nmodels = [\"own/m\"]\nmax_output_tokens = 2\n{budget}");
+    bed.write_config(&text);
+    bed.restart().await;
+    let session = bed.api().session().await;
+    assert_eq!(who(&bed.api().ask(&session, "hello").await).0, "own");
+    let answer = bed.api().ask(&session, "hello").await;
+    let (provider, why) = who(&answer);
+    assert!(
+        provider == "cheap" && why.starts_with("rule \"low\": ") && why.ends_with(" % of a budget are left"),
+        "{why}"
+    );
+    // What was spent before the start is read as the session wakes.
+    bed.stop().await;
+    bed.restart().await;
+    assert_eq!(who(&bed.api().ask(&session, "hello").await).0, "cheap");
+}

@@ -36,6 +36,7 @@ use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::pairing::PairingRow;
+use mosaic_types::routing::OwnRule;
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{Attachment, AttachmentId, ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
 
@@ -126,6 +127,9 @@ pub trait Store: Send + Sync {
 
     /// Strangers who wait and those who were let in, by channel, oldest first. Codes that expired may be among them.
     fn pairings(&self) -> Work<'_, Vec<PairingRow>>;
+
+    /// The routing rules of everyone, each person's in their order.
+    fn rules(&self) -> Work<'_, Vec<(UserId, OwnRule)>>;
 
     /// A write and its undoing went through: the disk takes writes. Callers at the same time share one probe.
     fn writable(&self) -> Work<'_, ()>;

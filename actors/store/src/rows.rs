@@ -6,15 +6,17 @@ use diesel::sqlite::Sqlite;
 use mosaic_types::journal::{MessageRow, OpenTurn, Said, SessionPhase, SessionRow, TokenRow, TurnState};
 use mosaic_types::outbox::{Content, Conversation, Item, ItemState};
 use mosaic_types::pairing::PairingRow;
-use mosaic_types::routing::Route;
+use mosaic_types::routing::{OwnRule, Route};
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{
-    AgentName, AttachmentRow, EventBody, Files, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Usage, UserRole,
+    AgentName, AttachmentRow, EventBody, Files, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Usage, UserId,
+    UserRole,
 };
 
 use crate::StoreError;
 use crate::schema::{
-    attachments, browsers, events, inbox, links, messages, outbox, pairings, sessions, tokens, turns, usage,
+    attachments, browsers, events, inbox, links, messages, outbox, pairings, routing_rules, sessions, tokens, turns,
+    usage,
 };
 use crate::sql_types::{Digest, Id, Json, Ts};
 
@@ -421,6 +423,24 @@ impl TryFrom<PairingRecord> for PairingRow {
             created_at: record.created_at.into(),
             expires_at: record.expires_at.into(),
         })
+    }
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = routing_rules, check_for_backend(Pg, Sqlite))]
+pub(crate) struct RuleRecord {
+    id: Id,
+    user_id: Id,
+    rule: Json,
+    created_at: Ts,
+    updated_at: Ts,
+}
+
+impl RuleRecord {
+    pub(crate) fn read(self) -> Result<(UserId, OwnRule), StoreError> {
+        let rule = serde_json::from_str(&self.rule.0)?;
+        let (created_at, updated_at) = (self.created_at.into(), self.updated_at.into());
+        Ok((self.user_id.into(), OwnRule { id: self.id.into(), rule, created_at, updated_at }))
     }
 }
 

@@ -176,6 +176,14 @@ tables! {
         mirror -> BigInt,
         created_at -> Instant,
     }
+    routing_rules (id) {
+        id -> Uid,
+        user_id -> Uid,
+        position -> BigInt,
+        rule -> Doc,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
     usage (turn_id) {
         turn_id -> Uid,
         session_id -> Text,

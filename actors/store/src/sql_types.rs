@@ -13,7 +13,7 @@ use diesel::query_builder::QueryId;
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Binary, SqlType, Text};
 use diesel::sqlite::Sqlite;
-use mosaic_types::{AttachmentId, Timestamp, TokenId, TurnId, UserId};
+use mosaic_types::{AttachmentId, RuleId, Timestamp, TokenId, TurnId, UserId};
 use uuid::Uuid;
 
 /// A UUID: `uuid` there, 16 bytes here.
@@ -78,7 +78,7 @@ macro_rules! id {
     };
 }
 
-id!(AttachmentId, TurnId, UserId, TokenId);
+id!(AttachmentId, TurnId, UserId, RuleId, TokenId);
 
 /// Value of a [`Doc`], as text.
 #[derive(Debug, Clone, PartialEq, Eq, AsExpression, FromSqlRow)]

@@ -20,7 +20,7 @@ use crate::outbox::{Conversation, Item, SettleItem, TakeItems};
 use crate::outside::Timestamp;
 use crate::pairing::{NewPairing, PairingRow};
 use crate::principal::UserRole;
-use crate::routing::Route;
+use crate::routing::{OwnRule, Route};
 use crate::signin::{Browser, NewLink};
 use crate::usage::Spent;
 
@@ -218,6 +218,8 @@ pub enum Write {
     /// Enters into the ledger what was spent beside turns' answers; what becomes of an entry that is there already is
     /// said at [`Beside::id`]. `Written`.
     Spend(Vec<Beside>),
+    /// Puts these in place of all routing rules of a person, in this order. `Written`.
+    SetRules { user: UserId, rules: Vec<OwnRule> },
 }
 
 /// What became of a [`Write`].

@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::{AttachmentId, SessionId, TokenId, TurnId, UserId};
+use crate::ids::{AttachmentId, RuleId, SessionId, TokenId, TurnId, UserId};
 use crate::schema::{self, schema};
 
 /// A moment, in microseconds since 1970 UTC; written as RFC 3339.
@@ -128,6 +128,11 @@ impl Outside {
     /// A new token id.
     pub fn token_id(&self) -> TokenId {
         TokenId(self.uuid())
+    }
+
+    /// A new rule id.
+    pub fn rule_id(&self) -> RuleId {
+        RuleId(self.uuid())
     }
 
     /// A new version 7 UUID.

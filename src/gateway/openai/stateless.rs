@@ -180,7 +180,7 @@ async fn route(
     let tokens = tokens_of(messages.iter().map(|message| &*message.text));
     let (session, channel) = (None, API_CHANNEL);
     let asked = Asked { user, session, texts: &texts, agent, channel, needs: &needs, tokens, at };
-    routing.look(&asked).await;
+    routing.look(&*gate.doors.store, &asked.payer()).await;
     routing.route(asked)
 }
 

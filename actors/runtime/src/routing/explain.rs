@@ -14,13 +14,14 @@ use crate::provider::ProviderSettings;
 
 impl Routing {
     /// The rules that hold for a person, in the order in which they are looked at.
-    pub fn effective(&self, _user: UserId) -> Vec<EffectiveRule> {
+    pub fn effective(&self, user: UserId) -> Vec<EffectiveRule> {
         let Some(shared) = &self.shared else { return Vec::new() };
         let missing = |model: &ModelRef| {
             shared.providers.get(&model.provider).is_none().then(|| format!("there is no provider {}", model.provider))
         };
-        let rules = shared.config.iter().map(|rule| (RuleSource::Config, None, rule));
-        let placed = rules.enumerate();
+        let own = shared.own.of(user);
+        let own = own.iter().flat_map(|own| own.iter().map(|own| (RuleSource::User, Some(own.id), &own.rule)));
+        let placed = own.chain(shared.config.iter().map(|rule| (RuleSource::Config, None, rule))).enumerate();
         placed.map(|(at, (source, id, rule))| EffectiveRule::of(at + 1, source, id, rule, missing)).collect()
     }
 
@@ -35,7 +36,9 @@ impl Routing {
         };
         let budget = || shared.budgets.least(&asked.payer());
         let facts = Facts::new(asked, &*shared.classifier, &budget);
-        let rules: Vec<_> = shared.config.iter().map(|rule| (RuleSource::Config, rule)).collect();
+        let own = shared.own.of(asked.user);
+        let own = own.iter().flat_map(|own| own.iter().map(|own| (RuleSource::User, &own.rule)));
+        let rules: Vec<_> = own.chain(shared.config.iter().map(|rule| (RuleSource::Config, rule))).collect();
         let lacks = |model: &ModelRef, needs: &[Need], tokens| lacks(&shared.providers, model, needs, tokens);
         Ok(explain(&facts, &rules, &profile, &lacks))
     }

@@ -10,6 +10,7 @@ pub mod config;
 mod cues;
 mod explain;
 mod language;
+mod own;
 #[cfg(test)]
 mod tests;
 mod weigh;
@@ -18,16 +19,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use mosaic_providers::Provider;
+use mosaic_store::Store;
 use mosaic_types::routing::{Need, Route, Rule, RuleSource, Task};
 use mosaic_types::{AgentName, ChatMessage, ModelRef, UserId};
 
 use crate::agent::{AgentProfile, Agents};
-use crate::budget::Budgets;
+use crate::budget::{Budgets, Payer};
 use crate::meters::meters;
 use crate::provider::{ModelFacts, ProviderSettings, Providers};
 
 pub use classify::{Classified, Classifier, Cues};
 pub use explain::explain_alone;
+use own::Own;
 pub use weigh::Asked;
 use weigh::{Facts, reason};
 
@@ -42,6 +45,7 @@ pub struct Routing {
 
 struct Shared {
     config: Vec<Rule>,
+    own: Own,
     classifier: Box<dyn Classifier>,
     profiles: Profiles,
     providers: Providers,
@@ -50,6 +54,12 @@ struct Shared {
 
 /// Finds an agent's profile.
 type Profiles = Box<dyn Fn(&AgentName) -> Option<Arc<AgentProfile>> + Send + Sync>;
+
+impl Shared {
+    fn new(config: Vec<Rule>, profiles: Profiles, providers: Providers, budgets: Budgets) -> Self {
+        Self { config, own: Own::default(), classifier: Box::new(Cues), profiles, providers, budgets }
+    }
+}
 
 impl fmt::Debug for Routing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,7 +71,7 @@ impl Routing {
     /// Decides by the rules of the config.
     pub fn new(config: Vec<Rule>, agents: Agents, providers: Providers, budgets: Budgets) -> Self {
         let profiles: Profiles = Box::new(move |name| agents.profile(name));
-        Self { shared: Some(Arc::new(Shared { config, classifier: Box::new(Cues), profiles, providers, budgets })) }
+        Self { shared: Some(Arc::new(Shared::new(config, profiles, providers, budgets))) }
     }
 
     /// Decides by these rules for agents that no actor answers for, of whose models nothing is known.
@@ -71,20 +81,26 @@ impl Routing {
         profiles: impl Fn(&AgentName) -> Option<Arc<AgentProfile>> + Send + Sync + 'static,
     ) -> Self {
         let (providers, budgets, profiles) = (Providers::default(), Budgets::default(), Box::new(profiles));
-        Self { shared: Some(Arc::new(Shared { config, classifier: Box::new(Cues), profiles, providers, budgets })) }
+        Self { shared: Some(Arc::new(Shared::new(config, profiles, providers, budgets))) }
     }
 
     /// Whether there is any rule for this person.
-    pub fn has_rules(&self, _user: UserId) -> bool {
-        self.shared.as_ref().is_some_and(|shared| !shared.config.is_empty())
+    pub fn has_rules(&self, user: UserId) -> bool {
+        self.shared.as_ref().is_some_and(|shared| !shared.config.is_empty() || shared.own.of(user).is_some())
     }
 
-    /// Finds out what must be asked of the store before rules can be looked at: what was spent from budgets, where a rule
-    /// speaks of them. Where that cannot be read, such a rule does not hold.
-    pub async fn look(&self, asked: &Asked<'_>) {
+    /// Finds out what must be asked of the store before rules can be looked at: what became of a change of which nobody
+    /// heard, and what was spent from budgets where a rule speaks of them. Where that cannot be read, such a rule does not
+    /// hold.
+    pub async fn look(&self, store: &dyn Store, payer: &Payer) {
         let Some(shared) = &self.shared else { return };
-        if shared.config.iter().any(|rule| rule.budget_left_below.is_some())
-            && let Err(failure) = shared.budgets.left(&asked.payer()).await
+        if let Err(error) = shared.own.settle(store, payer.user).await {
+            tracing::warn!(%error, "whether rules were changed is not known, so they hold as they were");
+        }
+        let own = shared.own.of(payer.user);
+        let mut rules = own.iter().flat_map(|own| own.iter().map(|own| &own.rule)).chain(&shared.config);
+        if rules.any(|rule| rule.budget_left_below.is_some())
+            && let Err(failure) = shared.budgets.left(payer).await
         {
             tracing::warn!(%failure, "what is left of budgets is not known, so rules that speak of it do not hold");
         }
@@ -100,11 +116,13 @@ impl Routing {
     /// What would be decided, and the task that was seen where a rule asked for it; `None`: no rules were looked at.
     pub(crate) fn would(&self, asked: Asked<'_>) -> Option<(Option<Route>, Option<Task>)> {
         let shared = self.shared.as_ref()?;
-        if shared.config.is_empty() {
+        let own = shared.own.of(asked.user);
+        if shared.config.is_empty() && own.is_none() {
             return None;
         }
         let profile = (shared.profiles)(asked.agent)?;
-        let rules = shared.config.iter().map(|rule| (RuleSource::Config, rule));
+        let own = own.iter().flat_map(|own| own.iter().map(|own| (RuleSource::User, &own.rule)));
+        let rules = own.chain(shared.config.iter().map(|rule| (RuleSource::Config, rule)));
         let budget = || shared.budgets.least(&asked.payer());
         let facts = Facts::new(asked, &*shared.classifier, &budget);
         let lacks = |model: &ModelRef, needs: &[Need], tokens| lacks(&shared.providers, model, needs, tokens);

@@ -29,7 +29,7 @@ pub struct Asked<'a> {
 
 impl Asked<'_> {
     /// Whose budgets it is paid from.
-    pub(super) fn payer(&self) -> Payer {
+    pub fn payer(&self) -> Payer {
         Payer { user: self.user, agent: self.agent.clone(), session: self.session.cloned() }
     }
 }

@@ -14,6 +14,7 @@ use super::actor::{Reply, SessionActor};
 use super::load::{Asked, load};
 use super::refused::REFUSALS;
 use super::state::SessionState;
+use crate::budget::Payer;
 
 /// After a load that failed, the next one waits this long.
 pub(super) const LOAD_AGAIN: Duration = Duration::from_secs(1);
@@ -87,7 +88,15 @@ impl SessionActor {
         let (doors, id, asked) = (self.doors.clone(), self.id.clone(), self.asked.clone());
         // A trace of its own: it serves whoever comes, not the turn that came first.
         let span = tracing::debug_span!(parent: None, "session.load", session.id = %self.id);
-        let loading = async move { load(&doors, &id, &asked).await }.instrument(span);
+        let loading = async move {
+            let loaded = load(&doors, &id, &asked).await;
+            if let Ok(Some((Snapshot { row, .. }, ..))) = &loaded {
+                let payer = Payer { user: row.user, agent: row.agent.clone(), session: Some(id) };
+                doors.routing.look(&*doors.store, &payer).await;
+            }
+            loaded
+        };
+        let loading = loading.instrument(span);
         ctx.spawn(loading.into_actor(self).map(|loaded, actor, ctx| match loaded {
             Ok(Some((snapshot, epoch, keep_bytes))) => {
                 // What the writer carried out and could not answer is in what was loaded; nothing is carried out from

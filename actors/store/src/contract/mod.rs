@@ -10,6 +10,7 @@ mod ledger;
 mod lists;
 mod outbox;
 mod pairing;
+mod rules;
 mod sessions;
 mod signin;
 mod turns;
@@ -22,6 +23,7 @@ pub use ledger::*;
 pub use lists::*;
 pub use outbox::*;
 pub use pairing::*;
+pub use rules::*;
 pub use sessions::*;
 pub use signin::*;
 pub use turns::*;
@@ -84,6 +86,7 @@ macro_rules! store_contract {
             pages_of_sums_are_complete
             absurd_counts_do_not_spoil_the_sum
             people_and_tokens_are_kept
+            rules_of_people_are_kept_in_their_order
             a_link_signs_one_browser_in_once
             a_newer_link_voids_the_older_one
             a_stranger_waits_until_somebody_lets_them_in_or_their_code_expires

@@ -7,6 +7,7 @@ use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::outbox::{Conversation, Item, ItemCount};
 use mosaic_types::page::{Limit, Page};
 use mosaic_types::pairing::PairingRow;
+use mosaic_types::routing::OwnRule;
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{Attachment, AttachmentId, ChatMessage, Seq, SessionEvent, SessionId, TurnId, UserId};
 
@@ -109,6 +110,10 @@ impl Store for Database {
     fn binding(&self, conversation: &Conversation) -> Work<'_, Option<(SessionId, UserId)>> {
         let of = conversation.clone();
         self.read(async move |conn: &mut Conn<'_>| read::binding(conn, &of).await)
+    }
+
+    fn rules(&self) -> Work<'_, Vec<(UserId, OwnRule)>> {
+        self.read(async move |conn: &mut Conn<'_>| read::rules(conn).await)
     }
 
     fn writable(&self) -> Work<'_, ()> {

@@ -11,7 +11,8 @@ mod words;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::ids::ModelRef;
+use crate::ids::{ModelRef, RuleId};
+use crate::outside::Timestamp;
 
 pub use explained::{EffectiveRule, Explained, Verdict, Weighed};
 pub use moment::{Hours, Zone};
@@ -36,6 +37,15 @@ impl RuleSource {
             Self::Config => "config",
         }
     }
+}
+
+/// A rule of a person's own, as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnRule {
+    pub id: RuleId,
+    pub rule: Rule,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
 }
 
 /// What a rule decided for a turn, once and for all its attempts.

@@ -236,6 +236,10 @@ impl Store for MemoryStore {
         nobody_asks()
     }
 
+    fn rules(&self) -> Work<'_, Vec<(UserId, mosaic_types::routing::OwnRule)>> {
+        nobody_asks()
+    }
+
     fn owner(&self) -> Work<'_, Option<UserId>> {
         nobody_asks()
     }

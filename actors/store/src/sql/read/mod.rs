@@ -4,6 +4,7 @@ mod access;
 mod attachments;
 mod lists;
 mod outbox;
+mod rules;
 mod snapshot;
 mod usage;
 
@@ -22,6 +23,7 @@ pub(super) use access::{browsers, links, owner, pairings, tokens};
 pub(super) use attachments::attachment;
 pub(super) use lists::{latest, messages, sessions};
 pub(super) use outbox::{binding, counts, held, preview};
+pub(super) use rules::rules;
 pub(super) use snapshot::{context_before, snapshots};
 pub(super) use usage::usage;
 

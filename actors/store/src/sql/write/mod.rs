@@ -8,6 +8,7 @@ mod journal;
 mod ledger;
 mod outbox;
 mod pairing;
+mod rules;
 mod session;
 mod signin;
 mod supersede;
@@ -57,5 +58,6 @@ pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome,
         Write::Pair { hash, user, at } => pairing::pair(conn, *hash, *user, *at).await,
         Write::Unpair { channel, sender } => pairing::unpair(conn, channel, sender).await,
         Write::Spend(entries) => ledger::spend(conn, entries).await,
+        Write::SetRules { user, rules } => rules::set(conn, *user, rules).await,
     }
 }

@@ -41,6 +41,7 @@ async fn every_table_of_the_design_is_there_after_a_migration_and_a_second_one_c
         "2026-11-23-000004_outbox",
         "2026-11-23-000005_sessions",
         "2026-11-23-000007_beside",
+        "2026-11-23-000008_routing",
         "2026-11-23-000010_search",
         "2026-11-23-000011_pairings",
     ];
@@ -59,6 +60,7 @@ async fn every_table_of_the_design_is_there_after_a_migration_and_a_second_one_c
         "outbox",
         "pairings",
         "previews",
+        "routing_rules",
         "sessions",
         "tokens",
         "tool_calls",
@@ -96,6 +98,7 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_with_what_it_hold
         "2026-11-23-000004_outbox",
         "2026-11-23-000005_sessions",
         "2026-11-23-000007_beside",
+        "2026-11-23-000008_routing",
         "2026-11-23-000010_search",
         "2026-11-23-000011_pairings",
     ];
