@@ -24,7 +24,7 @@ pub fn stream<'a>(
 ) -> Result<(), ProviderError> {
     let events = Decoder::default;
     match wire {
-        "openai" => read(events(), openai::Reader::default(), pieces, hear),
+        "openai" => read(events(), openai::Reader, pieces, hear),
         "openai-responses" => read(events(), responses::Reader::default(), pieces, hear),
         "anthropic" => read(events(), anthropic::Reader::default(), pieces, hear),
         "gemini" => read(events(), gemini::Reader::default(), pieces, hear),
