@@ -110,14 +110,16 @@ fn the_sample_is_right_with_its_examples_switched_on() {
     assert_eq!(written, AgentConfig::default(), "what the sample calls a default is one");
     let openai = &config.providers[&"openai".parse().expect("a name")];
     let (requests_per_minute, tokens_per_minute) = (None, None);
-    let default = ProviderConfig {
+    let default = ProviderConfig::new(mosaic_providers::config::KINDS[0], "https://api.openai.com/v1", None);
+    let written = ProviderConfig {
         api_key: None,
+        key_name: default.key_name.clone(),
         models: BTreeMap::new(),
         requests_per_minute,
         tokens_per_minute,
         ..openai.clone()
     };
-    assert_eq!(default, ProviderConfig::new(mosaic_providers::config::KINDS[0], "https://api.openai.com/v1", None));
+    assert_eq!(written, default);
 
     let names: Vec<_> = config.routing.rules.iter().map(|rule| rule.name.as_str()).collect();
     assert_eq!(names, ["code", "summary", "simple", "evening"]);
@@ -169,7 +171,7 @@ models = ["opnai/gpt-5-mini", "openai/gpt-5-mini", "elsewhere/x"]
 
 [channels.family]
 kind = "telegramm"
-token_env = "NOBODY"
+token_env = "NOBODYS_TOKEN"
 "#;
     assert_eq!(
         load(text, &[("MOSAIC__LOG__FORMAT", "jsn")]).expect_err("much is wrong"),
@@ -189,7 +191,7 @@ token_env = "NOBODY"
          config.toml:20: agents.ada.models: found \"elsewhere/x\"; no provider \"elsewhere\" is configured; add the \
          table [providers.elsewhere]\n\
          config.toml:25: channels.family.kind: found \"telegramm\"; this build knows \"telegram\"\n\
-         config.toml:26: channels.family.token_env: found \"NOBODY\"; this environment variable is not set\n\
+         config.toml:26: channels.family.token_env: found \"NOBODYS_TOKEN\"; this environment variable is not set\n\
          MOSAIC__LOG__FORMAT: log.format: found \"jsn\"; did you mean \"json\"?"
     );
 }
