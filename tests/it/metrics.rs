@@ -100,6 +100,7 @@ async fn the_page_is_what_prometheus_reads_and_says_nothing_that_is_not_in_the_l
         &metric::DELIVERIES,
         &metric::OUTBOX_ITEMS,
         &metric::OUTBOX_OLDEST,
+        &metric::ROUTING,
         &metric::SPANS_EXPORTED,
         &metric::SPANS_DROPPED,
     ];
