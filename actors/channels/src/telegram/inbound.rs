@@ -289,9 +289,12 @@ mod tests {
     fn an_edit_says_what_it_is_a_later_wording_of() {
         let edit = hears(update(json!({"text": "helo", "edit_date": 1_700_000_009})));
         assert_eq!((&*edit.event, edit.edits.as_deref()), ("7:1700000009", Some("7")));
-        let picture =
-            json!({"photo": [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1, "file_size": 1}]});
-        assert!(hears(update(picture)).wordless);
+    }
+
+    #[test]
+    fn what_holds_neither_words_nor_files_is_heard_of() {
+        let heard = hears(update(json!({"dice": {"emoji": "🎲", "value": 3}})));
+        assert_eq!((heard.text.as_str(), heard.wordless), ("", true));
     }
 
     #[test]
