@@ -181,6 +181,8 @@ mod tests {
             "channel",
             "decision",
             "kind",
+            "source",
+            "task",
         ];
         for metric in ALL {
             assert!(metric.labels.iter().all(|label| few.contains(label)), "{}: {:?}", metric.name, metric.labels);

@@ -29,8 +29,8 @@ fn ticks(bed: &Testbed) -> u64 {
 async fn readers_of_a_byte_a_second_are_cut_and_neither_memory_nor_their_neighbour_feels_it() {
     const BYTES: usize = 8 << 20;
     const SLOW: usize = 20;
-    // Fast, but not faster than a reader that does its best.
-    let model = Step::say_in("x".repeat(BYTES), BYTES >> 12, Duration::from_millis(1));
+    // Fast, but not faster than a reader of a debug build that does its best.
+    let model = Step::say_in("x".repeat(BYTES), BYTES >> 12, Duration::from_millis(2));
     let bed = Testbed::with(StandIn::builder().always(model)).await;
     let session = bed.api().session().await;
     let connect = json!({"type": "connect", "protocol": 1, "token": bed.token()}).to_string();
