@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn what_holds_neither_words_nor_files_is_heard_of() {
-        let heard = hears(update(json!({"dice": {"emoji": "🎲", "value": 3}})));
+        let heard = hears(update(json!({"location": {"latitude": 1.5, "longitude": 2.5}})));
         assert_eq!((heard.text.as_str(), heard.wordless), ("", true));
     }
 
