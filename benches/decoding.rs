@@ -16,6 +16,7 @@ use serde::de::IgnoredAny;
 /// What a socket read brings, at the most.
 const PIECE: usize = 8 << 10;
 const DELTAS: usize = 20_000;
+const WORD: &str = "word ";
 const SPAN: Duration = Duration::from_secs(2);
 
 /// Wires, and where the stand-in speaks them.
@@ -31,13 +32,13 @@ fn main() {
     println!("| wire | read | JSON alone | a delta | allocations a delta |\n| --- | --- | --- | --- | --- |");
     for (wire, path) in PATHS {
         let bytes = answer(path);
-        let (mut deltas, mut rounds) = (0, 0u32);
+        let (mut said, mut rounds) = (0, 0u32);
         // Once to warm up, and to count.
-        let counted = allocation_counter::measure(|| deltas = read(wire, &bytes));
-        assert_eq!(deltas, DELTAS, "{wire}");
+        let counted = allocation_counter::measure(|| said = read(wire, &bytes));
+        assert_eq!(said, DELTAS * WORD.len(), "{wire}");
         let began = Instant::now();
         while began.elapsed() < SPAN {
-            assert_eq!(read(wire, &bytes), DELTAS);
+            assert_eq!(read(wire, &bytes), said);
             rounds += 1;
         }
         let took = began.elapsed().as_secs_f64() / f64::from(rounds);
@@ -60,20 +61,23 @@ fn main() {
 fn answer(path: &str) -> Vec<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let upstream = StandIn::start([Step::say_in("word ".repeat(DELTAS), DELTAS, Duration::ZERO)]);
+        let upstream = StandIn::start([Step::say_in(WORD.repeat(DELTAS), DELTAS, Duration::ZERO)]);
         let mut client = Client::connect(upstream.address()).await.expect("the stand-in accepts");
         let body = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}"#;
         client.request("POST", path, &[], body.as_bytes()).await.expect("an answer").body.to_vec()
     })
 }
 
-/// Reads it as a call does; answers how many pieces of text there were.
+/// Reads it as a call does; answers how many bytes of text there were. What one socket read brings is one piece.
 fn read(wire: &str, bytes: &[u8]) -> usize {
-    let mut deltas = 0;
-    let ended =
-        decode::stream(wire, bytes.chunks(PIECE), |event| deltas += usize::from(matches!(event, ChatEvent::Text(_))));
+    let mut said = 0;
+    let ended = decode::stream(wire, bytes.chunks(PIECE), |event| {
+        if let ChatEvent::Text(text) = event {
+            said += text.len();
+        }
+    });
     ended.expect("it is a good answer");
-    deltas
+    said
 }
 
 /// Seconds that it takes to skip over the JSON of each line: nobody reads it for less.
