@@ -264,6 +264,7 @@ pub(crate) fn build(
         registry::build(provider.kind, spec).map_err(|why| StartError::Provider { name: name.to_string(), why })?;
     let facts = |model: mosaic_providers::config::ModelConfig| ModelFacts {
         window: model.context_tokens.and_then(|tokens| usize::try_from(tokens).ok()),
+        output_tokens: model.output_tokens,
         price: model.price,
         vision: model.vision,
         ..ModelFacts::default()

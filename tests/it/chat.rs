@@ -119,8 +119,9 @@ async fn an_answer_that_breaks_off_in_its_middle_is_not_gone_on_with_by_another_
 #[tokio::test]
 async fn a_budget_that_runs_low_is_told_once_to_whoever_asked_and_cost_says_what_is_left() {
     let first = StandIn::builder().always(Step::status(500, "server_error", "No.")).start();
-    // Of two messages of 10 tokens and three words, the first turn is 0.0026 dollars, the second 0.0046, the third more.
-    let mut bed = falling_back(&first, "[budgets.day]\nusd = 0.009\n[budgets.session]\nusd = 5.0").await;
+    // Of two messages of 10 tokens and three words, the first turn is 0.0026 dollars, the second 0.0046, the third 0.0066,
+    // and the fourth would be more than what is left.
+    let mut bed = falling_back(&first, "[budgets.day]\nusd = 0.0165\n[budgets.session]\nusd = 5.0").await;
     let mut told = Vec::new();
     for turn in 1..=4 {
         if turn == 4 {
@@ -133,8 +134,8 @@ async fn a_budget_that_runs_low_is_told_once_to_whoever_asked_and_cost_says_what
         let notices = said.stderr.lines().filter(|line| line.contains("80 %")).map(str::to_owned);
         told.extend(notices.map(|line| (turn, line)));
     }
-    let sentence = "80 % of the budget of $0.009 for today are spent. /cost shows what is left.";
-    assert_eq!(told, [(2, sentence.to_owned())]);
+    let sentence = "80 % of the budget of $0.0165 for today are spent. /cost shows what is left.";
+    assert_eq!(told, [(3, sentence.to_owned())]);
     let sessions = bed.api().get("/api/v1/sessions").await;
     let session = sessions["items"][0]["id"].as_str().expect("an id");
     let (mut wire, _) = Wire::ready(bed.address(), &bed.token()).await;
@@ -142,7 +143,7 @@ async fn a_budget_that_runs_low_is_told_once_to_whoever_asked_and_cost_says_what
     let answer = wire.answer("cost").await;
     let text = answer["text"].as_str().expect("a text");
     assert!(
-        text.contains("This session: 3 turns") && text.contains("Budget for today: $0.0000 of $0.009000 left"),
+        text.contains("This session: 3 turns") && text.contains("Budget for today: $0.002700 of $0.0165 left"),
         "{text}"
     );
     assert!(text.contains(&format!("Budget for session {session}: $4.99 of $5.00 left")), "{text}");

@@ -35,6 +35,8 @@ pub enum KeySource {
 pub struct ModelConfig {
     /// The model's window, in tokens.
     pub context_tokens: Option<u64>,
+    /// The limit of one answer, in tokens.
+    pub output_tokens: Option<u64>,
     pub price: Option<Price>,
     /// Whether it takes pictures.
     pub vision: Option<bool>,
@@ -191,6 +193,7 @@ fn read_keys(section: &Section<'_>, fetch: &dyn Fn(&KeySource) -> Result<Secret,
 fn read_model(section: &Section<'_>) -> ModelConfig {
     let price = |key| section.opt_real(key, 0.0..=100_000.0);
     let context_tokens = section.opt_whole("context_tokens", 1..=100_000_000);
+    let output_tokens = section.opt_whole("output_tokens", 1..=100_000_000);
     let (cached_input_usd_per_mtok, cache_write_usd_per_mtok) =
         (price("cached_input_usd_per_mtok"), price("cache_write_usd_per_mtok"));
     let price = match (price("input_usd_per_mtok"), price("output_usd_per_mtok")) {
@@ -209,7 +212,7 @@ fn read_model(section: &Section<'_>) -> ModelConfig {
             section.wrong(cache, "it is a part of a price: set \"input_usd_per_mtok\" and \"output_usd_per_mtok\" too");
         }
     }
-    ModelConfig { context_tokens, price, vision: section.opt_flag("vision") }
+    ModelConfig { context_tokens, output_tokens, price, vision: section.opt_flag("vision") }
 }
 
 #[cfg(test)]
@@ -263,7 +266,8 @@ mod tests {
         assert_eq!((config.max_in_flight, config.idle_timeout), (8, Duration::from_secs(300)));
         assert_eq!((config.requests_per_minute, config.tokens_per_minute), (Some(50), Some(30_000)));
         let price = Price { cached_input_usd_per_mtok: Some(0.025), ..Price::new(0.25, 2.0) };
-        let known = ModelConfig { context_tokens: Some(400_000), price: Some(price), vision: Some(false) };
+        let known =
+            ModelConfig { context_tokens: Some(400_000), output_tokens: None, price: Some(price), vision: Some(false) };
         assert_eq!(config.models, [("gpt-5-mini".into(), known), ("local".into(), ModelConfig::default())].into());
         assert!(!format!("{config:?}").contains("from a file"));
     }

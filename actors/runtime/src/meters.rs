@@ -32,6 +32,7 @@ pub(crate) struct Meters {
     pub(crate) readers_cut: Counter,
     budget_low: Counter,
     budget_over: Counter,
+    budget_cut: Counter,
     pub(crate) budget_refused: Counter,
     turns: Turns,
 }
@@ -63,6 +64,7 @@ impl Meters {
             readers_cut: counter!(metric::READERS_CUT.name),
             budget_low: budget("low"),
             budget_over: budget("over"),
+            budget_cut: budget("cut"),
             budget_refused: budget("refused"),
             turns: Turns::default(),
         }
@@ -80,6 +82,7 @@ impl Meters {
         match notice {
             Notice::Low { .. } => self.budget_low.increment(1),
             Notice::Over { .. } => self.budget_over.increment(1),
+            Notice::Cut { .. } => self.budget_cut.increment(1),
         }
     }
 

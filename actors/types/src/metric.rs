@@ -95,7 +95,7 @@ metrics! {
         "What was decided of calls and models: queued, refused and why, resting, left alone, probed, well again.";
 
     BUDGET_NOTICES = Counter "mosaic_budget_notices_total" ["kind"],
-        "Times that a budget ran low (80 % spent), was over while calls go on, or refused a call.";
+        "Times that a budget ran low (80 % spent), was over while calls go on, cut an answer short, or refused a call.";
 
     COMMIT_SECONDS = Histogram "mosaic_commit_seconds" [] SECONDS, "One batch of writes, its sync included.";
     COMMIT_WRITES = Histogram "mosaic_commit_batch_writes" [] WRITES, "Writes that shared one batch.";

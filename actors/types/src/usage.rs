@@ -94,6 +94,13 @@ impl Price {
         }
     }
 
+    /// What so many tokens cost at the most, in US dollars: none of the input comes from a cache, and all of it may be
+    /// written to one.
+    pub fn at_most(&self, input_tokens: u64, output_tokens: u64) -> f64 {
+        let usage = Usage::new(input_tokens, output_tokens);
+        self.of(usage).max(self.of(Usage { cache_write_tokens: input_tokens, ..usage }))
+    }
+
     /// The price of `usage`, in US dollars.
     #[allow(clippy::cast_precision_loss)] // token counts stay far below 2^52
     pub fn of(&self, usage: Usage) -> f64 {
@@ -124,6 +131,8 @@ mod tests {
         assert_eq!(cost(dear, read), 0.485);
         assert_eq!(cost(Price::new(1.0, 5.0), read), 1.0);
         assert_eq!(cost(dear, Usage::new(0, 100_000)), 0.5);
+        assert_eq!((dear.at_most(1_000_000, 100_000) * 1e6).round() / 1e6, 1.75, "all of it is written to the cache");
+        assert_eq!(price.at_most(1_000_000, 0), 1.0, "writing costs no more than reading");
         let odd = Usage { cached_input_tokens: 5_000_000, ..Usage::new(1_000_000, 0) };
         assert_eq!(cost(price, odd), 0.1, "no more is read from a cache than is read");
     }

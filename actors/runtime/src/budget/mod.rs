@@ -4,6 +4,7 @@
 //! ledger when an account is first touched. Where no budget is set, nothing is kept and nothing is asked.
 
 pub mod config;
+mod quote;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,8 @@ use mosaic_types::{AgentName, Failure, Outside, SessionId, Timestamp, UserId};
 use crate::meters::meters;
 
 pub use config::{Budget, BudgetConfig};
-use state::{Account, State};
+pub use quote::Quote;
+use state::{Account, Held, State};
 pub use state::{Left, Notice};
 
 /// Microseconds of a day.
@@ -46,7 +48,7 @@ struct Shared {
 
 /// Money that is set aside for a call. Dropping it settles the call as if it had cost nothing.
 pub struct Reservation {
-    held: Option<(Arc<Shared>, Vec<Account>, u64)>,
+    held: Option<(Arc<Shared>, Held)>,
 }
 
 /// Billionths of a dollar.
@@ -77,20 +79,21 @@ impl Budgets {
         Ok(shared.state().left(&accounts, day))
     }
 
-    /// Sets aside what a call may cost at the most, in US dollars; what has no price costs nothing.
+    /// Sets aside what a call may cost at the most; what costs nothing, or has no price (`None`), is let through. `quote`
+    /// is asked only where there are budgets.
     ///
     /// # Errors
-    /// `budget_exceeded` where an account is spent; the store's own where it had to be read and could not be.
-    pub async fn reserve(&self, payer: &Payer, usd: f64) -> Result<Reservation, Failure> {
-        let Some(shared) = self.shared.as_ref().filter(|_| usd > 0.0) else { return Ok(Reservation { held: None }) };
-        let now = shared.outside.now();
-        let (day, accounts) = (now.0.div_euclid(DAY), Account::of(payer));
+    /// `budget_exceeded` where an account is spent, or too little is left of it; the store's own where it had to be read
+    /// and could not be.
+    pub async fn reserve(&self, payer: &Payer, quote: impl FnOnce() -> Option<Quote>) -> Result<Reservation, Failure> {
+        let free = Ok(Reservation { held: None });
+        let Some(shared) = &self.shared else { return free };
+        let Some(quote) = quote().filter(|quote| !quote.is_free()) else { return free };
+        let (day, accounts) = (shared.outside.now().0.div_euclid(DAY), Account::of(payer));
         shared.open(&accounts, payer, day).await?;
-        let amount = billionths(usd);
-        let (held, notices) =
-            shared.state().reserve(&accounts, day, amount).inspect_err(|_| meters().budget_refused.increment(1))?;
-        tell(&notices);
-        Ok(Reservation { held: Some((shared.clone(), held, amount)) })
+        let held = shared.state().reserve(&accounts, day, &quote);
+        let held = held.inspect_err(|_| meters().budget_refused.increment(1))?;
+        Ok(Reservation { held: Some((shared.clone(), held)) })
     }
 }
 
@@ -143,15 +146,27 @@ impl Shared {
 }
 
 impl Reservation {
+    /// Tokens that the answer may have, where a hard budget is paid from.
+    pub fn answer(&self) -> Option<u64> {
+        self.held.as_ref()?.1.answer.as_ref().map(|(tokens, _)| *tokens)
+    }
+
+    /// The answer wanted more than that. Answers what whoever asked for it should know.
+    pub fn cut_short(&self) -> Option<Notice> {
+        let (_, cut) = self.held.as_ref()?.1.answer.as_ref()?;
+        tell(std::slice::from_ref(cut));
+        Some(cut.clone())
+    }
+
     /// The call is over, and cost so much. Answers what whoever asked for it should know.
     pub fn settle(mut self, usd: f64) -> Vec<Notice> {
         self.pay(usd)
     }
 
     fn pay(&mut self, usd: f64) -> Vec<Notice> {
-        if let Some((shared, accounts, amount)) = self.held.take() {
+        if let Some((shared, held)) = self.held.take() {
             let day = shared.outside.now().0.div_euclid(DAY);
-            let notices = shared.state().settle(&accounts, day, amount, billionths(usd));
+            let notices = shared.state().settle(&held, day, billionths(usd));
             tell(&notices);
             return notices;
         }

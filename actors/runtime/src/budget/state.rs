@@ -8,6 +8,7 @@ use mosaic_types::{AgentName, Code, Failure, SessionId, UserId};
 
 use super::Payer;
 use super::config::{Budget, BudgetConfig};
+use super::quote::Quote;
 
 /// Accounts that are remembered; beyond them, those without a reservation are read from the ledger anew.
 const ACCOUNTS: usize = 10_000;
@@ -60,12 +61,14 @@ pub enum Notice {
     Low { account: String, usd: f64 },
     /// A budget is spent, and goes on.
     Over { account: String, usd: f64 },
+    /// What is left of a budget did not pay for the whole of an answer.
+    Cut { account: String, usd: f64 },
 }
 
 impl Notice {
     pub(super) fn account(&self) -> &str {
         match self {
-            Self::Low { account, .. } | Self::Over { account, .. } => account,
+            Self::Low { account, .. } | Self::Over { account, .. } | Self::Cut { account, .. } => account,
         }
     }
 }
@@ -78,6 +81,11 @@ impl Notice {
                 format!("{WARN_AT} % of the budget of ${usd} for {account} are spent. /cost shows what is left.")
             }
             Self::Over { account, usd } => format!("The budget of ${usd} for {account} is spent; calls go on."),
+            Self::Cut { account, usd } => {
+                format!(
+                    "The answer ends here: what is left of the budget of ${usd} for {account} pays for no more of it."
+                )
+            }
         }
     }
 }
@@ -87,6 +95,9 @@ impl fmt::Display for Notice {
         match self {
             Self::Low { account, usd } => write!(f, "{WARN_AT} % of the budget of ${usd} for {account} are spent"),
             Self::Over { account, usd } => write!(f, "the budget of ${usd} for {account} is spent; calls go on"),
+            Self::Cut { account, usd } => {
+                write!(f, "an answer was cut short by what is left of the budget of ${usd} for {account}")
+            }
         }
     }
 }
@@ -99,6 +110,19 @@ pub struct Left {
     /// US dollars.
     pub usd: f64,
     pub left: f64,
+}
+
+/// What was set aside for a call.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// From where.
+    pub(super) accounts: Vec<Account>,
+    /// Billionths of a dollar, in each of them.
+    pub(super) amount: u64,
+    day: i64,
+    /// Tokens that the answer may have, so that no more than that is spent, and what to say where it wanted more; `None`:
+    /// no hard budget is paid from.
+    pub(super) answer: Option<(u64, Notice)>,
 }
 
 #[derive(Debug, Default)]
@@ -175,47 +199,52 @@ impl State {
         self.turn_to(day);
         let left = |account: &Account| {
             let (budget, standing) = (self.budget(account)?, self.standings.get(account)?);
+            // What is set aside for calls under way is far more than most of them cost.
             #[allow(clippy::cast_precision_loss)] // a part of a hundred is all that is asked for
-            let gone = (standing.spent + standing.reserved) as f64 / budget.billionths().max(1) as f64;
+            let gone = standing.spent as f64 / budget.billionths().max(1) as f64;
             Some((1.0 - gone).max(0.0))
         };
         accounts.iter().filter_map(left).min_by(f64::total_cmp)
     }
 
-    /// Sets `amount` aside in all accounts that have a budget, or in none. A call goes as long as there is anything left,
-    /// so that no budget is passed by more than one reservation.
-    pub(super) fn reserve(
-        &mut self,
-        accounts: &[Account],
-        day: i64,
-        amount: u64,
-    ) -> Result<(Vec<Account>, Vec<Notice>), Failure> {
+    /// Sets aside what a call costs at the most, in all accounts that have a budget, or in none. It goes where what it
+    /// needs is left of all that are hard, and its answer is bounded by what remains: so no hard budget is passed but by
+    /// what is sent, where that is more than was reckoned with caution, and never by more than one reservation.
+    pub(super) fn reserve(&mut self, accounts: &[Account], day: i64, quote: &Quote) -> Result<Held, Failure> {
         self.turn_to(day);
-        let mut held = Vec::new();
+        let (mut held, mut least) = (Vec::new(), None::<(u64, Notice)>);
         for account in accounts {
             let Some(budget) = self.budget(account) else { continue };
             let standing = self.standings.entry(account.clone()).or_default();
-            if budget.hard && standing.spent + standing.reserved >= budget.billionths() {
-                return Err(refusal(account, budget, standing));
+            let left = budget.billionths().saturating_sub(standing.spent + standing.reserved);
+            if budget.hard && (left == 0 || left < quote.needs()) {
+                return Err(refusal(account, budget, standing, quote));
+            }
+            if budget.hard && least.as_ref().is_none_or(|(least, _)| left < *least) {
+                least = Some((left, Notice::Cut { account: account.to_string(), usd: budget.usd }));
             }
             held.push(account.clone());
         }
+        let tokens = quote.tokens(least.as_ref().map(|(left, _)| *left));
+        let amount = quote.most(tokens);
         for account in &held {
-            self.standings.entry(account.clone()).or_default().reserved += amount;
+            let standing = self.standings.entry(account.clone()).or_default();
+            standing.reserved = standing.reserved.saturating_add(amount);
         }
-        Ok((held.clone(), self.notices(&held)))
+        Ok(Held { accounts: held, amount, day, answer: least.map(|(_, cut)| (tokens, cut)) })
     }
 
     /// A call is over: what was set aside is free again, and what it cost is spent.
-    pub(super) fn settle(&mut self, accounts: &[Account], day: i64, amount: u64, cost: u64) -> Vec<Notice> {
+    pub(super) fn settle(&mut self, held: &Held, day: i64, cost: u64) -> Vec<Notice> {
         self.turn_to(day);
-        for account in accounts {
+        for account in &held.accounts {
             // It may be of the day before: then it was forgotten, and what it cost is today's.
+            let known = held.day == self.day || matches!(account, Account::Session(_));
             let standing = self.standings.entry(account.clone()).or_default();
-            standing.reserved = standing.reserved.saturating_sub(amount);
+            standing.reserved = standing.reserved.saturating_sub(if known { held.amount } else { 0 });
             standing.spent = standing.spent.saturating_add(cost);
         }
-        self.notices(accounts)
+        self.notices(&held.accounts)
     }
 
     fn notices(&mut self, accounts: &[Account]) -> Vec<Notice> {
@@ -240,9 +269,10 @@ fn low(limit: u64) -> u64 {
     limit / 100 * WARN_AT
 }
 
-fn refusal(account: &Account, budget: Budget, standing: &Standing) -> Failure {
-    let usd = budget.usd;
-    if standing.spent < budget.billionths() {
+fn refusal(account: &Account, budget: Budget, standing: &Standing, quote: &Quote) -> Failure {
+    let (usd, limit) = (budget.usd, budget.billionths());
+    let fits = |spent: u64| spent < limit && limit - spent >= quote.needs();
+    if fits(standing.spent) {
         let sentence = format!(
             "What is left of the budget of ${usd} for {account} may be spent by calls under way. Try again when they have ended."
         );
@@ -252,7 +282,17 @@ fn refusal(account: &Account, budget: Budget, standing: &Standing) -> Failure {
         Account::Session(_) => "Go on in a new session",
         _ => "It is full again at midnight UTC",
     };
-    let sentence =
-        format!("The budget of ${usd} for {account} is spent. {when}, or raise usd in [budgets.{}].", account.kind());
+    #[allow(clippy::cast_precision_loss)] // far below 2^53 billionths that matter
+    let dollars = |billionths: u64| (billionths as f64 / 1e5).ceil() / 1e4;
+    let what = if standing.spent < limit {
+        let left = dollars(limit - standing.spent);
+        format!(
+            "Of the budget of ${usd} for {account} ${left} are left, and this call may cost ${}",
+            dollars(quote.needs())
+        )
+    } else {
+        format!("The budget of ${usd} for {account} is spent")
+    };
+    let sentence = format!("{what}. {when}, or raise usd in [budgets.{}].", account.kind());
     Failure::new(Code::BudgetExceeded, sentence)
 }

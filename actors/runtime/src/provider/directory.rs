@@ -35,6 +35,8 @@ pub struct ProviderSettings {
 pub struct ModelFacts {
     /// Tokens that the model reads at once.
     pub window: Option<usize>,
+    /// Tokens of one answer, at the most.
+    pub output_tokens: Option<u64>,
     pub price: Option<Price>,
     /// Whether it takes pictures.
     pub vision: Option<bool>,
@@ -52,6 +54,7 @@ impl ProviderSettings {
         let window = known.context_tokens.and_then(|tokens| usize::try_from(tokens).ok());
         ModelFacts {
             window: said.window.or(window),
+            output_tokens: said.output_tokens.or(known.output_tokens),
             price: said.price.or(known.price),
             vision: said.vision.or(known.vision),
             tools: said.tools.or(known.tools),

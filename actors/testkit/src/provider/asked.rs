@@ -14,6 +14,8 @@ pub(super) struct Asked<'a> {
     pub(super) stream: bool,
     /// Whether a stream ends in its usage, which on OpenAI's wire must be asked for.
     pub(super) include_usage: bool,
+    /// Tokens that the answer may have.
+    pub(super) max_tokens: Option<u64>,
     said: Vec<Said<'a>>,
 }
 
@@ -23,6 +25,8 @@ struct Body<'a> {
     #[serde(borrow, default)]
     model: Cow<'a, str>,
     stream: Option<bool>,
+    #[serde(alias = "max_completion_tokens", alias = "max_output_tokens")]
+    max_tokens: Option<u64>,
     #[serde(default)]
     stream_options: StreamOptions,
     #[serde(borrow, default, alias = "contents", alias = "input")]
@@ -52,7 +56,13 @@ impl<'a> Asked<'a> {
             let (name, method) = path.rsplit('/').next().and_then(|last| last.split_once(':')).unwrap_or_default();
             (model, stream) = (name.into(), method.starts_with("stream"));
         }
-        Ok(Self { model, stream, include_usage: body.stream_options.include_usage, said: body.messages })
+        let (include_usage, max_tokens) = (body.stream_options.include_usage, body.max_tokens);
+        Ok(Self { model, stream, include_usage, max_tokens, said: body.messages })
+    }
+
+    /// Bytes of all that was said.
+    pub(super) fn bytes(&self) -> usize {
+        self.said.iter().filter_map(|said| said.content).map(|content| content.get().len()).sum()
     }
 
     /// How many messages there were.

@@ -52,6 +52,7 @@ impl Player<'_> {
             Step::SlowBytes { text, delay } => self.slowly(&text, delay).await,
             Step::Flood { bytes } => self.flood(bytes).await,
             Step::LongLine { bytes } => self.say_at_once(&"x".repeat(bytes)).await,
+            Step::Devour { bytes, tokens } => self.devour(bytes, tokens).await,
             Step::Stall => self.begin("", 0).await?.forever().await,
             Step::Mute { text, after } => self.begin(&text, after).await?.forever().await,
             Step::Silence => self.forever().await,
@@ -184,6 +185,21 @@ impl Player<'_> {
             self.to.send(&out).await?;
         }
         self.finish().await
+    }
+
+    async fn devour(&mut self, bytes: usize, tokens: u64) -> Result<End, Gone> {
+        let (asked, told) = (self.asked.bytes().div_ceil(bytes), self.asked.max_tokens.unwrap_or(tokens));
+        let usage = format!(r#"{{"prompt_tokens":{asked},"completion_tokens":{told}}}"#);
+        let reason = if self.asked.max_tokens.is_some() { "length" } else { "stop" };
+        if !self.asked.stream {
+            let message = r#"{"role":"assistant","content":"so much"}"#;
+            let choice = format!(r#"{{"index":0,"message":{message},"finish_reason":"{reason}"}}"#);
+            let body = format!(r#"{{"id":"x","object":"chat.completion","choices":[{choice}],"usage":{usage}}}"#);
+            return self.whole(200, "application/json", &[], body.as_bytes()).await;
+        }
+        let choice = format!(r#"{{"index":0,"delta":{{"content":"so much"}},"finish_reason":"{reason}"}}"#);
+        let text = format!("data: {{\"id\":\"x\",\"choices\":[{choice}],\"usage\":{usage}}}\n\ndata: [DONE]\n\n");
+        self.whole(200, "text/event-stream", &[], text.as_bytes()).await
     }
 
     async fn pause(&mut self, delay: Duration) -> Result<(), Gone> {

@@ -22,6 +22,9 @@ pub enum Step {
     CallTools { text: String, calls: Vec<(String, String)> },
     /// Sends the head of a good answer, then nothing more.
     Stall,
+    /// Uses all that it may: takes so many bytes that were said for a token, and thinks as long as it is let, or for so many
+    /// tokens where nobody bounds it. Says two words. On OpenAI's wire.
+    Devour { bytes: usize, tokens: u64 },
     /// Falls silent after so many word pieces.
     Mute { text: String, after: usize },
     /// Reads the call and never sends a byte.

@@ -54,6 +54,8 @@ pub(super) struct Bill<'a> {
     /// What an answer cost.
     pub(super) cost_usd: Option<f64>,
     pub(super) reservation: Option<Reservation>,
+    /// The answer is bounded by what is left of a budget.
+    pub(super) short: bool,
 }
 
 impl<'a> Bill<'a> {
@@ -84,6 +86,19 @@ impl<'a> Bill<'a> {
             used: 0,
             cost_usd: None,
             reservation: None,
+            short: false,
+        }
+    }
+
+    /// What a call used of which its provider does not say so: by what was sent and heard.
+    pub(super) fn reckoned(&self) -> Usage {
+        Usage::new(self.input_tokens, prompt::tokens_of(self.heard_bytes))
+    }
+
+    /// The answer came to its bound: says whose that was, where a budget set it.
+    pub(super) fn cut_short(&self) {
+        if let Some(notice) = self.reservation.as_ref().filter(|_| self.short).and_then(Reservation::cut_short) {
+            self.voice.notice(&notice);
         }
     }
 
@@ -98,8 +113,7 @@ impl<'a> Bill<'a> {
         if !used {
             return Spent::default();
         }
-        let output_tokens = prompt::tokens_of(self.heard_bytes);
-        let usage = Usage::new(self.input_tokens, output_tokens);
+        let usage = self.reckoned();
         Spent { usage, cost_usd: price(self.provider.facts(&self.model.model).price, Some(usage)) }
     }
 }

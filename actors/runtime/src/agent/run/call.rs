@@ -20,6 +20,7 @@ use super::actor::Keeper;
 use super::again;
 use super::bill::{Bill, Progress, price};
 use super::books::{Books, Place};
+use super::fare;
 use super::lanes::Voice;
 use super::prompt;
 use super::shelf::Shelf;
@@ -87,7 +88,7 @@ pub struct RunOrder {
     pub span: Span,
 }
 
-/// Tokens that an answer may have where nobody bounds it, for limits and budgets.
+/// Tokens that an answer may have where nobody bounds it, for limits a minute.
 const UNKNOWN_OUTPUT: u64 = 1_024;
 
 /// What calls of a run have in common.
@@ -187,20 +188,21 @@ async fn admitted(
 ) -> Result<Answer, CallFailure> {
     let name = provider.resolve(model).await.map_err(|error| CallFailure::Provider { error, shown: false })?;
     let called = ModelRef { provider: model.provider.clone(), model: name };
-    let request = request(ask, provider, &called, voice).await?;
+    let mut request = request(ask, provider, &called, voice).await?;
     let reuse = again::key(ask, &called, &request, voice);
     if let Some(kept) = reuse.as_ref().and_then(again::Again::find) {
         return again::say(&called, kept, voice).await;
     }
     let input_tokens = prompt::estimate(&request.messages);
     let foreseen = input_tokens.saturating_add(request.sampling.max_tokens.unwrap_or(UNKNOWN_OUTPUT));
-    let facts_price = provider.facts(&called.model).price;
-    let dear = facts_price.map_or(0.0, |price| price.of(Usage::new(input_tokens, foreseen - input_tokens)));
-    let reservation = ask.order.budgets.reserve(ask.books.payer(), dear).await.map_err(CallFailure::Refused)?;
+    let facts = provider.facts(&called.model);
+    let reservation = ask.order.budgets.reserve(ask.books.payer(), || fare::quote(&request, facts)).await;
+    let reservation = reservation.map_err(CallFailure::Refused)?;
+    let short = reservation.answer().is_some_and(|tokens| fare::bound(&mut request, facts, tokens));
     let asker = ask.books.asker();
     let permit = provider.permit(&called.model, asker, foreseen).await.map_err(CallFailure::Refused)?;
     let sent = Usage::new(input_tokens, 0);
-    let sent = Spent { usage: sent, cost_usd: self::price(facts_price, Some(sent)) };
+    let sent = Spent { usage: sent, cost_usd: price(facts.price, Some(sent)) };
     let place = ask.books.begin(voice.lane().map(|lane| lane.number), &called, sent).await;
     // Names of fields as OpenTelemetry's conventions for generative AI have them. What is said is not among them.
     let span = tracing::debug_span!(
@@ -220,6 +222,7 @@ async fn admitted(
     );
     let mut bill = Bill::open(provider, &called, ask.books, place, voice);
     (bill.input_tokens, bill.foreseen, bill.reservation) = (input_tokens, foreseen, Some(reservation));
+    bill.short = short;
     let whole = reuse.is_some() || voice.keeps_text();
     let result = answer(ask, provider, &called, request, voice, whole, &mut bill).instrument(span.clone()).await;
     if let (Some(reuse), Ok(answer)) = (&reuse, &result) {
@@ -306,8 +309,13 @@ async fn answer(
                     return Err(CallFailure::Provider { error, shown });
                 }
                 Span::current().record("gen_ai.response.model", says.as_deref());
-                let spent = Spent { usage: usage.unwrap_or_default(), cost_usd: price(facts.price, usage) };
+                // Who does not say what was used is paid all the same.
+                let used = usage.unwrap_or_else(|| bill.reckoned());
+                let spent = Spent { usage: used, cost_usd: price(facts.price, Some(used)) };
                 bill.progress = Progress::Answered;
+                if stop_reason == StopReason::Length {
+                    bill.cut_short();
+                }
                 bill.cost_usd = spent.cost_usd;
                 bill.used = spent.usage.input_tokens.saturating_add(spent.usage.output_tokens);
                 Span::current()
@@ -323,8 +331,10 @@ async fn answer(
                 return Ok(Answer { text, model: called.clone(), stop_reason, spent, place: bill.place, again: None });
             }
             Ok(event) => {
-                if let ChatEvent::Text(piece) | ChatEvent::Thinking(piece) = &event {
-                    bill.heard_bytes += piece.len();
+                match &event {
+                    ChatEvent::Text(piece) | ChatEvent::Thinking(piece) => bill.heard_bytes += piece.len(),
+                    ChatEvent::ToolCall { arguments, .. } => bill.heard_bytes += arguments.len(),
+                    ChatEvent::Finished { .. } => {}
                 }
                 if let (ChatEvent::Text(piece), true) = (&event, whole) {
                     text.push_str(piece);

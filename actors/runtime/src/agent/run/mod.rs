@@ -7,6 +7,7 @@ mod books;
 mod call;
 mod compare;
 mod course;
+mod fare;
 mod foresee;
 mod lanes;
 mod panel;
