@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mosaic_testkit::{StandIn, Step};
 
 use crate::bed::{Bed, block_on, home};
-use crate::report::{Report, spread};
+use crate::report::{Report, float, spread};
 use crate::stock::Stock;
 use crate::turns;
 
@@ -69,8 +69,7 @@ fn load(env: &[(&str, &str)]) -> Load {
         let line = page.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name}"));
         line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok()).expect("a number")
     };
-    #[allow(clippy::cast_precision_loss)] // a figure, told with three digits
-    let turns = turns as f64 / took;
+    let turns = float(turns) / took;
     let writes = "mosaic_commit_batch_writes";
     Load { turns, batches: of(&format!("{writes}_count")) / took, writes: of(&format!("{writes}_sum")) / took }
 }

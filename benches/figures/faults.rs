@@ -4,18 +4,17 @@ use std::cell::Cell;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use mosaic_testkit::http::Client;
 use mosaic_testkit::{StandIn, Step};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 use crate::bed::{Bed, block_on};
-use crate::report::{Report, Tries, ms};
+use crate::neighbours::{load, post, session, talk};
+use crate::report::{Report, ms};
 
 /// Sessions beside the victim, with another agent and another provider.
 const NEIGHBOURS: usize = 8;
-const SPAN: Duration = Duration::from_secs(5);
 /// Between two panics. A child that is down hears none.
 const EVERY: Duration = Duration::from_millis(20);
 /// A child that is down rests for a minute; then it must answer.
@@ -34,14 +33,14 @@ pub(crate) fn measure(report: &mut Report) {
         for _ in 0..NEIGHBOURS {
             neighbours.push(session(&bed, "neighbour").await);
         }
-        load(&bed, &neighbours, None).await; // warm
+        load(&bed, &neighbours, async |_| ()).await; // warm
         let own = format!("sessions/{victim}");
         // The provider last: while it is down, the others could not be told from it by their callers.
         for (kind, child) in
             [("a session", own.as_str()), ("an agent", "agents/victim"), ("a provider", "providers/shaky")]
         {
-            let mut quiet = load(&bed, &neighbours, None).await;
-            let mut loud = load(&bed, &neighbours, Some((child, &victim))).await;
+            let (mut quiet, ()) = load(&bed, &neighbours, async |_| ()).await;
+            let (mut loud, ()) = load(&bed, &neighbours, async |over| trouble(&bed, over, child, &victim).await).await;
             down(&bed, child).await;
             let (p50, p99) = (quiet.quantile(0.5), quiet.quantile(0.99));
             let (loud50, loud99) = (loud.quantile(0.5), loud.quantile(0.99));
@@ -78,37 +77,9 @@ fn home(upstream: &StandIn) -> TempDir {
     home
 }
 
-pub(crate) async fn post(bed: &Bed, client: &mut Client, path: &str, body: &Value) -> (u16, Value) {
-    let bearer = format!("Bearer {}", bed.token);
-    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-    let answer = client.request("POST", path, &headers, body.to_string().as_bytes()).await.expect("an answer");
-    (answer.status(), answer.json())
-}
-
-async fn session(bed: &Bed, agent: &str) -> String {
-    let (_, row) = post(bed, &mut bed.client().await, "/api/v1/sessions", &json!({"agent": agent})).await;
-    row["id"].as_str().expect("an id").to_owned()
-}
-
-/// Each neighbour takes one turn after the other, and all must be answered. Meanwhile the child of that path is
-/// panicked, and someone goes on asking the session that hangs on it.
-async fn load(bed: &Bed, neighbours: &[String], victim: Option<(&str, &str)>) -> Tries {
-    let over = Cell::new(false);
-    let turns = futures_util::future::join_all(neighbours.iter().map(async |session| {
-        let (mut client, mut tries) = (bed.client().await, Tries::default());
-        let path = format!("/api/v1/sessions/{session}/messages?wait=true");
-        let until = Instant::now() + SPAN;
-        while Instant::now() < until {
-            let began = Instant::now();
-            let (status, body) = post(bed, &mut client, &path, &json!({"text": "hello"})).await;
-            tries.push(began.elapsed());
-            assert_eq!(status, 200, "a neighbour hears nothing of it: {body}");
-        }
-        over.set(true);
-        tries
-    }));
-    let trouble = async {
-        let Some((child, _)) = victim else { return };
+/// The child of that path is panicked again and again, and someone goes on asking the session that hangs on it.
+async fn trouble(bed: &Bed, over: &Cell<bool>, child: &str, session: &str) {
+    let panics = async {
         let mut client = bed.client().await;
         while !over.get() {
             let (status, _) = post(bed, &mut client, "/api/v1/chaos", &json!({"child": child, "order": "panic"})).await;
@@ -117,23 +88,19 @@ async fn load(bed: &Bed, neighbours: &[String], victim: Option<(&str, &str)>) ->
         }
     };
     let caller = async {
-        let Some((_, session)) = victim else { return };
         while !over.get() {
             // Refused, failed or answered: that is the victim's affair.
             answers(bed, session).await;
             sleep(EVERY).await;
         }
     };
-    let (turns, (), ()) = tokio::join!(turns, trouble, caller);
-    let mut all = Tries::default();
-    turns.into_iter().for_each(|tries| all.append(tries));
-    all
+    tokio::join!(panics, caller);
 }
 
 /// Whether a turn of this session is answered, soon.
 async fn answers(bed: &Bed, session: &str) -> bool {
-    let path = format!("/api/v1/sessions/{session}/messages?wait=true");
-    let asked = async { post(bed, &mut bed.client().await, &path, &json!({"text": "are you there?"})).await.0 };
+    let asked =
+        async { post(bed, &mut bed.client().await, &talk(session), &json!({"text": "are you there?"})).await.0 };
     matches!(timeout(Duration::from_secs(2), asked).await, Ok(200))
 }
 

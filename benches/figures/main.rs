@@ -12,6 +12,7 @@ mod faults;
 mod hop;
 mod lists;
 mod long;
+mod neighbours;
 mod poison;
 mod recovery;
 mod report;

@@ -2,18 +2,17 @@
 
 use std::cell::Cell;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mosaic_testkit::{StandIn, Step};
 use serde_json::json;
 
 use crate::bed::{Bed, block_on, home};
-use crate::faults::post;
+use crate::neighbours::{load, post, session, talk};
 use crate::report::{Report, Tries, ms};
 
 /// Sessions beside the poisoned one.
 const NEIGHBOURS: usize = 50;
-const SPAN: Duration = Duration::from_secs(5);
 /// Each load is taken so often, with and without poison by turns.
 const ROUNDS: usize = 2;
 const POISON: &str = "poison";
@@ -26,16 +25,16 @@ pub(crate) fn measure(report: &mut Report) {
     let upstream = StandIn::builder().always(Step::say("one two three four five")).keep(0).start();
     let bed = Bed::start_in(home(&upstream), Stdio::null(), &[("MOSAIC_POISON", POISON)]);
     block_on(async {
-        let victim = session(&bed).await;
+        let victim = session(&bed, "assistant").await;
         let mut neighbours = Vec::new();
         for _ in 0..NEIGHBOURS {
-            neighbours.push(session(&bed).await);
+            neighbours.push(session(&bed, "assistant").await);
         }
-        load(&bed, &neighbours, None).await; // warm
+        load(&bed, &neighbours, async |_| ()).await; // warm
         let (mut quiet, mut loud, mut given_up) = (Tries::default(), Tries::default(), 0);
         for _ in 0..ROUNDS {
-            quiet.append(load(&bed, &neighbours, None).await.0);
-            let (tries, dead) = load(&bed, &neighbours, Some(&victim)).await;
+            quiet.append(load(&bed, &neighbours, async |_| ()).await.0);
+            let (tries, dead) = load(&bed, &neighbours, async |over| poison(&bed, over, &victim).await).await;
             loud.append(tries);
             given_up += dead;
         }
@@ -51,41 +50,13 @@ pub(crate) fn measure(report: &mut Report) {
     });
 }
 
-async fn session(bed: &Bed) -> String {
-    let (_, row) = post(bed, &mut bed.client().await, "/api/v1/sessions", &json!({})).await;
-    row["id"].as_str().expect("an id").to_owned()
-}
-
-/// Each neighbour takes one turn after the other, and all must be answered; meanwhile the victim is sent poison, again
-/// when it was given up. Answers how long the turns took, and how often it was.
-async fn load(bed: &Bed, neighbours: &[String], victim: Option<&str>) -> (Tries, usize) {
-    let over = Cell::new(false);
-    let turns = futures_util::future::join_all(neighbours.iter().map(async |session| {
-        let (mut client, mut tries) = (bed.client().await, Tries::default());
-        let path = format!("/api/v1/sessions/{session}/messages?wait=true");
-        let until = Instant::now() + SPAN;
-        while Instant::now() < until {
-            let began = Instant::now();
-            let (status, body) = post(bed, &mut client, &path, &json!({"text": "hello"})).await;
-            tries.push(began.elapsed());
-            assert_eq!(status, 200, "a neighbour hears nothing of it: {body}");
-        }
-        over.set(true);
-        tries
-    }));
-    let poison = async {
-        let Some(victim) = victim else { return 0 };
-        let (mut client, mut given_up) = (bed.client().await, 0);
-        let path = format!("/api/v1/sessions/{victim}/messages?wait=true");
-        while !over.get() {
-            let (status, body) = post(bed, &mut client, &path, &json!({"text": POISON})).await;
-            assert_eq!((status, body["error"]["code"].as_str()), (502, Some("crashed")), "{body}");
-            given_up += 1;
-        }
-        given_up
-    };
-    let (turns, given_up) = tokio::join!(turns, poison);
-    let mut all = Tries::default();
-    turns.into_iter().for_each(|tries| all.append(tries));
-    (all, given_up)
+/// The victim is sent poison, again when it was given up. Answers how often it was.
+async fn poison(bed: &Bed, over: &Cell<bool>, victim: &str) -> usize {
+    let (mut client, mut given_up) = (bed.client().await, 0);
+    while !over.get() {
+        let (status, body) = post(bed, &mut client, &talk(victim), &json!({"text": POISON})).await;
+        assert_eq!((status, body["error"]["code"].as_str()), (502, Some("crashed")), "{body}");
+        given_up += 1;
+    }
+    given_up
 }

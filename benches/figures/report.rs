@@ -49,6 +49,12 @@ impl Tries {
     }
 }
 
+/// A count as a part of a figure, which is told with three digits: bytes of petabytes would not be exact.
+#[allow(clippy::cast_precision_loss)] // see above
+pub(crate) fn float(count: usize) -> f64 {
+    count as f64
+}
+
 /// Several takes of one figure.
 pub(crate) struct Spread {
     pub(crate) middle: f64,

@@ -12,7 +12,7 @@ use mosaic_supervise::Control;
 use mosaic_types::SessionId;
 use mosaic_types::journal::{API_CHANNEL, NewSession, Write};
 
-use crate::report::{Report, resident};
+use crate::report::{Report, float, resident};
 
 const SESSIONS: usize = 100_000;
 /// Asked at once, as many clients would.
@@ -49,8 +49,7 @@ pub(crate) fn measure(report: &mut Report) {
         app.stop().await;
         (bytes, born, gone)
     });
-    #[allow(clippy::cast_precision_loss)] // a figure, told with three digits
-    let rate = |took: Duration| format!("{:.0}/s", SESSIONS as f64 / took.as_secs_f64());
+    let rate = |took: Duration| format!("{:.0}/s", float(SESSIONS) / took.as_secs_f64());
     let none = || "none".to_owned();
     let figure = "memory of an awake idle session, 100,000 of them without messages";
     report.row(figure, format!("{bytes} bytes"), "a supervised actor, see above".to_owned(), "<= 16 KB");

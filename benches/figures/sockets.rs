@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, block_on, home};
-use crate::report::{Report, Tries, ms};
+use crate::report::{Report, Tries, float, ms};
 
 /// Pieces of a stream in which each travels alone, and the pause between two.
 const PACED: (usize, Duration) = (3_000, Duration::from_millis(1));
@@ -58,8 +58,7 @@ fn deltas(report: &mut Report, (pieces, delay): (usize, Duration), pace: &str) {
     block_on(async {
         let mut direct = straight(&upstream, &bed).await;
         let reads = [("a WebSocket", by_socket(&bed).await), ("an event stream", by_stream(&bed).await)];
-        #[allow(clippy::cast_precision_loss)] // a figure, told with three digits
-        let each = |time: Duration| format!("{:.1} µs", time.as_secs_f64() * 1e6 / pieces as f64);
+        let each = |time: Duration| format!("{:.1} µs", time.as_secs_f64() * 1e6 / float(pieces));
         for (way, mut read) in reads {
             assert_eq!((direct.under_way.len(), read.under_way.len()), (pieces, pieces), "each piece came");
             let cpu = each(read.cpu);
@@ -198,9 +197,7 @@ fn idle(report: &mut Report, count: usize) {
         let before = bed.resident();
         let sockets = many(&bed, &session, count).await;
         let after = bed.resident();
-        #[allow(clippy::cast_precision_loss)] // a figure, told with three digits
-        let [each, all] = [count as f64, 1_024.0].map(|part| after.saturating_sub(before) as f64 / part);
-        #[allow(clippy::cast_precision_loss)] // a figure, told with three digits
+        let [each, all] = [float(count), 1_024.0].map(|part| after.saturating_sub(before) as f64 / part);
         let baseline = format!("without them {:.1} MiB", before as f64 / 1_024.0);
         let figure = format!("resident memory of {count} idle sockets, connected and subscribed");
         report.row(&figure, format!("{each:.1} KiB each, {all:.1} MiB in all"), baseline, "none");

@@ -7,7 +7,7 @@ use mosaic_testkit::{StandIn, Step};
 use serde_json::json;
 
 use crate::bed::{Bed, block_on, home};
-use crate::report::{Report, Tries, ms};
+use crate::report::{Report, Tries, float, ms};
 
 const STREAMS: usize = 1_000;
 const EVERY: Duration = Duration::from_millis(20);
@@ -19,8 +19,7 @@ pub(crate) fn measure(report: &mut Report) {
     let (mut direct, _, _) = run(&say, false);
     let (mut through, cpu, took) = run(&say, true);
     let tokens = through.len();
-    #[allow(clippy::cast_precision_loss)]
-    let each = cpu.as_secs_f64() / (STREAMS as f64 * took.as_secs_f64()) * 1e3;
+    let each = cpu.as_secs_f64() / (float(STREAMS) * took.as_secs_f64()) * 1e3;
     let added =
         |direct: &mut Tries, through: &mut Tries, part| through.quantile(part).saturating_sub(direct.quantile(part));
     let [p50, p99] = [0.5, 0.99].map(|part| added(&mut direct, &mut through, part));
@@ -53,7 +52,7 @@ fn run(say: &Step, through: bool) -> (Tries, Duration, Duration) {
             readers.push(tokio::task::spawn_local(async move {
                 // Not all at the same moment: nobody's tokens come in step.
                 tokio::time::sleep(
-                    EVERY.mul_f64(number as f64 / STREAMS as f64) + Duration::from_millis(number as u64),
+                    EVERY.mul_f64(number as f64 / float(STREAMS)) + Duration::from_millis(number as u64),
                 )
                 .await;
                 let mut client = Client::connect(address).await.expect("a connection");

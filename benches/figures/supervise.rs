@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::{Actor, ActorContext, Addr, Arbiter, Context, Handler, Message};
 use mosaic_supervise::{Birth, ChildSpec, Family, LinkError, Mailbox, Restart, Scope, Supervisor, Tether, supervised};
 
-use crate::report::{Report, Tries, ms, resident};
+use crate::report::{Report, Tries, float, ms, resident};
 
 const ACTORS: usize = 100_000;
 const MESSAGES: u32 = 200_000;
@@ -74,9 +74,8 @@ fn messages(report: &mut Report) {
     report.row("question through a link, same arbiter", value, format!("bare actix {} ns", bare.as_nanos()), "none");
 }
 
-#[allow(clippy::cast_precision_loss)] // a figure, told with three digits
 fn actors(report: &mut Report) {
-    let rate = |took: Duration| format!("{:.0}/s", ACTORS as f64 / took.as_secs_f64());
+    let rate = |took: Duration| format!("{:.0}/s", float(ACTORS) / took.as_secs_f64());
     // Both kinds live at once, so that neither is lent the memory that the other freed.
     let (bare_each, bare_born, each, born, gone) = actix::System::new().block_on(async {
         let (before, began) = (resident(), Instant::now());

@@ -8,7 +8,7 @@ use mosaic_testkit::{Pty, StandIn, Step};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, block_on, command, home};
-use crate::report::{Report, Tries, ms};
+use crate::report::{Report, Tries, float, ms};
 
 /// Pieces of the stream, and the pause between two: 5,000 a second.
 const PIECES: usize = 75_000;
@@ -25,11 +25,7 @@ pub(crate) fn measure(report: &mut Report) {
     block_on(async {
         let mut bare = bare(&bed).await;
         let mut seen = screen(&bed).await;
-        let rate = |count: usize, took: Duration| {
-            #[allow(clippy::cast_precision_loss)] // a figure, told with three digits
-            let rate = count as f64 / took.as_secs_f64();
-            rate
-        };
+        let rate = |count: usize, took: Duration| float(count) / took.as_secs_f64();
         let baseline =
             format!("bare socket p50 {}, p99 {}", ms(bare.under_way.quantile(0.5)), ms(bare.under_way.quantile(0.99)));
         let value = format!(

@@ -8,7 +8,7 @@ use mosaic_testkit::{StandIn, Step};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, block_on, home};
-use crate::report::{Report, Tries, ms};
+use crate::report::{Report, Tries, float, ms};
 
 const SPAN: Duration = Duration::from_secs(6);
 const TURNS_A_SESSION: usize = 20;
@@ -23,8 +23,7 @@ pub(crate) fn measure(report: &mut Report) {
         let began = Instant::now();
         let mut tries = block_on(run(&bed, sessions));
         let (took, cpu) = (began.elapsed(), bed.cpu() - before);
-        #[allow(clippy::cast_precision_loss)] // a figure, told with three digits
-        let count = tries.len() as f64;
+        let count = float(tries.len());
         let rate = count / took.as_secs_f64();
         let value = format!(
             "{rate:.0}/s, p50 {}, p99 {}, {:.2} ms of the daemon's CPU each",

@@ -2,6 +2,8 @@
 
 mod azure;
 mod convert;
+#[cfg(test)]
+mod cut_tests;
 mod dialect;
 #[cfg(test)]
 mod error_tests;

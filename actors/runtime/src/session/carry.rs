@@ -83,8 +83,10 @@ impl SessionActor {
             (Ok(Outcome::Written(events)), then) => {
                 let accepted = |event: &&SessionEvent| matches!(event.body, EventBody::TurnAccepted { .. });
                 let accepted = events.iter().find(accepted).and_then(|event| event.seq).unwrap_or_default();
-                if matches!(then, Then::Accepted { .. }) {
-                    Point::AcceptAfterCommit.pass();
+                match then {
+                    Then::Accepted { .. } => Point::AcceptAfterCommit.pass(),
+                    Then::Ended { .. } => Point::FinishAfterCommit.pass(),
+                    _ => {}
                 }
                 Point::PublishBefore.pass();
                 self.doors.hub.publish(&self.id, events);
@@ -108,7 +110,6 @@ impl SessionActor {
                     Then::Started { turn } => state.started(turn, at),
                     Then::Noted { .. } => Follow::default(),
                     Then::Ended { end, next, turn, cancelled, since } => {
-                        Point::FinishAfterCommit.pass();
                         meters().ended(&end, at);
                         if let Some(since) = since {
                             meters().turn.record(since.elapsed());

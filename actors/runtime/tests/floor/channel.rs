@@ -42,11 +42,7 @@ async fn receive(house: &House, said: Receive) -> Result<Received, Failure> {
 
 /// Waits until a conversation shows so many messages, and answers them.
 async fn shown(platform: &Platform, name: &str, count: usize) -> Vec<String> {
-    let all = async {
-        while platform.texts(name).len() < count {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
+    let all = platform.until(|platform| platform.texts(name).len() >= count);
     timeout(PATIENCE, all).await.expect("they are seen");
     platform.texts(name)
 }
@@ -129,13 +125,8 @@ async fn the_message_that_a_turn_is_streamed_into_becomes_its_answer() {
     assert_eq!(found.as_deref(), Some(preview.as_str()));
     platform.script([Step::Lost { seen: true }]);
     house.gate.send_replace(true);
-    timeout(PATIENCE, async {
-        while platform.calls() < 2 || platform.texts("kitchen") != ["one two"] {
-            sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await
-    .expect("its answer is seen");
+    let again = platform.until(|platform| platform.calls() >= 2 && platform.texts("kitchen") == ["one two"]);
+    timeout(PATIENCE, again).await.expect("its answer is seen");
     assert_eq!(platform.seen()[0].id, preview);
     assert_eq!(kept("late").await, Kept::Unwanted);
 }

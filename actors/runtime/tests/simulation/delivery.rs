@@ -1,165 +1,20 @@
-//! The outbox alone, on a paused clock: a writer, a channel, a platform that people look at, and turns that end.
+//! The outbox alone, on a paused clock.
+
+mod office;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use mosaic_runtime::{
-    Agents, Alone, Budgets, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, Till, Work, WriterActor,
-};
-use mosaic_store::contract::Hand;
-use mosaic_supervise::{Budget, ChildSpec, Control, Link, Parent, Restart, Scope, Supervisor};
-use mosaic_types::journal::{Outcome, TurnEnd, Write};
-use mosaic_types::outbox::{Conversation, ItemState, TakeItems};
-use mosaic_types::{Chance, Clock, EventBody, FinishedTurn, Outside, Timestamp, TurnId, Usage};
+use mosaic_supervise::Control;
+use mosaic_types::journal::{Outcome, Write};
+use mosaic_types::outbox::{ItemState, TakeItems};
+use mosaic_types::{EventBody, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use crate::world::platform::{Bridge, Platform, Step};
-use crate::world::store::MemoryStore;
-
-const CHANNEL: &str = "chat";
-
-/// A clock that stands and chance that is the same each time: what moves is tokio's.
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        Timestamp(1_000_000)
-    }
-}
-
-impl Chance for Still {
-    fn fill(&self, bytes: &mut [u8]) {
-        bytes.fill(128);
-    }
-}
-
-fn room(channel: &str, name: &str) -> Conversation {
-    Conversation { channel: channel.into(), account: "bot".into(), name: name.into() }
-}
-
-struct Office {
-    hand: Hand,
-    doors: Arc<Doors>,
-    root: Parent,
-    platform: Arc<Platform>,
-    link: Link<Bridge>,
-    turns: std::cell::Cell<u8>,
-}
-
-impl Office {
-    async fn open(platform: Arc<Platform>) -> Self {
-        let store: Arc<dyn mosaic_store::Store> = Arc::new(MemoryStore::new(Default::default(), None));
-        Self::start(Hand::on(store).await, platform)
-    }
-
-    /// A process over a store that is there.
-    fn start(hand: Hand, platform: Arc<Platform>) -> Self {
-        let still = Arc::new(Still);
-        let outside = Outside::new(still.clone(), still);
-        let root = Supervisor::start_root("root", Scope::Each(Budget::default()), 7, |why| panic!("{why}"));
-        let store = hand.store.clone();
-        let written = store.clone();
-        let writer = root.adopt(ChildSpec::new("writer", Restart::Permanent, WriterActor::MAILBOX, move |birth| {
-            WriterActor::new(written.clone(), birth.tether)
-        }));
-        let doors = Arc::new(Doors {
-            outbox: Outbox::new(&outside),
-            outside,
-            store,
-            writer,
-            hub: Hub::default(),
-            leases: Leases::default(),
-            alone: Alone::default(),
-            loads: Loads::default(),
-            agents: Agents::start(&root, Vec::new(), None),
-            providers: Providers::start(&root, Vec::new()),
-            work: Work::default(),
-            till: Till::default(),
-            budgets: Budgets::default(),
-            routing: mosaic_runtime::Routing::default(),
-        });
-        let link = bridge(&root, CHANNEL, &platform);
-        doors.outbox.connect(CHANNEL, Arc::new(link.clone()));
-        let lent = doors.clone();
-        root.adopt(ChildSpec::new("outbox", Restart::Permanent, OutboxActor::MAILBOX, move |birth| {
-            OutboxActor::new(lent.clone(), birth.tether)
-        }));
-        Self { hand, doors, root, platform, link, turns: std::cell::Cell::new(0) }
-    }
-
-    /// Somebody asks in a conversation and is answered.
-    async fn answer(&self, name: &str, text: &str) -> TurnId {
-        self.ask(CHANNEL, name).await;
-        self.end(text).await
-    }
-
-    async fn ask(&self, channel: &str, name: &str) -> TurnId {
-        self.turns.set(self.turns.get() + 1);
-        let mut accept = self.hand.accept(self.turns.get(), true);
-        let Conversation { channel, account, name } = room(channel, name);
-        (accept.inbox.channel, accept.inbox.account, accept.inbox.conversation) = (channel, account, name);
-        let turn = accept.turn;
-        assert!(matches!(self.hand.write(Write::Accept(Box::new(accept))).await, Outcome::Written(_)));
-        turn
-    }
-
-    fn end_of(&self, text: &str) -> Write {
-        let finished = FinishedTurn {
-            text: text.into(),
-            model: "m".into(),
-            provider: "p".parse().expect("valid"),
-            route_reason: String::new(),
-            stop_reason: "stop".into(),
-            usage: Usage::default(),
-            cost_usd: None,
-        };
-        let Write::End(mut end) = self.hand.end(self.turns.get(), TurnEnd::Finished(finished), None) else {
-            unreachable!("it is an end")
-        };
-        end.delivers = true;
-        Write::End(end)
-    }
-
-    async fn end(&self, text: &str) -> TurnId {
-        let end = self.end_of(text);
-        assert!(matches!(self.doors.commit(end).await, Ok(Outcome::Written(_))));
-        TurnId(Uuid::from_bytes([self.turns.get(); 16]))
-    }
-
-    async fn counts(&self) -> Vec<(ItemState, u64)> {
-        let counts = self.hand.store.item_counts().await.expect("reads");
-        counts.into_iter().map(|count| (count.state, count.items)).collect()
-    }
-
-    /// Waits until so many messages can be seen.
-    async fn seen(&self, count: usize) {
-        let all = async {
-            while self.platform.seen().len() < count {
-                sleep(Duration::from_millis(10)).await;
-            }
-        };
-        timeout(Duration::from_secs(3_600), all).await.expect("they are seen within the hour");
-    }
-
-    /// Waits until nothing must go out any more.
-    async fn quiet(&self) {
-        let open = |(state, _): &(ItemState, u64)| matches!(state, ItemState::Pending | ItemState::Sending);
-        let all = async {
-            while self.counts().await.iter().any(open) || self.doors.outbox.under_way() > 0 {
-                sleep(Duration::from_millis(10)).await;
-            }
-        };
-        timeout(Duration::from_secs(200_000), all).await.expect("all goes out");
-    }
-}
-
-fn bridge(root: &Parent, name: &str, platform: &Arc<Platform>) -> Link<Bridge> {
-    let platform = platform.clone();
-    root.adopt(ChildSpec::new(name, Restart::Permanent, Bridge::MAILBOX, move |birth| {
-        Bridge::new(platform.clone(), birth.tether)
-    }))
-}
+use self::office::{Office, room};
+use crate::world::platform::{Platform, Step};
+use crate::world::postroom::{CHANNEL, bridge};
 
 #[actix::test]
 async fn an_answer_is_seen_as_soon_as_it_is_stored_and_once() {

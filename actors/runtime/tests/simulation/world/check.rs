@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use mosaic_types::{Code, EventBody, TurnId};
 
 use super::World;
-use super::disk::Table;
 use super::store::lock;
+use super::table::Table;
 
 /// Counts what became of turns that took in more than one input.
 fn count(world: &World, table: &Table, removed: bool) {

@@ -8,11 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::System;
-use mosaic_runtime::{
-    Agents, Alone, Budgets, Doors, Hub, Leases, Loads, Outbox, OutboxActor, Providers, Till, Work, WriterActor,
-};
+use mosaic_runtime::Doors;
 use mosaic_store::Store;
-use mosaic_supervise::{Budget, ChildSpec, Control, Parent, Restart, Scope, Supervisor};
+use mosaic_supervise::{Budget, Control, Parent, Scope, Supervisor};
 use mosaic_types::journal::{AcceptTurn, EndTurn, Entry, InboxKey, NewSession, Outcome, TurnEnd, Write};
 use mosaic_types::outbox::{Conversation, Item, ItemId, ItemState};
 use mosaic_types::{AgentName, FinishedTurn, SessionId, Spent, Timestamp, TurnId, Usage, UserId};
@@ -21,11 +19,11 @@ use uuid::Uuid;
 
 use super::dice::Dice;
 use super::plan::{Death, Plan};
-use super::platform::{Bridge, Platform, Seen, Step};
+use super::platform::{Platform, Seen, Step};
+use super::postroom::{self, CHANNEL};
 use super::store::{MemoryStore, lock};
 use super::{World, chaos, held};
 
-const CHANNEL: &str = "chat";
 /// When all faults are over, everything has gone out within this long: the longest pause between two tries, and the
 /// longest that a platform asks for here, one after the other.
 const QUIET_WITHIN: Duration = Duration::from_secs(900);
@@ -92,8 +90,8 @@ impl Story {
             replaces: None,
             agent: self.agent.clone(),
             model: None,
-            entry: Entry::Starts,
             route: None,
+            entry: Entry::Starts,
             title: None,
             reply_to: None,
             at,
@@ -147,35 +145,7 @@ impl House {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(world.tables.clone(), Some(world.clone())));
         // A budget for each: what a root makes of many deaths is not the question here.
         let root = Supervisor::start_root("root", Scope::Each(Budget::default()), world.plan.seed, |_| {});
-        let written = store.clone();
-        let writer = root.adopt(ChildSpec::new("writer", Restart::Permanent, WriterActor::MAILBOX, move |birth| {
-            WriterActor::new(written.clone(), birth.tether)
-        }));
-        let doors = Arc::new(Doors {
-            outbox: Outbox::new(&outside),
-            outside,
-            store,
-            writer,
-            hub: Hub::default(),
-            leases: Leases::default(),
-            alone: Alone::default(),
-            loads: Loads::default(),
-            agents: Agents::start(&root, Vec::new(), None),
-            providers: Providers::start(&root, Vec::new()),
-            work: Work::default(),
-            till: Till::default(),
-            budgets: Budgets::default(),
-            routing: mosaic_runtime::Routing::default(),
-        });
-        let lent = platform.clone();
-        let link = root.adopt(ChildSpec::new(CHANNEL, Restart::Permanent, Bridge::MAILBOX, move |birth| {
-            Bridge::new(lent.clone(), birth.tether)
-        }));
-        doors.outbox.connect(CHANNEL, Arc::new(link));
-        let lent = doors.clone();
-        root.adopt(ChildSpec::new("outbox", Restart::Permanent, OutboxActor::MAILBOX, move |birth| {
-            OutboxActor::new(lent.clone(), birth.tether)
-        }));
+        let (doors, _) = postroom::start(&root, store, outside, platform);
         Self { doors, root }
     }
 }

@@ -11,30 +11,15 @@ use mosaic_types::journal::{
 };
 use mosaic_types::ledger::{Beside, Known};
 use mosaic_types::outbox::Conversation;
-use mosaic_types::routing::Route;
 use mosaic_types::{
-    AgentName, ChatMessage, Epoch, EventBody, Role, Seq, SessionEvent, SessionId, Spent, Timestamp, TurnId, limits,
+    ChatMessage, Epoch, EventBody, Role, Seq, SessionEvent, SessionId, Spent, Timestamp, TurnId, limits,
 };
-
 use uuid::Uuid;
 
 use super::post::Post;
 use super::removed::Removed;
+use super::table::Table;
 use super::turn::Turn;
-
-/// A session with all that hangs on it.
-#[derive(Debug)]
-pub(crate) struct Table {
-    pub(crate) row: SessionRow,
-    last_input: Option<(TurnId, [u8; 32])>,
-    epoch: Epoch,
-    /// In the order of acceptance.
-    pub(crate) turns: Vec<Turn>,
-    /// Those of `turns` that have not ended.
-    open: Vec<usize>,
-    /// `events[seq - 1]`.
-    pub(crate) events: Vec<SessionEvent>,
-}
 
 /// An input, by its key.
 #[derive(Debug, Clone)]
@@ -58,55 +43,13 @@ pub(crate) struct Disk {
     pub(crate) ledger: BTreeMap<Uuid, Beside>,
 }
 
-/// What a constraint of the tables says to a write that breaks it.
 fn accepted(accept: &AcceptTurn) -> EventBody {
     EventBody::TurnAccepted { text: accept.text.as_ref().to_owned(), attachments: Vec::new() }
 }
 
+/// What a constraint of the tables says to a write that breaks it.
 fn broken(constraint: &str) -> StoreError {
     StoreError::Corrupt(constraint.to_owned())
-}
-
-impl Table {
-    fn seq(&self) -> Seq {
-        Seq::try_from(self.events.len()).expect("few events")
-    }
-
-    fn running(&self) -> Option<usize> {
-        self.open.iter().copied().find(|index| self.turns[*index].state == TurnState::Running)
-    }
-
-    fn waits(&self, turn: TurnId) -> Option<usize> {
-        let waits = |turn: &Turn| turn.state == TurnState::Queued;
-        self.open_turn(turn).filter(|index| waits(&self.turns[*index]))
-    }
-
-    fn open_turn(&self, turn: TurnId) -> Option<usize> {
-        self.open.iter().copied().find(|index| self.turns[*index].id == turn)
-    }
-
-    /// The final answer of a turn that is finished.
-    pub(crate) fn answer_of(&self, turn: &Turn) -> Option<&str> {
-        match &self.events.get(usize::try_from(turn.end? - 1).ok()?)?.body {
-            EventBody::TurnFinished(finished) => Some(&finished.text),
-            _ => None,
-        }
-    }
-
-    fn journal(&mut self, turn: Option<TurnId>, body: EventBody) -> SessionEvent {
-        let event = SessionEvent { body, session: self.row.id.clone(), turn, seq: Some(self.seq() + 1) };
-        self.events.push(event.clone());
-        event
-    }
-
-    fn begin(&mut self, index: usize, agent: &AgentName, route: Option<&Route>) -> SessionEvent {
-        let turn = &mut self.turns[index];
-        turn.state = TurnState::Running;
-        turn.agent = agent.clone();
-        turn.route = route.cloned().map(Box::new);
-        let (id, route) = (turn.id, turn.route.clone());
-        self.journal(Some(id), EventBody::TurnStarted { agent: agent.clone(), route })
-    }
 }
 
 impl Disk {

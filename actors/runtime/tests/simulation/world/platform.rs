@@ -11,6 +11,7 @@ use mosaic_messages::{Deliver, Reconcile};
 use mosaic_supervise::{Mailbox, Tether, supervised};
 use mosaic_types::outbox::{Delivery, Finding, Item, Shown};
 use mosaic_types::{Point, TurnId};
+use tokio::sync::Notify;
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub(crate) struct Platform {
     /// Bytes of a message, at the most.
     pub(crate) longest: usize,
     board: Mutex<Board>,
+    /// Told of each message that is shown.
+    news: Notify,
     /// What becomes of a call that the script says nothing of, and how many milliseconds its two halves take.
     draw: Box<dyn Fn() -> (Step, [u64; 2]) + Send + Sync>,
 }
@@ -98,7 +101,7 @@ impl Platform {
         longest: usize,
         draw: impl Fn() -> (Step, [u64; 2]) + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { askable, longest, board: Mutex::default(), draw: Box::new(draw) })
+        Arc::new(Self { askable, longest, board: Mutex::default(), news: Notify::new(), draw: Box::new(draw) })
     }
 
     /// A platform that shows everything after a moment.
@@ -123,6 +126,18 @@ impl Platform {
     pub(crate) fn texts(&self, conversation: &str) -> Vec<String> {
         let here = |seen: &&Seen| seen.conversation == conversation;
         self.board().messages.iter().filter(here).map(|seen| seen.text.clone()).collect()
+    }
+
+    /// Waits until what is shown is as wanted.
+    pub(crate) async fn until(&self, wanted: impl Fn(&Self) -> bool) {
+        loop {
+            let mut news = std::pin::pin!(self.news.notified());
+            news.as_mut().enable();
+            if wanted(self) {
+                return;
+            }
+            news.await;
+        }
     }
 
     /// Calls so far.
@@ -208,6 +223,7 @@ impl Platform {
             Some(shown) => *shown = seen,
             None => board.messages.push(seen),
         }
+        self.news.notify_waiters();
         Shown { platform_id: Some(id), up_to }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use mosaic_types::{SessionId, TurnId};
 
-use super::disk::Table;
+use super::table::Table;
 
 /// Sessions that were removed.
 #[derive(Debug, Default)]

@@ -1,24 +1,24 @@
 //! Rows as they are read and written, and what they are to the rest of the house.
 
+mod access;
+mod new;
+
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use mosaic_types::journal::{MessageRow, OpenTurn, Said, SessionPhase, SessionRow, TokenRow, TurnState};
+use mosaic_types::journal::{MessageRow, OpenTurn, Said, SessionPhase, SessionRow, TurnState};
 use mosaic_types::outbox::{Content, Conversation, Item, ItemState};
-use mosaic_types::pairing::PairingRow;
-use mosaic_types::routing::{OwnRule, Route};
-use mosaic_types::signin::{Browser, LinkRow};
+use mosaic_types::routing::Route;
 use mosaic_types::{
-    AgentName, AttachmentRow, EventBody, Files, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Usage, UserId,
-    UserRole,
+    AgentName, AttachmentRow, EventBody, Files, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Usage, UserRole,
 };
 
 use crate::StoreError;
-use crate::schema::{
-    attachments, browsers, events, inbox, links, messages, outbox, pairings, routing_rules, sessions, tokens, turns,
-    usage,
-};
-use crate::sql_types::{Digest, Id, Json, Ts};
+use crate::schema::{attachments, events, messages, outbox, sessions, turns, usage};
+use crate::sql_types::{Id, Json, Ts};
+
+pub(crate) use access::{BrowserRecord, LinkRecord, PairingRecord, RuleRecord, TokenRecord};
+pub(crate) use new::{NewAttachment, NewEvent, NewInbox, NewMessage, NewTurn, NewUsage};
 
 /// A name in the database that its own type does not allow.
 fn corrupt(what: &str, text: &str) -> StoreError {
@@ -318,217 +318,4 @@ impl From<SpentRecord> for Spent {
         let usage = Usage::new(record.input_tokens.unsigned_abs(), record.output_tokens.unsigned_abs());
         Self { usage, cost_usd: record.cost_usd }
     }
-}
-
-#[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = tokens, check_for_backend(Pg, Sqlite))]
-pub(crate) struct TokenRecord {
-    id: Id,
-    user_id: Id,
-    name: String,
-    role: String,
-    hash: Digest,
-    created_at: Ts,
-    revoked_at: Option<Ts>,
-    expires_at: Option<Ts>,
-}
-
-impl TokenRecord {
-    pub(crate) fn of(self, user_name: String) -> Result<TokenRow, StoreError> {
-        Ok(TokenRow {
-            id: self.id.into(),
-            user: self.user_id.into(),
-            user_name,
-            name: self.name,
-            role: role(&self.role)?,
-            hash: self.hash.0,
-            created_at: self.created_at.into(),
-            expires_at: self.expires_at.map(Into::into),
-            revoked: self.revoked_at.is_some(),
-        })
-    }
-}
-
-#[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = browsers, check_for_backend(Pg, Sqlite))]
-pub(crate) struct BrowserRecord {
-    hash: Digest,
-    user_id: Id,
-    role: String,
-    token_id: Option<Id>,
-    created_at: Ts,
-    seen_at: Ts,
-    expires_at: Ts,
-}
-
-impl TryFrom<BrowserRecord> for Browser {
-    type Error = StoreError;
-    fn try_from(record: BrowserRecord) -> Result<Self, StoreError> {
-        Ok(Self {
-            hash: record.hash.0,
-            user: record.user_id.into(),
-            role: role(&record.role)?,
-            token: record.token_id.map(Into::into),
-            created_at: record.created_at.into(),
-            seen_at: record.seen_at.into(),
-            expires_at: record.expires_at.into(),
-        })
-    }
-}
-
-#[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = links, check_for_backend(Pg, Sqlite))]
-pub(crate) struct LinkRecord {
-    hash: Digest,
-    user_id: Id,
-    role: String,
-    expires_at: Ts,
-    spent_at: Option<Ts>,
-}
-
-impl TryFrom<LinkRecord> for LinkRow {
-    type Error = StoreError;
-    fn try_from(record: LinkRecord) -> Result<Self, StoreError> {
-        Ok(Self {
-            hash: record.hash.0,
-            user: record.user_id.into(),
-            role: role(&record.role)?,
-            expires_at: record.expires_at.into(),
-            spent: record.spent_at.is_some(),
-        })
-    }
-}
-
-#[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = pairings, check_for_backend(Pg, Sqlite))]
-pub(crate) struct PairingRecord {
-    channel: String,
-    account: String,
-    sender: String,
-    name: String,
-    user_id: Option<Id>,
-    created_at: Ts,
-    expires_at: Ts,
-}
-
-impl TryFrom<PairingRecord> for PairingRow {
-    type Error = StoreError;
-    fn try_from(record: PairingRecord) -> Result<Self, StoreError> {
-        Ok(Self {
-            channel: record.channel,
-            account: record.account,
-            sender: record.sender,
-            name: record.name,
-            user: record.user_id.map(Into::into),
-            created_at: record.created_at.into(),
-            expires_at: record.expires_at.into(),
-        })
-    }
-}
-
-#[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = routing_rules, check_for_backend(Pg, Sqlite))]
-pub(crate) struct RuleRecord {
-    id: Id,
-    user_id: Id,
-    rule: Json,
-    created_at: Ts,
-    updated_at: Ts,
-}
-
-impl RuleRecord {
-    pub(crate) fn read(self) -> Result<(UserId, OwnRule), StoreError> {
-        let rule = serde_json::from_str(&self.rule.0)?;
-        let (created_at, updated_at) = (self.created_at.into(), self.updated_at.into());
-        Ok((self.user_id.into(), OwnRule { id: self.id.into(), rule, created_at, updated_at }))
-    }
-}
-
-// Inserts bind every column, also what is null, so that their SQL never varies and stays prepared.
-
-#[derive(Debug, Insertable)]
-#[diesel(table_name = turns, treat_none_as_default_value = false, check_for_backend(Pg, Sqlite))]
-pub(crate) struct NewTurn<'a> {
-    pub id: Id,
-    pub session_id: &'a str,
-    pub state: &'a str,
-    pub agent: &'a str,
-    pub model: Option<String>,
-    pub attempt: i64,
-    pub charged: i64,
-    pub accepted_seq: i64,
-    pub accepted_at: Ts,
-    pub started_at: Option<Ts>,
-    pub collects: i64,
-}
-
-#[derive(Debug, Insertable)]
-#[diesel(table_name = events, treat_none_as_default_value = false, check_for_backend(Pg, Sqlite))]
-pub(crate) struct NewEvent<'a> {
-    pub session_id: &'a str,
-    pub seq: i64,
-    pub turn_id: Option<Id>,
-    pub body: Json,
-    pub at: Ts,
-}
-
-#[derive(Debug, Insertable)]
-#[diesel(table_name = messages, treat_none_as_default_value = false, check_for_backend(Pg, Sqlite))]
-pub(crate) struct NewMessage<'a> {
-    pub session_id: &'a str,
-    pub seq: i64,
-    pub turn_id: Id,
-    pub role: &'a str,
-    pub agent: Option<&'a str>,
-    pub text: &'a str,
-    pub created_at: Ts,
-    pub saw_seq: Option<i64>,
-    pub attached: i64,
-}
-
-#[derive(Debug, Insertable)]
-#[diesel(table_name = attachments, treat_none_as_default_value = false, check_for_backend(Pg, Sqlite))]
-pub(crate) struct NewAttachment<'a> {
-    pub id: Id,
-    pub session_id: &'a str,
-    pub seq: i64,
-    pub position: i64,
-    pub name: &'a str,
-    pub media_type: &'a str,
-    pub size_bytes: i64,
-    pub data: &'a [u8],
-}
-
-#[derive(Debug, Insertable)]
-#[diesel(table_name = inbox, treat_none_as_default_value = false, check_for_backend(Pg, Sqlite))]
-pub(crate) struct NewInbox<'a> {
-    pub channel: &'a str,
-    pub account: &'a str,
-    pub conversation: &'a str,
-    pub event: &'a str,
-    pub turn_id: Id,
-    pub at: Ts,
-    pub seq: i64,
-    pub body_hash: Digest,
-    pub reply_to: Option<&'a str>,
-}
-
-#[derive(Debug, Insertable, AsChangeset)]
-#[diesel(table_name = usage, treat_none_as_default_value = false, treat_none_as_null = true)]
-#[diesel(check_for_backend(Pg, Sqlite))]
-pub(crate) struct NewUsage<'a> {
-    pub turn_id: Id,
-    pub session_id: &'a str,
-    pub user_id: Id,
-    pub agent: &'a str,
-    pub provider: &'a str,
-    pub model: &'a str,
-    pub input_tokens: i64,
-    pub output_tokens: i64,
-    pub cost_usd: Option<f64>,
-    pub at: Ts,
-    pub turns: i64,
-    pub calls: i64,
-    pub of_turn: Option<Id>,
-    pub estimated: i64,
 }

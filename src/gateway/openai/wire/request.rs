@@ -1,17 +1,18 @@
-//! The request and response shapes of the OpenAI wire, as far as Mosaic speaks it.
+//! A request for a completion.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use mosaic_types::chat::{Effort, Sampling, ToolOffer};
-use mosaic_types::{ChatMessage, Code, Failure, Role, ToolCall, Usage};
+use mosaic_types::{ChatMessage, Code, Failure, Role, ToolCall};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
-use super::picture;
+use super::Extra;
 use crate::gateway::error::ApiError;
+use crate::gateway::openai::picture;
 
 /// A request for a completion. Fields that are not named here are accepted and ignored, as clients send many.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -19,13 +20,13 @@ use crate::gateway::error::ApiError;
     as = CompletionRequest,
     example = json!({"model": "assistant", "messages": [{"role": "user", "content": "hello"}]})
 )]
-pub(super) struct Completion {
+pub(in crate::gateway::openai) struct Completion {
     /// An agent's name, or `provider/model`.
-    pub(super) model: String,
+    pub(in crate::gateway::openai) model: String,
     #[schema(min_items = 1)]
     messages: Vec<Message>,
     #[serde(default)]
-    pub(super) stream: bool,
+    pub(in crate::gateway::openai) stream: bool,
     #[serde(default)]
     stream_options: Option<StreamOptions>,
     #[serde(default)]
@@ -125,28 +126,6 @@ struct Call {
     extra_content: Option<Extra>,
 }
 
-/// What a provider wants to have back with a tool call, under the name that Google's own endpoint of this wire gives it:
-/// clients that know it send it back as it came.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[schema(as = CompletionCallExtra)]
-pub(super) struct Extra {
-    #[serde(default)]
-    google: Signed,
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[schema(as = CompletionCallSignature)]
-struct Signed {
-    #[serde(default)]
-    thought_signature: Option<String>,
-}
-
-impl From<String> for Extra {
-    fn from(thought_signature: String) -> Self {
-        Self { google: Signed { thought_signature: Some(thought_signature) } }
-    }
-}
-
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = CompletionFunction)]
 struct Function {
@@ -179,7 +158,7 @@ fn bad(sentence: impl Into<Cow<'static, str>>) -> ApiError {
 
 impl Completion {
     /// What cannot be done is said before anything is.
-    pub(super) fn check(&self) -> Result<(), ApiError> {
+    pub(in crate::gateway::openai) fn check(&self) -> Result<(), ApiError> {
         if self.messages.is_empty() {
             return Err(bad("messages is empty: send at least one."));
         }
@@ -190,22 +169,22 @@ impl Completion {
     }
 
     /// Whether a stream is to end in a chunk that tells the usage.
-    pub(super) fn wants_usage(&self) -> bool {
+    pub(in crate::gateway::openai) fn wants_usage(&self) -> bool {
         self.stream_options.as_ref().is_some_and(|options| options.include_usage)
     }
 
     /// The dialogue.
-    pub(super) fn messages(&mut self) -> Result<Vec<ChatMessage>, ApiError> {
+    pub(in crate::gateway::openai) fn messages(&mut self) -> Result<Vec<ChatMessage>, ApiError> {
         std::mem::take(&mut self.messages).into_iter().map(Message::read).collect()
     }
 
     /// The tools on offer.
-    pub(super) fn tools(&mut self) -> Arc<[ToolOffer]> {
+    pub(in crate::gateway::openai) fn tools(&mut self) -> Arc<[ToolOffer]> {
         self.tools.take().unwrap_or_default().into_iter().map(|tool| tool.function).collect()
     }
 
     /// How the answer should be made.
-    pub(super) fn sampling(&mut self) -> Sampling {
+    pub(in crate::gateway::openai) fn sampling(&mut self) -> Sampling {
         Sampling {
             temperature: self.temperature,
             top_p: self.top_p,
@@ -257,7 +236,7 @@ impl Message {
             id: call.id,
             name: call.function.name,
             arguments: call.function.arguments,
-            signature: call.extra_content.and_then(|extra| extra.google.thought_signature),
+            signature: call.extra_content.and_then(|extra| extra.signature()),
         };
         Ok(ChatMessage {
             role,
@@ -268,163 +247,6 @@ impl Message {
             ..ChatMessage::new(role, "")
         })
     }
-}
-
-/// Tokens, as this wire counts them.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[schema(as = CompletionUsage)]
-pub(super) struct WireUsage {
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    total_tokens: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prompt_tokens_details: Option<PromptDetails>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    completion_tokens_details: Option<CompletionDetails>,
-}
-
-/// Of the prompt; left out where it is none.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[schema(as = CompletionPromptDetails)]
-struct PromptDetails {
-    cached_tokens: u64,
-}
-
-/// Of the completion; left out where it is none.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[schema(as = CompletionDetails)]
-struct CompletionDetails {
-    reasoning_tokens: u64,
-}
-
-impl From<Usage> for WireUsage {
-    fn from(usage: Usage) -> Self {
-        Self {
-            prompt_tokens: usage.input_tokens,
-            completion_tokens: usage.output_tokens,
-            total_tokens: usage.input_tokens.saturating_add(usage.output_tokens),
-            prompt_tokens_details: (usage.cached_input_tokens > 0)
-                .then_some(PromptDetails { cached_tokens: usage.cached_input_tokens }),
-            completion_tokens_details: (usage.reasoning_tokens > 0)
-                .then_some(CompletionDetails { reasoning_tokens: usage.reasoning_tokens }),
-        }
-    }
-}
-
-/// A whole answer.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = CompletionAnswer)]
-pub(super) struct Completed<'a> {
-    pub(super) id: &'a str,
-    pub(super) object: &'static str,
-    pub(super) created: i64,
-    pub(super) model: &'a str,
-    pub(super) choices: [Choice<'a>; 1],
-    pub(super) usage: WireUsage,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = CompletionChoice)]
-pub(super) struct Choice<'a> {
-    pub(super) index: u32,
-    pub(super) message: Said<'a>,
-    pub(super) finish_reason: &'a str,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = CompletionSaid)]
-pub(super) struct Said<'a> {
-    pub(super) role: &'static str,
-    /// `null` where the model only called tools.
-    #[schema(required)]
-    pub(super) content: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub(super) tool_calls: &'a [SaidCall],
-}
-
-/// A tool call of a whole answer.
-#[derive(Debug, Default, Serialize, ToSchema)]
-#[schema(as = CompletionSaidCall)]
-pub(super) struct SaidCall {
-    pub(super) id: String,
-    #[serde(rename = "type")]
-    pub(super) kind: CallKind,
-    pub(super) function: SaidFunction,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) extra_content: Option<Extra>,
-}
-
-#[derive(Debug, Default, Serialize, ToSchema)]
-#[schema(as = CompletionSaidFunction)]
-pub(super) struct SaidFunction {
-    pub(super) name: String,
-    pub(super) arguments: String,
-}
-
-/// The only kind of call this wire has.
-#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = CompletionCallKind)]
-pub(super) enum CallKind {
-    #[default]
-    Function,
-}
-
-/// A piece of a streamed answer.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = CompletionChunk)]
-pub(in crate::gateway) struct Chunk<'a> {
-    pub(super) id: &'a str,
-    pub(super) object: &'static str,
-    pub(super) created: i64,
-    pub(super) model: &'a str,
-    /// None in the chunk that tells the usage.
-    pub(super) choices: Vec<ChunkChoice<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) usage: Option<WireUsage>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = CompletionChunkChoice)]
-pub(super) struct ChunkChoice<'a> {
-    pub(super) index: u32,
-    pub(super) delta: Delta<'a>,
-    #[schema(required)]
-    pub(super) finish_reason: Option<&'a str>,
-}
-
-#[derive(Debug, Default, Serialize, ToSchema)]
-#[schema(as = CompletionDelta)]
-pub(super) struct Delta<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) role: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reasoning_content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tool_calls: Option<[CallPiece<'a>; 1]>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = CompletionCallPiece)]
-pub(super) struct CallPiece<'a> {
-    pub(super) index: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<&'a str>,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    pub(super) kind: Option<CallKind>,
-    pub(super) function: FunctionPiece<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) extra_content: Option<Extra>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = CompletionFunctionPiece)]
-pub(super) struct FunctionPiece<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<&'a str>,
-    pub(super) arguments: &'a str,
 }
 
 #[cfg(test)]
