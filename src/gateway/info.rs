@@ -267,6 +267,9 @@ fn waiting(counts: &[ItemCount], channel: &str) -> Undelivered {
 /// What the tree says of a session whose turn waits for its place.
 const ALONE: &str = "its turn begins alone, one such every 5 s";
 
+/// What the tree says of an outbox that cannot write down what it did.
+const STUCK: &str = "the store refuses to keep what became of answers, and their conversations wait; run mosaic doctor";
+
 /// Shows the supervision tree
 ///
 /// The root with all that hangs below it: what is up, restarting or down, how often each was restarted, how much waits
@@ -280,10 +283,17 @@ const ALONE: &str = "its turn begins alone, one such every 5 s";
 )]
 pub(super) async fn tree(gate: Data<Gate>) -> HttpResponse {
     let (tree, waiting) = (gate.root.tree().await, gate.doors.alone.waiting());
-    if waiting.is_empty() {
+    let stuck = gate.doors.outbox.stuck();
+    if waiting.is_empty() && stuck == 0 {
         return HttpResponse::Ok().json(tree);
     }
     let mut tree = serde_json::json!(tree);
+    if stuck > 0 {
+        let below = tree["children"].as_array_mut().into_iter().flatten();
+        below.filter(|child| child["name"] == "outbox").for_each(|child| {
+            child["last_error"] = format!("{STUCK} ({stuck} of them)").into();
+        });
+    }
     for (session, deaths) in waiting {
         let below = tree["children"].as_array_mut().into_iter().flatten().filter(|child| child["name"] == "sessions");
         let children = below.filter_map(|sessions| sessions["children"].as_array_mut()).flatten();

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{ADA, EVE, GROUP, asked, asleep, awake, channel};
-use crate::testbed::eventually;
+use crate::testbed::{eventually, run};
 
 /// Waits until the channel's trouble holds these words.
 async fn trouble(bed: &crate::testbed::Testbed, words: &str) {
@@ -127,6 +127,29 @@ async fn an_edit_that_was_cut_off_is_made_again() {
     telegram.shows(ADA, &["one two three"]).await;
     eventually("it is settled", || async { (channel(&bed).await["outbox"]["sending"] == 0).then_some(()) }).await;
     assert_eq!(channel(&bed).await["outbox"], json!({"pending": 0, "sending": 0, "unknown": 0, "dead": 0}));
+}
+
+#[tokio::test]
+async fn an_answer_of_which_nothing_can_be_stored_is_sent_once_and_the_tree_says_so() {
+    let (mut bed, telegram) = awake(StandIn::builder()).await;
+    bed.refuse("UPDATE ON outbox", &format!("NEW.state = 'sent' AND NEW.conversation = '{ADA}'")).await;
+    telegram.say(&Saying::private(ADA, "one"));
+    telegram.say(&Saying::private(ADA, "two"));
+    let tree = eventually("the tree says so", || async {
+        let tree = run(bed.command(&["tree"]), "").await.good();
+        tree.contains("the store refuses to keep what became of answers").then_some(tree)
+    });
+    assert!(tree.await.contains("(1 of them)"));
+    telegram.say(&Saying::group(GROUP, EVE, "@mosaic_bot three"));
+    telegram.shows(GROUP, &["You said: three"]).await;
+    assert_eq!(telegram.texts(ADA), ["You said: one"]);
+    assert_eq!(bed.log().matches("what became of an answer cannot be stored").count(), 1);
+    // Another life asks what became of it, which Telegram cannot say; what waited behind it goes out.
+    bed.refuse_no_more("outbox").await;
+    bed.stop().await;
+    bed.restart().await;
+    telegram.shows(ADA, &["You said: one", "You said: two"]).await;
+    assert_eq!(channel(&bed).await["outbox"], json!({"pending": 0, "sending": 0, "unknown": 1, "dead": 0}));
 }
 
 #[tokio::test]

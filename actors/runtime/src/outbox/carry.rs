@@ -7,7 +7,7 @@ use mosaic_messages::channel::{Deliver, PATIENCE, Reconcile};
 use mosaic_supervise::LinkError;
 use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::outbox::{Delivery, Finding, Item, ItemState, SettleItem, Settled, Shown, TakeItems};
-use mosaic_types::{EventBody, Failure, Point, Timestamp};
+use mosaic_types::{Code, EventBody, Failure, Point, Timestamp};
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
@@ -20,6 +20,12 @@ use crate::meters::meters;
 
 /// While a channel cannot take anything, it rests this long.
 const REST: Duration = Duration::from_secs(1);
+
+/// Times that the store refuses a settlement for good before it is believed; as for what becomes of a turn.
+const REFUSALS: u32 = 3;
+
+/// How often what the store refuses for good is tried again.
+const SELDOM: Duration = Duration::from_secs(60);
 
 /// Takes up to `limit` items of a channel, and begins with each.
 pub(super) async fn take(doors: Arc<Doors>, channel: Arc<str>, limit: usize, places: Taking) {
@@ -42,6 +48,10 @@ pub(super) async fn take(doors: Arc<Doors>, channel: Arc<str>, limit: usize, pla
             if !matches!(&other, Err(failure) if failure.changed_nothing()) {
                 // It is not known: what was taken up is held by this process, and nobody is at it.
                 outbox.report(Report::Look);
+            }
+            if matches!(&other, Err(failure) if failure.code == Code::StorageDefect) {
+                let until = tokio::time::Instant::now() + SELDOM;
+                outbox.report(Report::Rest { channel: channel.clone(), until });
             }
             outbox.report(Report::NotTaken { channel });
         }
@@ -154,29 +164,60 @@ async fn ask_for(doors: &Doors, bridge: &dyn Bridge, item: &Arc<Item>) -> Settle
     }
 }
 
-/// Stores what became of an item; again until it is stored, since the platform cannot be told to forget it.
-async fn settle(doors: &Doors, item: &Item, settled: Settled, under_way: UnderWay) {
-    let outbox = &doors.outbox;
-    let more = loop {
-        match doors.commit(Write::SettleItem(Box::new(settlement(item, settled.clone(), outbox.now())))).await {
-            Ok(Outcome::Settled { more }) => break more,
-            // It was stored before, and that answer was lost; or its session is removed.
-            Ok(_) => break true,
-            Err(failure) => unsettled(&failure).await,
+/// Stores what became of an item, since the platform cannot be told to forget it: again until it is stored, each second;
+/// and seldom, beside everything else, where the store refuses it for good.
+async fn settle(doors: &Arc<Doors>, item: &Arc<Item>, settled: Settled, under_way: UnderWay) {
+    let mut refusals = 0;
+    loop {
+        let failure = match store(doors, item, &settled).await {
+            Ok(more) => return conclude(doors, item, &settled, more, under_way),
+            Err(failure) => failure,
+        };
+        refusals += u32::from(failure.code == Code::StorageDefect);
+        if refusals == REFUSALS {
+            tracing::error!(
+                %failure, item.id, channel.name = %item.to.channel,
+                "what became of an answer cannot be stored; its conversation waits, and it is tried again seldom"
+            );
+            under_way.stuck();
+            // Not within the delivery: a daemon that is told to stop must not wait for it.
+            actix::spawn(settle_seldom(doors.clone(), item.clone(), settled, under_way).in_current_span());
+            return;
         }
-    };
-    tell(doors, item, &settled);
+        tracing::debug!(%failure, "what became of a delivery could not be stored");
+        sleep(STORE_AGAIN).await;
+    }
+}
+
+/// The store may be put right while the daemon runs.
+async fn settle_seldom(doors: Arc<Doors>, item: Arc<Item>, settled: Settled, under_way: UnderWay) {
+    loop {
+        sleep(SELDOM).await;
+        match store(&doors, &item, &settled).await {
+            Ok(more) => return conclude(&doors, &item, &settled, more, under_way),
+            Err(failure) => tracing::debug!(%failure, "what became of a delivery still cannot be stored"),
+        }
+    }
+}
+
+/// Writes a settlement; answers whether another item became due by it.
+async fn store(doors: &Doors, item: &Item, settled: &Settled) -> Result<bool, Failure> {
+    let settle = settlement(item, settled.clone(), doors.outbox.now());
+    match doors.commit(Write::SettleItem(Box::new(settle))).await? {
+        Outcome::Settled { more } => Ok(more),
+        // It was stored before, and that answer was lost; or its session is removed.
+        _ => Ok(true),
+    }
+}
+
+fn conclude(doors: &Doors, item: &Item, settled: &Settled, more: bool, under_way: UnderWay) {
+    tell(doors, item, settled);
     let again = match settled {
-        Settled::Later { due } => Some(outbox.instant(due)),
+        Settled::Later { due } => Some(doors.outbox.instant(*due)),
         _ => None,
     };
     under_way.settled();
-    outbox.report(Report::Settled { channel: item.to.channel.clone(), more, again });
-}
-
-async fn unsettled(failure: &Failure) {
-    tracing::debug!(%failure, "what became of a delivery could not be stored");
-    sleep(STORE_AGAIN).await;
+    doors.outbox.report(Report::Settled { channel: item.to.channel.clone(), more, again });
 }
 
 pub(super) fn settlement(item: &Item, settled: Settled, at: Timestamp) -> SettleItem {

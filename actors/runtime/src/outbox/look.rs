@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use mosaic_types::Failure;
 use mosaic_types::journal::Write;
 use mosaic_types::outbox::{Item, Settled, TakeItems};
+use mosaic_types::{Code, Failure};
 use uuid::Uuid;
 
 use super::carry::{ask_later, settlement};
@@ -26,7 +26,7 @@ pub(super) enum Stray {
 
 pub(super) fn stray(item: &Item, us: Uuid, phase: Option<Phase>) -> Stray {
     match phase {
-        Some(Phase::Calling | Phase::Asking) => Stray::Leave,
+        Some(Phase::Calling | Phase::Asking | Phase::Stuck) => Stray::Leave,
         Some(Phase::CutOff) => Stray::Ask,
         None if item.holder == Some(us) => Stray::PutBack,
         None => Stray::Ask,
@@ -56,7 +56,13 @@ async fn all(doors: &Arc<Doors>) -> Result<(), Failure> {
             Stray::Leave => {}
             Stray::PutBack => {
                 let settled = Settled::Later { due: outbox.now() };
-                doors.commit(Write::SettleItem(Box::new(settlement(&item, settled, outbox.now())))).await?;
+                match doors.commit(Write::SettleItem(Box::new(settlement(&item, settled, outbox.now())))).await {
+                    // One that cannot be put back must not keep all others waiting.
+                    Err(failure) if failure.code == Code::StorageDefect => {
+                        tracing::error!(%failure, item.id, "an answer that was taken up cannot be put back; it waits");
+                    }
+                    put_back => drop(put_back?),
+                }
             }
             Stray::Ask => ask_later(doors, outbox, bridge, item),
         }

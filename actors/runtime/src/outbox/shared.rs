@@ -19,6 +19,8 @@ pub(super) enum Phase {
     Calling,
     /// The call was cut off, and its channel is asked what became of it.
     Asking,
+    /// The store refuses for good to keep what became of it; that is tried again seldom.
+    Stuck,
     /// Whoever was at it died.
     CutOff,
 }
@@ -73,6 +75,11 @@ impl Outbox {
         self.table().calls.len()
     }
 
+    /// Answers of which the store refuses for good to keep what became of them.
+    pub fn stuck(&self) -> usize {
+        self.table().calls.values().filter(|(_, phase)| *phase == Phase::Stuck).count()
+    }
+
     pub(super) fn bell(&self) -> &Notify {
         &self.0.bell
     }
@@ -116,7 +123,8 @@ impl Outbox {
         for (channel, bridge) in &table.bridges {
             load.channels.insert(channel.clone(), bridge.down().is_none());
         }
-        for (channel, phase) in table.calls.values() {
+        // What is stuck keeps no other waiting but those of its conversation.
+        for (channel, phase) in table.calls.values().filter(|(_, phase)| *phase != Phase::Stuck) {
             *load.places.entry(channel.clone()).or_default() += 1;
             load.calling += usize::from(*phase == Phase::Calling);
         }
@@ -180,8 +188,17 @@ pub(super) struct UnderWay {
 impl UnderWay {
     /// The call was cut off: from now on its channel is asked.
     pub(super) fn asks(&self) {
+        self.is(Phase::Asking);
+    }
+
+    /// What became of it cannot be stored.
+    pub(super) fn stuck(&self) {
+        self.is(Phase::Stuck);
+    }
+
+    fn is(&self, now: Phase) {
         if let Some((_, phase)) = self.outbox.table().calls.get_mut(&self.item) {
-            *phase = Phase::Asking;
+            *phase = now;
         }
         self.outbox.0.bell.notify_one();
     }

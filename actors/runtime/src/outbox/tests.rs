@@ -200,7 +200,7 @@ fn only_what_a_platform_may_have_heard_of_is_asked_for() {
     assert_eq!(stray(&theirs, US, None), Stray::Ask, "a process that died was at it");
     assert_eq!(stray(&ours, US, None), Stray::PutBack, "nobody began with it");
     assert_eq!(stray(&ours, US, Some(Phase::CutOff)), Stray::Ask);
-    for phase in [Phase::Calling, Phase::Asking] {
+    for phase in [Phase::Calling, Phase::Asking, Phase::Stuck] {
         assert_eq!(stray(&ours, US, Some(phase)), Stray::Leave);
         assert_eq!(stray(&theirs, US, Some(phase)), Stray::Leave);
     }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use self::office::{Office, room};
 use crate::world::platform::{Platform, Step};
 use crate::world::postroom::{CHANNEL, bridge};
+use crate::world::store::lock;
 
 #[actix::test]
 async fn an_answer_is_seen_as_soon_as_it_is_stored_and_once() {
@@ -269,8 +270,8 @@ async fn what_another_process_had_taken_up_is_asked_for_and_what_it_had_not_is_s
         assert!(
             matches!(office.hand.write(Write::TakeItems(take)).await, Outcome::Taken { items, .. } if items.len() == 1)
         );
-        let Office { hand, platform, .. } = office;
-        let next = Office::start(hand, platform);
+        let Office { tables, hand, platform, .. } = office;
+        let next = Office::start(tables, hand, platform);
         next.quiet().await;
         assert_eq!(next.platform.texts("garden"), ["not taken up"]);
         let seen: &[&str] = if askable { &["taken up"] } else { &[] };
@@ -278,6 +279,40 @@ async fn what_another_process_had_taken_up_is_asked_for_and_what_it_had_not_is_s
         let lost: &[(ItemState, u64)] = if askable { &[] } else { &[(ItemState::Unknown, 1)] };
         assert_eq!(next.counts().await, lost);
     }
+}
+
+#[actix::test]
+async fn what_became_of_an_answer_that_the_store_refuses_for_good_is_tried_three_times_and_then_seldom() {
+    tokio::time::pause();
+    let office = Office::open(Platform::good(true, 1_000)).await;
+    lock(&office.tables).post.grudge = Some("kitchen".into());
+    let tried = || lock(&office.tables).post.begrudged;
+    // More than a channel may have under way: what is stuck takes no places.
+    for number in 0..10 {
+        office.answer("kitchen", &number.to_string()).await;
+    }
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!((tried(), office.doors.outbox.stuck()), (3, 1));
+    office.answer("garden", "beside").await;
+    office.seen(2).await;
+    assert_eq!(
+        (office.platform.texts("kitchen"), office.platform.texts("garden")),
+        (vec!["0".into()], vec!["beside".into()])
+    );
+    sleep(Duration::from_secs(3_600)).await;
+    assert!((55..=64).contains(&tried()), "once a minute: {}", tried());
+    assert_eq!(office.platform.calls(), 2, "it was sent, and is not sent again");
+    lock(&office.tables).post.grudge = None;
+    office.quiet().await;
+    assert_eq!(office.platform.texts("kitchen"), (0..10).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(office.doors.outbox.stuck(), 0);
+
+    lock(&office.tables).post.grudge = Some("kitchen".into());
+    office.answer("kitchen", "10").await;
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(office.doors.outbox.stuck(), 1);
+    office.doors.work.drain();
+    timeout(Duration::from_secs(1), office.doors.work.idle()).await.expect("a stop does not wait for it");
 }
 
 #[actix::test]

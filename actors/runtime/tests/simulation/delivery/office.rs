@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::world::platform::{Bridge, Platform};
 use crate::world::postroom::{self, CHANNEL};
-use crate::world::store::MemoryStore;
+use crate::world::store::{MemoryStore, Tables};
 
 /// A clock that stands and chance that is the same each time: what moves is tokio's.
 struct Still;
@@ -36,6 +36,7 @@ pub(super) fn room(channel: &str, name: &str) -> Conversation {
 }
 
 pub(super) struct Office {
+    pub(super) tables: Tables,
     pub(super) hand: Hand,
     pub(super) doors: Arc<Doors>,
     pub(super) root: Parent,
@@ -46,17 +47,18 @@ pub(super) struct Office {
 
 impl Office {
     pub(super) async fn open(platform: Arc<Platform>) -> Self {
-        let store: Arc<dyn mosaic_store::Store> = Arc::new(MemoryStore::new(Default::default(), None));
-        Self::start(Hand::on(store).await, platform)
+        let tables = Tables::default();
+        let store: Arc<dyn mosaic_store::Store> = Arc::new(MemoryStore::new(tables.clone(), None));
+        Self::start(tables, Hand::on(store).await, platform)
     }
 
     /// A process over a store that is there.
-    pub(super) fn start(hand: Hand, platform: Arc<Platform>) -> Self {
+    pub(super) fn start(tables: Tables, hand: Hand, platform: Arc<Platform>) -> Self {
         let still = Arc::new(Still);
         let outside = Outside::new(still.clone(), still);
         let root = Supervisor::start_root("root", Scope::Each(Budget::default()), 7, |why| panic!("{why}"));
         let (doors, link) = postroom::start(&root, hand.store.clone(), outside, &platform);
-        Self { hand, doors, root, platform, link, turns: std::cell::Cell::new(0) }
+        Self { tables, hand, doors, root, platform, link, turns: std::cell::Cell::new(0) }
     }
 
     /// Somebody asks in a conversation and is answered.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mosaic_types::journal::{EndTurn, NewSession, Outcome};
+use mosaic_types::journal::{EndTurn, NewSession, Outcome, Write};
 use mosaic_types::outbox::{
     Content, Conversation, Item, ItemCount, ItemId, ItemState, SettleItem, Settled, Shown, TakeItems,
 };
@@ -39,6 +39,10 @@ pub(crate) struct Post {
     given: ItemId,
     previews: BTreeMap<(TurnId, Conversation), Arc<str>>,
     pub(crate) bindings: BTreeMap<Conversation, SessionId>,
+    /// The conversation of which nothing can be settled.
+    pub(crate) grudge: Option<Arc<str>>,
+    /// How often that was in the way.
+    pub(crate) begrudged: usize,
 }
 
 impl Post {
@@ -82,6 +86,14 @@ impl Post {
         let waits = self.items.values().filter(|row| row.item.to.channel == take.channel);
         let next = waits.filter(|row| row.state == ItemState::Pending).filter_map(|row| row.due).min();
         Outcome::Taken { items, next: next.filter(|_| !full) }
+    }
+
+    /// Whether a write is refused for good.
+    pub(super) fn begrudges(&mut self, write: &Write) -> bool {
+        let Write::SettleItem(settle) = write else { return false };
+        let refused = self.items.get(&settle.id).is_some_and(|row| Some(&row.item.to.name) == self.grudge.as_ref());
+        self.begrudged += usize::from(refused);
+        refused
     }
 
     pub(crate) fn settle(&mut self, settle: &SettleItem) -> Outcome {

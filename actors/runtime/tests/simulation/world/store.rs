@@ -105,6 +105,7 @@ pub(super) fn apply(tables: &Tables, world: Option<&World>, batch: &[Write]) -> 
     let mut disk = lock(tables);
     let one = |write| match world {
         Some(world) if world.begrudges(write) => Err(StoreError::Panicked),
+        _ if disk.post.begrudges(write) => Err(StoreError::Panicked),
         _ => disk.apply(write),
     };
     batch.iter().map(one).collect()
