@@ -12,6 +12,9 @@ use crate::registry::{KINDS, Kind};
 /// idle limits of common proxies (30 s).
 const POLL: Duration = Duration::from_secs(25);
 
+/// What is older is not answered any more. Telegram keeps what is new for as long.
+const CATCH_UP: Duration = Duration::from_secs(24 * 3_600);
+
 /// Names of ways in that are no platforms.
 const RESERVED: [&str; 3] = ["api", "tui", "web"];
 
@@ -40,6 +43,8 @@ pub struct ChannelConfig {
     pub api_url: String,
     /// For so long the platform may hold a question for news open, where it is polled.
     pub poll: Duration,
+    /// What was written longer ago, while nobody listened, is not answered; people are told how much that is.
+    pub catch_up: Duration,
 }
 
 impl ChannelConfig {
@@ -57,6 +62,8 @@ impl ChannelConfig {
         let mention = section.flag("mention", true);
         let api_url = read_api_url(section, kind);
         let poll = section.span("poll", POLL, Duration::from_secs(1)..=Duration::from_secs(50));
+        let day = Duration::from_secs(24 * 3_600);
+        let catch_up = section.span("catch_up", CATCH_UP, Duration::from_secs(60)..=7 * day);
         if RESERVED.contains(&name) {
             section
                 .wrong_here("the name is taken", format!("{name:?} is a way in of Mosaic's own; choose another name"));
@@ -69,7 +76,7 @@ impl ChannelConfig {
                 return None;
             }
         };
-        Some(Self { name, kind: kind?, token: token?, agent, allow, mention, api_url, poll })
+        Some(Self { name, kind: kind?, token: token?, agent, allow, mention, api_url, poll, catch_up })
     }
 
     /// The account that it speaks by.
@@ -151,15 +158,17 @@ mod tests {
         let short = read("family", "kind = \"telegram\"\ntoken_env = \"TELEGRAM_TOKEN\"").expect("good");
         assert_eq!((short.account(), short.mention, short.allow.len()), ("123", true, 0));
         assert_eq!((short.api_url.as_str(), short.poll), ("https://api.telegram.org", POLL));
+        assert_eq!(short.catch_up, CATCH_UP);
         let full = read(
             "family",
             "kind = \"telegram\"\ntoken_env = \"TELEGRAM_TOKEN\"\nagent = \"poet\"\nallow = [\"user:1\", \"chat:-5\"]\n\
-             mention = false\napi_url = \"http://127.0.0.1:8081/\"\npoll = \"5s\"\n",
+             mention = false\napi_url = \"http://127.0.0.1:8081/\"\npoll = \"5s\"\ncatch_up = \"2h\"\n",
         )
         .expect("good");
         assert_eq!(full.agent.as_ref().map(AgentName::as_str), Some("poet"));
         assert_eq!(full.allow, [Mark::User("1".into()), Mark::Chat("-5".into())]);
         assert_eq!((full.mention, full.api_url.as_str()), (false, "http://127.0.0.1:8081"));
+        assert_eq!(full.catch_up, Duration::from_secs(7_200));
         assert!(!format!("{full:?}").contains("abc"), "a token is not shown");
     }
 

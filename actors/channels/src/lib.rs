@@ -4,7 +4,8 @@
 //! its connection and answers the outbox; [`Talk`] decides what becomes of what was heard. What they need of the house
 //! they reach through [`House`], so that nothing here learns of the runtime or the store.
 //!
-//! To add a platform: make its folder, implement [`Channel`], and add its line to `registry.rs`.
+//! To add a platform: make its folder, implement [`Channel`], add its line to `registry.rs`, and run the suite of
+//! `tests/contract/` over a stand-in of it.
 
 mod actor;
 pub mod allow;
@@ -12,6 +13,7 @@ mod channel;
 pub mod chunk;
 pub mod config;
 mod house;
+mod late;
 pub mod pace;
 pub mod pairs;
 mod reconnect;

@@ -18,6 +18,7 @@ use crate::allow::{Mark, is_allowed};
 use crate::channel::{Channel, Heard, Hearing, Unfetched};
 use crate::config::ChannelConfig;
 use crate::house::House;
+use crate::late::{self, Age, Lateness};
 use crate::pairs::{self, Pairs};
 use crate::status::Status;
 use crate::voice::{Showing, Voices};
@@ -61,6 +62,7 @@ pub struct Talk {
     /// When a message was first refused for the time being.
     waiting: RefCell<VecDeque<Waits>>,
     bots: RefCell<HashMap<Arc<str>, VecDeque<Instant>>>,
+    late: Lateness,
 }
 
 impl Talk {
@@ -85,6 +87,7 @@ impl Talk {
             voices: Rc::default(),
             waiting: RefCell::default(),
             bots: RefCell::default(),
+            late: Lateness::new(config.catch_up),
         }
     }
 
@@ -96,6 +99,14 @@ impl Talk {
     /// Says that the platform was heard just now.
     pub fn proven(&self) {
         self.status.proven(self.house.outside().now());
+    }
+
+    /// The platform has told all that it kept: what was too old to be answered is summed up, once a conversation.
+    pub async fn caught_up(&self) {
+        for old in self.late.passed_over() {
+            let to = self.conversation(&old.conversation);
+            self.channel.say(to, None, self.late.sentence(old.count)).await;
+        }
     }
 
     /// Has the turn's preview stand still.
@@ -119,6 +130,11 @@ impl Talk {
             tracing::warn!(channel.name = %self.name, "another bot says too much here; it is not answered for a while");
             return Hearing::Done;
         }
+        let age = self.late.age(&heard, self.house.outside().now());
+        if age == Age::Old {
+            self.late.pass_over(&heard.conversation);
+            return Hearing::Done;
+        }
         let to = self.place(&heard);
         if heard.wordless {
             self.tell(&to, &heard, "Only words, text files and pictures can be read here.".to_owned()).await;
@@ -128,7 +144,7 @@ impl Talk {
             // It was carried out as it was first typed.
             Some(_) if heard.edits.is_some() => Hearing::Done,
             Some(line) => self.carry_out(&to, &heard, line).await,
-            None => self.take_in(&to, &heard).await,
+            None => self.take_in(&to, &heard, age).await,
         }
     }
 
@@ -159,10 +175,14 @@ impl Talk {
     }
 
     fn place(&self, heard: &Heard) -> Conversation {
-        Conversation { channel: self.name.clone(), account: self.account.clone(), name: heard.conversation.clone() }
+        self.conversation(&heard.conversation)
     }
 
-    async fn take_in(&self, to: &Conversation, heard: &Heard) -> Hearing {
+    fn conversation(&self, name: &Arc<str>) -> Conversation {
+        Conversation { channel: self.name.clone(), account: self.account.clone(), name: name.clone() }
+    }
+
+    async fn take_in(&self, to: &Conversation, heard: &Heard, age: Age) -> Hearing {
         let attachments = match self.fetch(heard).await {
             Ok(attachments) => attachments,
             Err(failure) => return self.refused(to, heard, failure).await,
@@ -171,6 +191,11 @@ impl Talk {
         // A file is named for good by what it is fetched by.
         let mut hash = Sha256::new_with_prefix(heard.text.as_bytes());
         heard.files.iter().for_each(|file| hash.update(file.id.as_bytes()));
+        let text: Arc<str> = match age {
+            // By its hash it is what was said: told again at another age, it is the same.
+            Age::Late(age) => late::mark(&heard.text, age).into(),
+            _ => heard.text.as_str().into(),
+        };
         let said = Receive {
             conversation: to.clone(),
             from: self.house.guest(),
@@ -179,7 +204,7 @@ impl Talk {
             edits: heard.edits.clone(),
             reply_to: heard.reply_to.clone(),
             body_hash: hash.finalize().into(),
-            text: heard.text.as_str().into(),
+            text,
             attachments,
             model: None,
             mode: None,
@@ -189,6 +214,7 @@ impl Talk {
         match self.house.receive(said).await {
             Ok(received) => {
                 self.no_longer_waits(heard);
+                self.tell_late(to, heard, age, received.accepted.attached).await;
                 if !received.accepted.state.is_end() {
                     let showing = Showing {
                         to: to.clone(),
@@ -201,6 +227,17 @@ impl Talk {
                 Hearing::Done
             }
             Err(failure) => self.refused(to, heard, failure).await,
+        }
+    }
+
+    /// Says that what was taken in is late, where that is news.
+    async fn tell_late(&self, to: &Conversation, heard: &Heard, age: Age, known: bool) {
+        if let Age::Late(age) = age
+            && !known
+            && self.late.tells(&heard.conversation)
+        {
+            let text = format!("I was away. This was written {} ago; I answer it now.", late::span(age));
+            self.tell(to, heard, text).await;
         }
     }
 

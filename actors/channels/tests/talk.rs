@@ -6,9 +6,9 @@ mod fakes;
 use std::time::Duration;
 
 use actix::Actor;
-use mosaic_channels::{ChannelActor, Cut, HeardFile, Hearing, Pairs, Status};
+use mosaic_channels::{ChannelActor, Cut, Heard, HeardFile, Hearing, Pairs, Sender, Status};
 use mosaic_supervise::Tether;
-use mosaic_types::{Code, Failure};
+use mosaic_types::{Code, Failure, Timestamp};
 use tokio::time::{advance, sleep};
 
 use fakes::{Home, Platform, config, heard, talk, talk_with};
@@ -169,6 +169,51 @@ async fn what_holds_no_words_is_answered_with_a_sentence() {
     command.edits = Some("1".into());
     talk.hear(command).await;
     assert!(home.commanded().is_empty(), "a command is carried out as it was first typed");
+}
+
+#[actix::test]
+async fn a_gap_of_two_hours_is_caught_up_and_said_to_be_late() {
+    let (home, platform) = (Home::default(), Platform::default());
+    let talk = talk(&home, &platform);
+    let ago = |event: &str, minutes: i64| Heard { at: Timestamp(-minutes * 60_000_000), ..heard(event, "hello") };
+    for (event, minutes) in [("1", 125), ("2", 124), ("3", 5)] {
+        assert_eq!(talk.hear(ago(event, minutes)).await, Hearing::Done);
+    }
+    let said = home.said();
+    assert_eq!(&*said[0].text, "hello\n\n[Written 2 h 5 min ago; the assistant was away and reads it only now.]");
+    assert_eq!((said.len(), &*said[2].text), (3, "hello"), "five minutes are no gap");
+    assert_eq!(said[0].body_hash, said[2].body_hash, "told again later, it is the same message");
+    let told = platform.said();
+    assert_eq!(told, ["I was away. This was written 2 h 5 min ago; I answer it now."], "and once is enough");
+    home.known();
+    talk.hear(Heard { conversation: "other".into(), ..ago("1", 125) }).await;
+    assert_eq!(platform.said().len(), 1, "what was taken in before is no news");
+    talk.caught_up().await;
+    assert_eq!(platform.said().len(), 1);
+}
+
+#[actix::test]
+async fn what_is_older_than_a_day_is_not_answered_but_summed_up_once_a_conversation() {
+    let (home, platform) = (Home::default(), Platform::default());
+    let talk = talk(&home, &platform);
+    let old = |event: &str, text: &str| Heard { at: Timestamp(-25 * 3_600_000_000), ..heard(event, text) };
+    for (event, text) in [("1", "hello"), ("2", "/new"), ("3", "anybody?")] {
+        assert_eq!(talk.hear(old(event, text)).await, Hearing::Done);
+    }
+    let stranger =
+        Heard { marks: Vec::new(), from: Sender { id: "2".into(), ..heard("x", "").from }, ..old("4", "hi") };
+    talk.hear(Heard { direct: false, ..stranger }).await;
+    talk.hear(Heard { conversation: "other".into(), ..old("1", "hello") }).await;
+    let pressed = Heard { pressed: true, ..old("5", "/stop") };
+    talk.hear(pressed).await;
+    assert_eq!((home.said().len(), home.commanded()), (0, vec!["stop".to_owned()]), "a button is pressed now");
+    talk.caught_up().await;
+    let told = platform.said();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("1 message was written here more than 24 h ago"), "{told:?}");
+    assert!(told[1].contains("3 messages were written here"), "{told:?}");
+    talk.caught_up().await;
+    assert_eq!(platform.said().len(), 2);
 }
 
 #[actix::test]

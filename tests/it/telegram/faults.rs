@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mosaic_testkit::provider::Gate;
 use mosaic_testkit::telegram::{Fault, Saying, Shown};
-use mosaic_testkit::{StandIn, Step};
-use serde_json::json;
+use mosaic_testkit::{StandIn, Step, Telegram};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{ADA, EVE, GROUP, asked, asleep, awake, channel};
@@ -17,6 +17,15 @@ async fn trouble(bed: &crate::testbed::Testbed, words: &str) {
         channel(bed).await["trouble"].as_str().filter(|told| told.contains(words)).map(|_| ())
     })
     .await;
+}
+
+/// What became of all that went out, once nothing more does.
+async fn settled(bed: &crate::testbed::Testbed) -> Value {
+    eventually("all is settled", || async {
+        let outbox = channel(bed).await["outbox"].clone();
+        (outbox["pending"] == 0 && outbox["sending"] == 0).then_some(outbox)
+    })
+    .await
 }
 
 #[tokio::test]
@@ -47,6 +56,29 @@ async fn what_was_said_while_the_daemon_was_away_is_answered_when_it_is_back() {
     telegram.say(&Saying::private(ADA, "anybody there?"));
     bed.restart().await;
     telegram.shows(ADA, &["You said: anybody there?"]).await;
+}
+
+#[tokio::test]
+async fn a_gap_of_two_hours_is_caught_up_and_what_is_older_than_a_day_is_summed_up() {
+    let (mut bed, telegram) = asleep(StandIn::builder());
+    let hours = |count: u64| Duration::from_secs(count * 3_600);
+    // More than Telegram tells at once.
+    for number in 0..120 {
+        telegram.say(&Saying::group(GROUP, EVE, format!("@mosaic_bot {number}")).ago(hours(30)));
+    }
+    telegram.say(&Saying::private(ADA, "anybody there?").ago(hours(2)));
+    telegram.say(&Saying::private(ADA, "hello"));
+    bed.restart().await;
+    telegram.until("all is told", |telegram| (telegram.texts(ADA).len() == 3).then_some(())).await;
+    let told = telegram.texts(ADA);
+    assert_eq!(told[0], "I was away. This was written 2 h ago; I answer it now.");
+    assert!(told[1].starts_with("You said: anybody there?") && told[1].contains("Written 2 h ago"), "{told:?}");
+    assert_eq!(told[2], "You said: hello");
+    let summed = telegram.until("it is summed up", |telegram| telegram.texts(GROUP).pop()).await;
+    assert!(summed.contains("120 messages were written here more than 24 h ago"), "{summed}");
+    telegram.say(&Saying::group(GROUP, EVE, "@mosaic_bot and now?"));
+    telegram.until("it is answered", |telegram| (telegram.texts(GROUP).len() == 2).then_some(())).await;
+    assert_eq!(bed.model.progress().calls, 3, "what is too old costs nothing");
 }
 
 #[tokio::test]
@@ -125,8 +157,7 @@ async fn an_edit_that_was_cut_off_is_made_again() {
     telegram.fail("editMessageText", [Fault::CutBefore, Fault::Refuse(500, "Internal Server Error".to_owned())]);
     gate.open();
     telegram.shows(ADA, &["one two three"]).await;
-    eventually("it is settled", || async { (channel(&bed).await["outbox"]["sending"] == 0).then_some(()) }).await;
-    assert_eq!(channel(&bed).await["outbox"], json!({"pending": 0, "sending": 0, "unknown": 0, "dead": 0}));
+    assert_eq!(settled(&bed).await, json!({"pending": 0, "sending": 0, "unknown": 0, "dead": 0}));
 }
 
 #[tokio::test]
@@ -149,7 +180,7 @@ async fn an_answer_of_which_nothing_can_be_stored_is_sent_once_and_the_tree_says
     bed.stop().await;
     bed.restart().await;
     telegram.shows(ADA, &["You said: one", "You said: two"]).await;
-    assert_eq!(channel(&bed).await["outbox"], json!({"pending": 0, "sending": 0, "unknown": 1, "dead": 0}));
+    assert_eq!(settled(&bed).await, json!({"pending": 0, "sending": 0, "unknown": 1, "dead": 0}));
 }
 
 #[tokio::test]
@@ -172,6 +203,63 @@ async fn a_preview_that_somebody_deleted_does_not_take_the_answer_with_it() {
     telegram.delete(ADA, telegram.seen(ADA)[0].id);
     gate.open();
     telegram.shows(ADA, &["one two three"]).await;
+}
+
+#[tokio::test]
+async fn an_error_of_telegrams_own_is_tried_again_soon_and_keeps_nobody_waiting() {
+    let (bed, telegram) = awake(StandIn::builder()).await;
+    eventually("it has connected", || async { (channel(&bed).await["health"] == "healthy").then_some(()) }).await;
+    let broken = || Fault::Refuse(502, "Bad Gateway".to_owned());
+    let began = Instant::now();
+    telegram.fail("sendMessage", [broken(), broken()]);
+    telegram.fail("sendChatAction", [broken()]);
+    telegram.fail("getUpdates", [broken()]);
+    telegram.say(&Saying::private(ADA, "one"));
+    telegram.say(&Saying::group(GROUP, EVE, "@mosaic_bot two"));
+    telegram.shows(ADA, &["You said: one"]).await;
+    telegram.shows(GROUP, &["You said: two"]).await;
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+    assert_eq!(settled(&bed).await, json!({"pending": 0, "sending": 0, "unknown": 0, "dead": 0}));
+}
+
+/// Calls that send or edit.
+fn writes(telegram: &Telegram) -> usize {
+    telegram.calls("sendMessage") + telegram.calls("editMessageText")
+}
+
+#[tokio::test]
+async fn a_bot_that_is_kicked_while_it_works_ends_its_turn_and_asks_no_more() {
+    let text = "word ".repeat(40);
+    let slow = Step::say_in(text.trim(), 40, Duration::from_millis(150));
+    let (bed, telegram) = awake(StandIn::builder().script([slow, Step::say("hello")])).await;
+    telegram.say(&Saying::group(GROUP, EVE, "@mosaic_bot count"));
+    telegram.until("it has begun", |telegram| (!telegram.texts(GROUP).is_empty()).then_some(())).await;
+    telegram.close(GROUP);
+    let before = writes(&telegram);
+    eventually("it is given up", || async { (channel(&bed).await["outbox"]["dead"] == 1).then_some(()) }).await;
+    let tried = writes(&telegram) - before;
+    assert!((1..=2).contains(&tried), "a preview at the most, and the answer: {tried}");
+    assert_eq!(asked(&bed).await, ["count"]);
+    let session = bed.api().get("/api/v1/sessions").await["items"][0]["id"].as_str().expect("an id").to_owned();
+    let kept = bed.api().transcript(&session).await;
+    assert_eq!(kept[1], ("assistant".to_owned(), text.trim().to_owned()), "the turn ended, and is kept");
+    telegram.say(&Saying::private(ADA, "and here?"));
+    telegram.shows(ADA, &["hello"]).await;
+    assert_eq!(writes(&telegram) - before, tried + 1);
+}
+
+#[tokio::test]
+async fn a_message_that_is_deleted_while_it_grows_is_left_alone_and_the_answer_is_a_new_one() {
+    let text = "word ".repeat(40);
+    let slow = Step::say_in(text.trim(), 40, Duration::from_millis(150));
+    let (_bed, telegram) = awake(StandIn::builder().script([slow])).await;
+    telegram.say(&Saying::private(ADA, "count"));
+    let first = telegram.until("it has begun", |telegram| telegram.seen(ADA).pop()).await;
+    telegram.delete(ADA, first.id);
+    let before = writes(&telegram);
+    telegram.shows(ADA, &[text.trim()]).await;
+    let tried = writes(&telegram) - before;
+    assert!((2..=3).contains(&tried), "an edit that finds nothing, the answer's own, and a message: {tried}");
 }
 
 #[tokio::test]

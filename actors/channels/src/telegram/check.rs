@@ -1,6 +1,6 @@
 //! Looks at a bot as its owner would: the token, what stands in the way of hearing, and a message that arrives.
 
-use teloxide_core::requests::Requester;
+use teloxide_core::payloads::{GetMe, GetWebhookInfo, SendMessage};
 use teloxide_core::types::ChatId;
 
 use super::Inner;
@@ -11,13 +11,13 @@ use crate::channel::Note;
 impl Inner {
     /// What was looked at, each with what to do where it is not well.
     pub(super) async fn look_at(&self, allow: &[Mark], mention: bool) -> Vec<Note> {
-        let me = match self.bot.get_me().await.map_err(Trouble::from) {
+        let me = match self.ask(GetMe::new()).await {
             Ok(me) => me,
             Err(trouble) => return vec![Note::bad(trouble.cut("this bot").why)],
         };
         let name = format!("@{}", me.user.username.clone().unwrap_or_default());
         let mut notes = vec![Note::good(format!("The token is that of {name}."))];
-        match self.bot.get_webhook_info().await {
+        match self.ask(GetWebhookInfo::new()).await {
             Ok(info) if info.url.is_some() => notes.push(Note::bad(Trouble::Conflict { webhook: true }.cut(&name).why)),
             Ok(_) => notes.push(Note::good("No webhook stands in the way of polling.")),
             Err(_) => notes.push(Note::bad("Telegram did not say whether a webhook is set. Try again.")),
@@ -54,7 +54,7 @@ impl Inner {
     /// Sends the test message.
     async fn greet(&self, chat: ChatId, mark: &Mark, name: &str) -> Note {
         let text = "This is a test message of Mosaic: what it sends arrives here.";
-        match self.bot.send_message(chat, text).await.map_err(Trouble::from) {
+        match self.ask(SendMessage::new(chat, text)).await {
             Ok(_) | Err(Trouble::Taken(_)) => Note::good(format!("A test message went to {mark}.")),
             Err(Trouble::Never(why)) if chat.is_user() => Note::bad(format!(
                 "A test message to {mark} is refused ({why}). A bot may write only to whoever wrote to it first: open \

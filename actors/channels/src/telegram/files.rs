@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 use teloxide_core::net::Download;
-use teloxide_core::requests::Requester;
+use teloxide_core::payloads::GetFile;
 use teloxide_core::types::{FileId, Message};
 
 use super::Inner;
@@ -31,7 +31,7 @@ pub(super) fn of(message: &Message) -> Vec<HeardFile> {
 impl Inner {
     /// What is in a file.
     pub(super) async fn download(&self, id: &str, limit: usize) -> Result<Vec<u8>, Unfetched> {
-        let file = self.bot.get_file(FileId(id.to_owned())).await.map_err(|error| match Trouble::from(error) {
+        let file = self.ask(GetFile::new(FileId(id.to_owned()))).await.map_err(|trouble| match trouble {
             Trouble::Never(_) => Unfetched::Never,
             _ => Unfetched::Later,
         })?;

@@ -54,7 +54,12 @@ fn heard(message: &Message, me: &Me) -> Option<Heard> {
         return None;
     }
     let direct = message.chat.is_private();
-    let MessageKind::Common(common) = &message.kind else { return None };
+    let edited = match &message.kind {
+        MessageKind::Common(common) => common.edit_date,
+        // A throw of the dice is a kind of its own.
+        MessageKind::Dice(_) => None,
+        _ => return None,
+    };
     let words = message.text().or_else(|| message.caption());
     // Among several people nobody is told of pictures that show us nothing.
     let files = files::of(message);
@@ -63,7 +68,6 @@ fn heard(message: &Message, me: &Me) -> Option<Heard> {
     let named = files.first().filter(|_| direct).map(|file| file.name.as_str());
     let text = words.or(named).or(wordless.then_some(""))?;
     let id: Arc<str> = message.id.0.to_string().into();
-    let edited = common.edit_date;
     let entities = message.entities().or_else(|| message.caption_entities()).unwrap_or_default();
     let replied = message.reply_to_message().and_then(|replied| replied.from.as_ref());
     // In a topic, each message replies to the one that opened it.
@@ -93,7 +97,7 @@ fn heard(message: &Message, me: &Me) -> Option<Heard> {
         addressed: ours || named || to_us,
         pressed: false,
         text,
-        at: Timestamp(message.date.timestamp_micros()),
+        at: Timestamp(edited.unwrap_or(message.date).timestamp_micros()),
     })
 }
 
@@ -293,8 +297,21 @@ mod tests {
 
     #[test]
     fn what_holds_neither_words_nor_files_is_heard_of() {
-        let heard = hears(update(json!({"location": {"latitude": 1.5, "longitude": 2.5}})));
-        assert_eq!((heard.text.as_str(), heard.wordless), ("", true));
+        let poll = json!({"id": "1", "question": "?", "options": [], "total_voter_count": 0, "is_closed": false,
+            "is_anonymous": true, "type": "regular", "allows_multiple_answers": false});
+        let sticker = json!({"file_id": "s", "file_unique_id": "s", "file_size": 1, "width": 1, "height": 1,
+            "is_animated": false, "is_video": false, "type": "regular"});
+        for wordless in [
+            json!({"location": {"latitude": 1.5, "longitude": 2.5}}),
+            json!({"dice": {"emoji": "🎲", "value": 3}}),
+            json!({"poll": poll}),
+            json!({"sticker": sticker}),
+        ] {
+            let heard = hears(update(wordless.clone()));
+            assert_eq!((heard.text.as_str(), heard.wordless), ("", true), "{wordless}");
+        }
+        let joined = json!({"new_chat_members": [{"id": 5, "is_bot": false, "first_name": "Ada"}]});
+        assert_eq!(read(update(joined), &me()), News::Nothing, "nobody has said anything");
     }
 
     #[test]

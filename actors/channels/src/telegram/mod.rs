@@ -7,6 +7,7 @@
 //! Telegram keeps what it has not been told to forget, for a day; so the offset is all there is to remember, and Telegram
 //! remembers it.
 
+mod ask;
 mod check;
 mod files;
 mod html;
@@ -53,8 +54,7 @@ const ALL: Limit = Limit { most: 30, per: Duration::from_secs(1) };
 const CHAT: Limit = Limit { most: 1, per: Duration::from_secs(1) };
 const GROUP: Limit = Limit { most: 20, per: Duration::from_secs(60) };
 
-/// A call is given up after so long: below the outbox's own patience, the ten seconds included that the library waits
-/// after a server's error.
+/// A call is given up after so long: below the outbox's own patience.
 const CALL: Duration = Duration::from_secs(30);
 
 /// A poll is given up so long after Telegram should have answered it. With the longest poll a half-open connection is

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use mosaic_types::Point;
 use mosaic_types::outbox::{Content, Conversation, Delivery, Item, Shown};
-use teloxide_core::payloads::{EditMessageTextSetters, SendChatActionSetters, SendMessageSetters};
-use teloxide_core::requests::Requester;
+use teloxide_core::payloads::{
+    DeleteMessage, EditMessageText, EditMessageTextSetters, SendChatAction, SendChatActionSetters, SendMessage,
+    SendMessageSetters,
+};
 use teloxide_core::types::{
     ChatAction, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageId, ParseMode, ReplyParameters,
 };
@@ -101,23 +103,25 @@ impl Inner {
                 self.rests(place, &trouble);
                 Err(Unshown::Later)
             }
-            // A message that may or may not be there must not become a second one; nor is one that is gone made anew.
+            // Nor is a message that somebody took away made anew, and a chat that is closed is not asked again and again.
+            Err(Trouble::Lost | Trouble::Never(_)) => Err(Unshown::Never),
+            // A message that may or may not be there must not become a second one.
             Ok(None) | Err(_) => Err(if preview.platform_id.is_some() { Unshown::Later } else { Unshown::Never }),
         }
     }
 
     pub(super) async fn type_in(&self, to: &Conversation) {
         let Some(place) = Place::parse(&to.name) else { return };
-        let mut action = self.bot.send_chat_action(place.chat, ChatAction::Typing);
+        let mut action = SendChatAction::new(place.chat, ChatAction::Typing);
         if let Some(topic) = place.topic {
             action = action.message_thread_id(topic);
         }
-        let _ = action.await;
+        let _ = self.ask(action).await;
     }
 
     pub(super) async fn take_away(&self, to: &Conversation, platform_id: &str) {
         if let (Some(place), Some(id)) = (Place::parse(&to.name), message_id(platform_id)) {
-            let _ = self.bot.delete_message(place.chat, id).await;
+            let _ = self.ask(DeleteMessage::new(place.chat, id)).await;
         }
     }
 
@@ -166,7 +170,7 @@ impl Inner {
         sheet: &Sheet<'_>,
     ) -> Result<Option<MessageId>, Trouble> {
         if let Some(html) = html(sheet.markdown) {
-            let mut send = self.bot.send_message(place.chat, html).parse_mode(ParseMode::Html);
+            let mut send = SendMessage::new(place.chat, html).parse_mode(ParseMode::Html);
             send = send.link_preview_options(no_preview());
             if let Some(topic) = place.topic {
                 send = send.message_thread_id(topic);
@@ -177,7 +181,7 @@ impl Inner {
             if let Some(keyboard) = sheet.keyboard() {
                 send = send.reply_markup(keyboard);
             }
-            match send.await.map_err(Trouble::from) {
+            match self.ask(send).await {
                 Err(Trouble::Markup) => {}
                 Err(Trouble::Moved(chat)) => {
                     return Box::pin(self.send(Place { chat, ..place }, None, sheet)).await;
@@ -195,7 +199,7 @@ impl Inner {
         text: &str,
         keyboard: Option<InlineKeyboardMarkup>,
     ) -> Result<Option<MessageId>, Trouble> {
-        let mut send = self.bot.send_message(place.chat, text).link_preview_options(no_preview());
+        let mut send = SendMessage::new(place.chat, text).link_preview_options(no_preview());
         if let Some(topic) = place.topic {
             send = send.message_thread_id(topic);
         }
@@ -205,27 +209,27 @@ impl Inner {
         if let Some(keyboard) = keyboard {
             send = send.reply_markup(keyboard);
         }
-        Ok(Some(send.await?.id))
+        Ok(Some(self.ask(send).await?.id))
     }
 
     /// Another text for a message of ours; buttons that are not named go.
     async fn edit(&self, place: Place, id: MessageId, sheet: &Sheet<'_>) -> Result<Option<MessageId>, Trouble> {
         if let Some(html) = html(sheet.markdown) {
-            let mut edit = self.bot.edit_message_text(place.chat, id, html).parse_mode(ParseMode::Html);
+            let mut edit = EditMessageText::new(place.chat, id, html).parse_mode(ParseMode::Html);
             edit = edit.link_preview_options(no_preview());
             if let Some(keyboard) = sheet.keyboard() {
                 edit = edit.reply_markup(keyboard);
             }
-            match edit.await.map_err(Trouble::from) {
+            match self.ask(edit).await {
                 Err(Trouble::Markup) => {}
                 edited => return edited.map(|message| Some(message.id)),
             }
         }
-        let mut edit = self.bot.edit_message_text(place.chat, id, sheet.markdown).link_preview_options(no_preview());
+        let mut edit = EditMessageText::new(place.chat, id, sheet.markdown).link_preview_options(no_preview());
         if let Some(keyboard) = sheet.keyboard() {
             edit = edit.reply_markup(keyboard);
         }
-        Ok(Some(edit.await?.id))
+        Ok(Some(self.ask(edit).await?.id))
     }
 }
 

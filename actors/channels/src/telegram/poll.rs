@@ -2,17 +2,23 @@
 
 use futures_util::future::join_all;
 use mosaic_types::command::COMMANDS;
-use teloxide_core::payloads::{AnswerCallbackQuerySetters, GetUpdatesSetters};
-use teloxide_core::requests::Requester;
+use teloxide_core::payloads::{
+    AnswerCallbackQuery, AnswerCallbackQuerySetters, EditMessageReplyMarkup, GetMe, GetUpdates, GetUpdatesSetters,
+    SetMyCommands,
+};
 use teloxide_core::types::{AllowedUpdate, BotCommand, CallbackQueryId, ChatId, MessageId, Update, UpdateKind};
 use tokio::time::sleep;
 
+use super::ask::ask_by;
 use super::inbound::{Me, News, read};
 use super::place::Place;
 use super::trouble::Trouble;
 use super::{Inner, KNOWN};
 use crate::channel::{Cut, Heard, Hearing};
 use crate::talk::Talk;
+
+/// Updates at once: the most that Telegram tells, and what it does tell where more wait.
+const BATCH: u8 = 100;
 
 /// What of a conversation a batch brings, in order.
 type Said = Vec<(u32, Heard, Option<(CallbackQueryId, MessageId)>)>;
@@ -27,24 +33,27 @@ impl Inner {
     }
 
     async fn listen_on(&self, talk: &Talk) -> Result<std::convert::Infallible, Trouble> {
-        let user = self.bot.get_me().await?.user;
+        let user = self.ask(GetMe::new()).await?.user;
         let me = Me { id: user.id.0, name: user.username.clone().unwrap_or_default() };
         talk.status().met(format!("@{}", me.name));
         *self.me.borrow_mut() = Some(me.clone());
         self.publish().await;
         let mut offset = None;
         loop {
-            let mut poll = self
-                .poller
-                .get_updates()
+            let mut poll = GetUpdates::new()
+                .limit(BATCH)
                 .timeout(u32::try_from(self.poll.as_secs()).unwrap_or(u32::MAX))
                 .allowed_updates([AllowedUpdate::Message, AllowedUpdate::EditedMessage, AllowedUpdate::CallbackQuery]);
             if let Some(offset) = offset {
                 poll = poll.offset(offset);
             }
-            let updates = poll.await?;
+            let updates = ask_by(&self.poller, &poll).await.map_err(Trouble::from)?;
             talk.proven();
+            let more = updates.len() >= BATCH.into();
             offset = self.take_in(updates, &me, talk).await.or(offset);
+            if !more {
+                talk.caught_up().await;
+            }
         }
     }
 
@@ -54,7 +63,7 @@ impl Inner {
             return;
         }
         let commands = COMMANDS.iter().map(|command| BotCommand::new(command.name, command.help));
-        match self.bot.set_my_commands(commands).await {
+        match self.ask(SetMyCommands::new(commands)).await {
             Ok(_) => self.published.set(true),
             Err(_) => tracing::debug!("the commands could not be published"),
         }
@@ -116,8 +125,8 @@ impl Inner {
 
     /// A button has done what it was there for: it stops to spin, and goes.
     async fn pressed(&self, query: CallbackQueryId, chat: ChatId, on: MessageId) {
-        let answered = self.bot.answer_callback_query(query).text("Done.").await;
-        let gone = self.bot.edit_message_reply_markup(chat, on).await;
+        let answered = self.ask(AnswerCallbackQuery::new(query).text("Done.")).await;
+        let gone = self.ask(EditMessageReplyMarkup::new(chat, on)).await;
         tracing::debug!(answered = answered.is_ok(), gone = gone.is_ok(), "a button was pressed");
     }
 }

@@ -42,6 +42,7 @@ struct Memory {
     commanded: Vec<String>,
     offered: Vec<NewPairing>,
     next: VecDeque<Result<(), Failure>>,
+    known: bool,
 }
 
 /// A house that takes everything in, unless it is told otherwise.
@@ -62,6 +63,11 @@ impl Home {
     /// What becomes of the next message.
     pub(crate) fn next(&self, answer: Result<(), Failure>) {
         self.0.lock().expect("whole").next.push_back(answer);
+    }
+
+    /// From now on every message was taken in before.
+    pub(crate) fn known(&self) {
+        self.0.lock().expect("whole").known = true;
     }
 
     /// What was taken in.
@@ -95,7 +101,7 @@ impl House for Home {
         if answer.is_ok() {
             kept.said.push(said.clone());
         }
-        let accepted = Accepted { turn: said.turn, state: TurnState::Finished, attached: false };
+        let accepted = Accepted { turn: said.turn, state: TurnState::Finished, attached: kept.known };
         Box::pin(ready(answer.map(|()| Received { session: "s".parse().expect("valid"), accepted })))
     }
 

@@ -14,7 +14,8 @@ use mosaic_types::journal::{API_CHANNEL, InboxKey, SessionPhase, SessionRow};
 use mosaic_types::ledger::{UsageBy, UsageQuery, UsageSum};
 use mosaic_types::outbox::Conversation;
 use mosaic_types::page::Limit;
-use mosaic_types::{AgentName, Code, Failure, Principal, Seq, Timestamp};
+use mosaic_types::{AgentName, Code, Failure, Principal, Seq, SessionId, Timestamp};
+use sha2::{Digest, Sha256};
 
 use crate::again::last_asked;
 use crate::budget::Payer;
@@ -32,7 +33,7 @@ pub(crate) async fn execute(way: Way, ask: ExecuteCommand) -> Result<CommandDone
     let row = way.visible(&session, from).await?;
     let text = match line.request {
         Request::Help(which) => words::help(which, from.role),
-        Request::New(wish) => return new(&way, &row, from, wish).await,
+        Request::New(wish) => return new(&way, &row, from, wish, typed).await,
         Request::Status => status(&way, row),
         Request::Agent(None) => format!("{} answers here.", row.agent),
         Request::Agent(Some(name)) => agent(&way, row, from, name).await?,
@@ -49,13 +50,27 @@ pub(crate) async fn execute(way: Way, ask: ExecuteCommand) -> Result<CommandDone
     Ok(CommandDone { session, text })
 }
 
-async fn new(way: &Way, row: &SessionRow, from: Principal, wish: Option<AgentName>) -> Result<CommandDone, Failure> {
+async fn new(
+    way: &Way,
+    row: &SessionRow,
+    from: Principal,
+    wish: Option<AgentName>,
+    typed: Option<(Conversation, Arc<str>)>,
+) -> Result<CommandDone, Failure> {
     way.doors.work.refuse_new()?;
     let agent = way.doors.agents.choose(wish.or_else(|| Some(row.agent.clone())))?;
-    let session = way.doors.outside.session_id();
+    // A platform may tell it twice: it is the same session then.
+    let session = typed.map_or_else(|| way.doors.outside.session_id(), |(at, event)| named(&at, &event));
     way.make(&session, from, &agent).await?;
     let text = format!("A new session with {agent}: {session}");
     Ok(CommandDone { session, text })
+}
+
+/// The session that a message makes, by that message's own name.
+fn named(at: &Conversation, event: &str) -> SessionId {
+    let hash = Sha256::digest(format!("{at}\n{event}"));
+    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    hex.parse().expect("32 hex digits are a valid session id")
 }
 
 fn status(way: &Way, mut row: SessionRow) -> String {

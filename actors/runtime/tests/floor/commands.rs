@@ -2,6 +2,7 @@
 
 use mosaic_messages::{CommandDone, ExecuteCommand};
 use mosaic_types::journal::{NewUser, Write};
+use mosaic_types::outbox::Conversation;
 use mosaic_types::{Code, EventBody, Failure, Principal, SessionId, UserRole};
 
 use crate::house::House;
@@ -32,6 +33,24 @@ async fn a_command_in_someone_elses_session_finds_nothing_and_the_role_counts_fi
     assert_eq!(house.journaled(&session, EventBody::is_end).await, 0, "the turn runs on");
     assert!(execute(&house, &session, house.who, "/stop").await.is_ok_and(|done| done.text == "Cancelled."));
     assert_eq!(house.journaled(&session, |body| matches!(body, EventBody::TurnCancelled {})).await, 1);
+}
+
+#[actix::test]
+async fn a_new_session_that_a_platform_asks_for_twice_is_made_once() {
+    let house = House::start(When::Held, 0).await;
+    let session = house.session().await;
+    let mut made = Vec::new();
+    for event in ["m1", "m1", "m2"] {
+        let room = Conversation { channel: "chat".into(), account: "bot".into(), name: "kitchen".into() };
+        let typed = Some((room, event.into()));
+        let line = "/new".parse().expect("a command");
+        let ask = ExecuteCommand { session: session.clone(), from: house.who, line, typed };
+        made.push(house.router.ask(ask).await.expect("the router lives").expect("it is made").session);
+    }
+    assert!(made[0] == made[1] && made[1] != made[2], "{made:?}");
+    for session in made {
+        assert!(house.doors.store.session(&session).await.expect("it can be read").is_some());
+    }
 }
 
 #[actix::test]

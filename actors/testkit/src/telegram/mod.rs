@@ -11,7 +11,7 @@ mod state;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -86,6 +86,14 @@ impl Saying {
             self.more["document"] = file;
         }
         self.more["caption"] = json!(self.text);
+        self
+    }
+
+    /// So long ago.
+    #[must_use]
+    pub fn ago(mut self, age: Duration) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970");
+        self.more["date"] = json!(now.saturating_sub(age).as_secs());
         self
     }
 
@@ -170,6 +178,11 @@ impl Telegram {
     /// An update as it stands, its number apart.
     pub fn tell(&self, update: Value) {
         self.shared.change(|state| state.tell(update));
+    }
+
+    /// Tells the last update once more under another number, as a platform does that forgets what it has told.
+    pub fn repeat(&self) {
+        self.shared.change(|state| state.repeat());
     }
 
     /// Tells the last `count` confirmed updates once more, as after an offset that was forgotten.

@@ -111,6 +111,12 @@ impl State {
         }
     }
 
+    pub(super) fn repeat(&mut self) {
+        let last = self.updates.back().or(self.confirmed.last());
+        let (_, update) = last.expect("something was told").clone();
+        self.tell(update);
+    }
+
     pub(super) fn shown(&self, chat: i64, message: i64) -> Option<&Shown> {
         self.chats.get(&chat)?.iter().find(|shown| shown.id == message)
     }
