@@ -190,7 +190,7 @@ token_env = "NOBODYS_TOKEN"
          mean \"openai\"?\n\
          config.toml:20: agents.ada.models: found \"elsewhere/x\"; no provider \"elsewhere\" is configured; add the \
          table [providers.elsewhere]\n\
-         config.toml:25: channels.family.kind: found \"telegramm\"; this build knows \"telegram\"\n\
+         config.toml:25: channels.family.kind: found \"telegramm\"; this build knows \"discord\", \"telegram\"\n\
          config.toml:26: channels.family.token_env: found \"NOBODYS_TOKEN\"; this environment variable is not set\n\
          MOSAIC__LOG__FORMAT: log.format: found \"jsn\"; did you mean \"json\"?"
     );

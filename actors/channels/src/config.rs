@@ -80,7 +80,7 @@ impl ChannelConfig {
     }
 
     /// The account that it speaks by.
-    pub fn account(&self) -> &str {
+    pub fn account(&self) -> String {
         (self.kind.account)(self.token.expose()).unwrap_or_default()
     }
 }
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_short_table_has_every_default_and_a_full_one_is_read() {
         let short = read("family", "kind = \"telegram\"\ntoken_env = \"TELEGRAM_TOKEN\"").expect("good");
-        assert_eq!((short.account(), short.mention, short.allow.len()), ("123", true, 0));
+        assert_eq!((short.account().as_str(), short.mention, short.allow.len()), ("123", true, 0));
         assert_eq!((short.api_url.as_str(), short.poll), ("https://api.telegram.org", POLL));
         assert_eq!(short.catch_up, CATCH_UP);
         let full = read(
@@ -179,7 +179,7 @@ mod tests {
             told("family", "kind = \"telegramm\"\ntoken_evn = \"X\"\nallow = [\"ada\"]\n"),
             "config.toml: token_env: not set; name the environment variable that holds the bot's token, or a \
              \"token_file\"\n\
-             config.toml:1: kind: found \"telegramm\"; this build knows \"telegram\"\n\
+             config.toml:1: kind: found \"telegramm\"; this build knows \"discord\", \"telegram\"\n\
              config.toml:2: token_evn: unknown key; did you mean \"token_env\"?\n\
              config.toml:3: allow: found \"ada\"; an entry is user:ID, role:ID, guild:ID or chat:ID, as in \"user:123\""
         );

@@ -12,6 +12,7 @@ pub mod allow;
 mod channel;
 pub mod chunk;
 pub mod config;
+pub mod discord;
 mod house;
 mod late;
 pub mod pace;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::channel::Channel;
 use crate::config::ChannelConfig;
-use crate::telegram;
+use crate::{discord, telegram};
 
 /// A platform.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +14,7 @@ pub struct Kind {
     /// Its official origin.
     pub api_url: &'static str,
     /// The account that a token belongs to, where the token is one at all.
-    pub account: fn(&str) -> Option<&str>,
+    pub account: fn(&str) -> Option<String>,
     /// What a token looks like, for whoever has to look for theirs.
     pub token: &'static str,
     /// Whether an origin can be used.
@@ -24,7 +24,7 @@ pub struct Kind {
 }
 
 /// Every platform, in the order in which they are told.
-pub const KINDS: &[Kind] = &[telegram::ENTRY];
+pub const KINDS: &[Kind] = &[discord::ENTRY, telegram::ENTRY];
 
 impl Kind {
     /// The platform by its name.

@@ -109,6 +109,11 @@ impl Talk {
         }
     }
 
+    /// One byte of chance.
+    pub fn chance(&self) -> u8 {
+        self.house.outside().bytes::<1>()[0]
+    }
+
     /// Has the turn's preview stand still.
     pub(crate) async fn hush(&self, turn: TurnId, conversation: &Arc<str>) {
         self.voices.hush(turn, conversation).await;

@@ -5,6 +5,7 @@
 
 pub mod browser;
 pub mod collector;
+pub mod discord;
 #[cfg(target_os = "linux")]
 pub mod disk;
 pub mod http;
@@ -18,6 +19,7 @@ pub mod ws;
 
 pub use browser::{Browser, Key, Page};
 pub use collector::Collector;
+pub use discord::Discord;
 pub use provider::{Gate, StandIn, Step};
 pub use proxy::Proxy;
 pub use pty::Pty;

@@ -39,7 +39,7 @@ use crate::talk::Talk;
 pub const ENTRY: Kind = Kind {
     name: "telegram",
     api_url: "https://api.telegram.org",
-    account,
+    account: |token| account(token).map(str::to_owned),
     token: "one looks like 123456789:AAE…, as BotFather shows it",
     good_url,
     build: |config| Rc::new(Telegram::new(config)),

@@ -1,0 +1,251 @@
+//! Discord as its bots know it: REST and the gateway on loopback sockets, with people who talk and a record of what they
+//! see.
+//!
+//! [`Discord`] has a thread and a runtime of its own. Its gateway keeps what it told in each session, so that a session can
+//! be resumed; what happens while nobody listens is only in the history of the room, as with the real one. It checks what
+//! comes as strictly, and can be told to fail in the ways in which the real one fails.
+
+mod people;
+mod routes;
+mod server;
+mod session;
+mod state;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+pub use people::Saying;
+use session::Push;
+use state::{BOT_ID, BOT_NAME, Shared};
+pub use state::{Fault, Shown};
+
+/// How long a waiting test waits before it fails by itself.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The only token that it knows; it begins with the bot's number, in base64.
+pub const TOKEN: &str = "NDI0Mg.G_stand.in-token";
+
+/// What people call the bot.
+pub const NAME: &str = BOT_NAME;
+
+/// The bot's number.
+pub const BOT: u64 = BOT_ID;
+
+/// The number of the application that the bot belongs to.
+pub const APPLICATION: u64 = 4_200;
+
+/// The room in which the bot and that user are alone.
+pub const fn dm(user: u64) -> u64 {
+    1_000_000 + user
+}
+
+/// A running stand-in; dropping it closes its sockets and every connection.
+#[derive(Debug)]
+pub struct Discord {
+    shared: Arc<Shared>,
+    stop: Vec<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Discord {
+    /// Starts one with nobody in it.
+    pub fn start() -> Self {
+        let bind = || {
+            let socket = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+            socket.set_nonblocking(true).expect("a socket can be set so");
+            let address = socket.local_addr().expect("a bound socket has an address");
+            (socket, address)
+        };
+        let ((rest, origin), (gateway, listens)) = (bind(), bind());
+        let shared = Arc::new(Shared::new(format!("http://{origin}"), format!("ws://{listens}")));
+        let ((stop_rest, rest_stopped), (stop_gateway, gateway_stopped)) = (oneshot::channel(), oneshot::channel());
+        let serving = shared.clone();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async move {
+                tokio::join!(
+                    server::serve(rest, serving.clone(), rest_stopped),
+                    session::serve(gateway, serving, gateway_stopped)
+                );
+            });
+        });
+        Self { shared, stop: vec![stop_rest, stop_gateway], thread: Some(thread) }
+    }
+
+    /// What a channel's `api_url` is set to.
+    pub fn url(&self) -> String {
+        self.shared.origin.clone()
+    }
+
+    /// The next calls of a kind fail so, one after the other: `gateway`, `me`, `application`, `publish`, `open`, `channel`,
+    /// `history`, `send`, `edit`, `delete`, `typing`, `respond`, `follow up`, `complete`.
+    pub fn fail(&self, kind: &str, faults: impl IntoIterator<Item = Fault>) {
+        self.shared.change(|state| state.faults.entry(kind.to_owned()).or_default().extend(faults));
+    }
+
+    /// From now on about so many of a hundred calls that send or edit fail in some way, by chance from `seed`; 0: none.
+    pub fn plague(&self, seed: u64, percent: u8) {
+        self.shared.change(|state| state.plague = Some((fastrand::Rng::with_seed(seed), percent)));
+    }
+
+    /// The gateway says goodbye with this code.
+    pub fn close_gateway(&self, code: u16) {
+        self.push(Push::Close(code, "for a test".to_owned()));
+    }
+
+    /// The gateway's connection ends without a goodbye.
+    pub fn cut_gateway(&self) {
+        self.push(Push::Drop);
+    }
+
+    /// The gateway's connection stays, and nothing is said or heard on it any more.
+    pub fn freeze_gateway(&self) {
+        self.push(Push::Freeze);
+    }
+
+    /// The gateway asks for another connection (opcode 7).
+    pub fn ask_to_reconnect(&self) {
+        self.push(Push::Frame(json!({"op": 7, "d": null})));
+    }
+
+    /// The gateway says that the session is no good (opcode 9).
+    pub fn invalidate(&self, resumable: bool) {
+        if !resumable {
+            self.shared.change(|state| state.sessions.clear());
+        }
+        self.push(Push::Frame(json!({"op": 9, "d": resumable})));
+    }
+
+    /// Heartbeats are not acknowledged from now on, or again.
+    pub fn deafen(&self, deaf: bool) {
+        self.shared.change(|state| state.deaf = deaf);
+    }
+
+    /// No session can be resumed from now on, or again.
+    pub fn lapse(&self, lapses: bool) {
+        self.shared.change(|state| state.lapses = lapses);
+    }
+
+    /// How often a heartbeat is asked for; half a second unless told.
+    pub fn beat(&self, every: Duration) {
+        self.shared.change(|state| state.beat_ms = u64::try_from(every.as_millis()).expect("milliseconds fit"));
+    }
+
+    /// How many identifies are left today.
+    pub fn leave_identifies(&self, remaining: u64) {
+        self.shared.change(|state| state.remaining = remaining);
+    }
+
+    /// Whether the Message Content intent is switched on; it is, unless told.
+    pub fn allow_content(&self, content: bool) {
+        self.shared.change(|state| state.content = content);
+    }
+
+    /// All that was told in this session is told again.
+    pub fn replay(&self) {
+        self.push(Push::Replay);
+    }
+
+    /// A dispatch as it stands.
+    pub fn tell(&self, kind: &str, data: &Value) {
+        self.shared.change(|state| state.happen(kind, data));
+    }
+
+    fn push(&self, push: Push) {
+        self.shared.change(|state| {
+            let live = state.live.as_ref().expect("a bot is connected");
+            let _ = live.send(push);
+        });
+    }
+
+    /// Whether the bot listens.
+    pub fn is_listening(&self) -> bool {
+        self.shared.look(|state| state.live.is_some())
+    }
+
+    /// How often it identified, and tried to resume.
+    pub fn greetings(&self) -> (usize, usize) {
+        self.shared.look(|state| (state.identifies, state.resumes))
+    }
+
+    /// Connections of the gateway so far.
+    pub fn connections(&self) -> usize {
+        self.shared.look(|state| state.connections)
+    }
+
+    /// Nobody may write to that room any more.
+    pub fn close(&self, room: u64) {
+        self.shared.change(|state| state.closed.insert(room));
+    }
+
+    /// What people see of the bot in a room, oldest first.
+    pub fn seen(&self, room: u64) -> Vec<Shown> {
+        self.shared.look(|state| state.shown.get(&room).cloned().unwrap_or_default())
+    }
+
+    /// The texts of [`seen`](Self::seen).
+    pub fn texts(&self, room: u64) -> Vec<String> {
+        self.seen(room).into_iter().map(|shown| shown.text).collect()
+    }
+
+    /// How often a kind of call was made, by the names of [`fail`](Self::fail).
+    pub fn calls(&self, kind: &str) -> usize {
+        self.shared.look(|state| state.calls.get(kind).copied().unwrap_or(0))
+    }
+
+    /// The commands that the bot has published.
+    pub fn commands(&self) -> Vec<Value> {
+        self.shared.look(|state| state.commands.clone())
+    }
+
+    /// The most messages and edits that went to one room within `span`.
+    pub fn busiest(&self, span: Duration) -> usize {
+        self.shared.look(|state| {
+            let within = |(from, room): &(_, u64)| {
+                state.sends.iter().filter(|(at, of)| of == room && at >= from && *at < *from + span).count()
+            };
+            state.sends.iter().map(within).max().unwrap_or(0)
+        })
+    }
+
+    /// Waits until `look` finds something. Panics after [`PATIENCE`], with what is to be seen.
+    pub async fn until<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let mut changes = self.shared.changes();
+        let waiting = async {
+            loop {
+                changes.borrow_and_update();
+                if let Some(found) = look(self) {
+                    return found;
+                }
+                changes.changed().await.expect("the stand-in lives");
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        waited.unwrap_or_else(|_| panic!("in vain for {PATIENCE:?}: {what}; {:#?}", self.shared))
+    }
+
+    /// Waits until a room shows exactly these texts.
+    pub async fn shows(&self, room: u64, texts: &[&str]) {
+        self.until(&format!("room {room} shows {texts:?}"), |discord| (discord.texts(room) == texts).then_some(()))
+            .await;
+    }
+
+    /// Waits until the bot listens.
+    pub async fn listening(&self) {
+        self.until("the bot listens", |discord| discord.is_listening().then_some(())).await;
+    }
+}
+
+impl Drop for Discord {
+    fn drop(&mut self) {
+        self.stop.clear();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
