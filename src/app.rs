@@ -1,5 +1,7 @@
 //! The only wiring: which actors there are, who answers for them, and in which order they start and stop.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +35,12 @@ pub enum StartError {
     Refused(#[from] Failure),
     #[error("provider {name}: {why}")]
     Provider { name: String, why: String },
+    #[error("the notes of calls that are not in the ledger yet, {path}: {source}")]
+    Till { path: PathBuf, source: io::Error },
 }
+
+/// Where calls are noted in the home until they are in the ledger.
+const TILL: &str = "till";
 
 /// A running house: every actor but the listener.
 pub struct App {
@@ -91,6 +98,8 @@ impl App {
         let rules = config.routing.rules.clone();
         let routing = Routing::new(rules, agents.clone(), providers.clone(), budgets.clone());
         routing.load(&*store).await?;
+        let path = config.home.join(TILL);
+        let (till, left) = Till::noted_at(&path).map_err(|source| StartError::Till { path, source })?;
         let doors = Arc::new(Doors {
             outbox: Outbox::new(&outside),
             outside,
@@ -103,10 +112,12 @@ impl App {
             agents,
             providers,
             work: Work::default(),
-            till: Till::default(),
+            till,
             budgets,
             routing,
         });
+        // Before budgets look at what was spent.
+        Till::enter_left(&doors, left).await;
         // Before the sessions, so that it is there when their last runs have ended.
         let paid = doors.clone();
         root.adopt(ChildSpec::new("ledger", Restart::Permanent, TillActor::MAILBOX, move |birth| {

@@ -7,6 +7,7 @@
 //! HOME/login.json    the daemon elsewhere that commands talk to, with the token for it
 //! HOME/config.toml   settings, if there are any
 //! HOME/keys/NAME     keys of providers
+//! HOME/till          what calls may have cost that are not in the ledger yet
 //! HOME/tui.log        what `mosaic tui` and a daemon of its own would say on stderr
 //! ```
 //!

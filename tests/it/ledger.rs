@@ -9,7 +9,7 @@ use mosaic_testkit::provider::{Call, End, Gate};
 use mosaic_testkit::{StandIn, Step};
 use serde_json::{Value, json};
 
-use crate::testbed::{Api, Testbed, eventually, soon};
+use crate::testbed::{Api, Sse, Testbed, eventually, soon};
 
 /// Calls of the great test. A million more take longer, not another way: MOSAIC_TEST_CALLS=10000 asks for them.
 const CALLS: usize = 1_000;
@@ -278,4 +278,37 @@ async fn a_kill_in_mid_answer_loses_no_call_from_the_ledger() {
         (told == [4, 2, 2]).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_kill_loses_no_stateless_call_from_the_ledger_and_enters_none_twice() {
+    let models = [0, 1, 2].map(provider);
+    let models = models.each_ref();
+    let mut bed = bed(models).await;
+    let asked = || models[0].progress().calls as u64;
+    let body = |text: &str| json!({"model": "a/m", "messages": [{"role": "user", "content": text}]});
+    for life in 0..5_u32 {
+        let api = bed.api();
+        // Some calls are in the ledger, some due, some answered a moment ago, and some under way.
+        let answered = stream::iter(0..60).map(|_| api.send("POST", "/v1/chat/completions", body("hello")));
+        let statuses: Vec<_> = answered.buffer_unordered(8).map(|answer| answer.status()).collect().await;
+        assert_eq!(statuses, [200; 60]);
+        let before = asked();
+        let bearer = format!("Bearer {}", api.token());
+        let mut open = Vec::new();
+        for _ in 0..4 {
+            let mut mute = body("[mute]");
+            mute["stream"] = json!(true);
+            open.push(Sse::open(api.address, "/v1/chat/completions", &[("authorization", &bearer)], mute).await);
+        }
+        eventually("those under way are asked", || async { (asked() == before + 4).then_some(()) }).await;
+        tokio::time::sleep(Duration::from_millis(u64::from(life) * 70)).await;
+        bed.kill9().await;
+        drop(open);
+        bed.restart().await;
+        let sum = ledger(&bed.api()).await;
+        assert_eq!(sum[0].1, asked(), "life {life}: the ledger has each call as soon as the daemon answers");
+        assert!(sum[0].2 >= asked() * 4 && sum[0].4 > 0.0, "{sum:?}");
+    }
+    assert_eq!(asked(), 5 * 64);
 }

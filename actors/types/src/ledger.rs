@@ -55,7 +55,7 @@ impl FromStr for UsageBy {
 }
 
 /// How well it is known what calls used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Known {
     /// The provider said it.
     Said,
@@ -67,7 +67,7 @@ pub enum Known {
 
 /// What model calls used that are not a turn's own answer: those that lost a race, sat on a panel, failed after they had
 /// begun or were cut off, and those of no session.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Beside {
     /// Of the entry. A second one with the same id takes the place of one that was an estimate, unless it is
     /// [`Known::Foreseen`]; without calls, and better known than that, it strikes it out.
@@ -90,6 +90,12 @@ impl Beside {
         let call = (u128::from(attempt) << 32) | (u128::from(step & 0xffff) << 16) | u128::from(place & 0xffff);
         // Ids of turns are of version 7, and these are of version 8: one is never taken for the other.
         uuid::Builder::from_custom_bytes((turn.0.as_u128() ^ call).to_be_bytes()).into_uuid()
+    }
+
+    /// More calls of the same kind.
+    pub fn join(&mut self, more: &Self) {
+        self.calls += more.calls;
+        self.spent = self.spent.and(more.spent);
     }
 
     /// The same entry where it turned out that nothing was used.

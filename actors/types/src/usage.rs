@@ -45,7 +45,7 @@ impl Usage {
 }
 
 /// What several calls used and cost together.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spent {
     pub usage: Usage,
     /// `None` where one of them has no price.

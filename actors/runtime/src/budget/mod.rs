@@ -9,12 +9,13 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mosaic_store::Store;
-use mosaic_types::ledger::{UsageBy, UsageQuery};
+use mosaic_types::ledger::{Beside, UsageBy, UsageQuery};
 use mosaic_types::page::Limit;
-use mosaic_types::{AgentName, Failure, Outside, SessionId, Timestamp, UserId};
+use mosaic_types::{AgentName, Failure, Outside, SessionId, Timestamp, TurnId, UserId};
 
 use crate::meters::meters;
 
@@ -42,6 +43,8 @@ pub struct Budgets {
 
 struct Shared {
     state: Mutex<State>,
+    /// Turns that had a run in this process: what that has set aside, it settles itself.
+    seen: Mutex<HashSet<TurnId>>,
     store: Arc<dyn Store>,
     outside: Outside,
 }
@@ -62,7 +65,7 @@ impl Budgets {
     pub fn new(config: &BudgetConfig, store: Arc<dyn Store>, outside: Outside) -> Self {
         let shared = config.any().then(|| {
             let state = Mutex::new(State::new(config));
-            Arc::new(Shared { state, store, outside })
+            Arc::new(Shared { state, seen: Mutex::default(), store, outside })
         });
         Self { shared }
     }
@@ -98,6 +101,42 @@ impl Budgets {
 }
 
 impl Budgets {
+    /// A run of a turn begins in this process.
+    pub fn begins(&self, turn: TurnId) {
+        if let Some(shared) = &self.shared {
+            shared.seen().insert(turn);
+        }
+    }
+
+    /// A turn has ended.
+    pub fn ended(&self, turn: TurnId) {
+        if let Some(shared) = &self.shared {
+            shared.seen().remove(&turn);
+        }
+    }
+
+    /// What turns may have spent that died with another process, before it is written into the ledger: accounts begin with
+    /// what that holds, so those that are open already are told here, and those that are not are opened first. What a run
+    /// of this process has spent is known here.
+    pub async fn lost(&self, entries: &[Beside]) {
+        let Some(shared) = &self.shared else { return };
+        for entry in entries {
+            let Some((session, turn)) = entry.of.as_ref().filter(|(_, turn)| !shared.seen().contains(turn)) else {
+                continue;
+            };
+            let payer = Payer { user: entry.user, agent: entry.agent.clone(), session: Some(session.clone()) };
+            let (day, accounts) = (shared.outside.now().0.div_euclid(DAY), Account::of(&payer));
+            if let Err(failure) = shared.open(&accounts, &payer, day).await {
+                // Those that could not be read are read when a call is to be paid, and the entry with the rest.
+                tracing::warn!(%failure, %turn, "what a turn may have spent is not known to all budgets yet");
+            }
+            let cost = billionths(entry.spent.cost_usd.unwrap_or_default());
+            tell(&shared.state().lost(&accounts, day, cost));
+        }
+        // A write that is tried again tells nothing twice.
+        shared.seen().extend(entries.iter().filter_map(|entry| entry.of.as_ref()).map(|(_, turn)| *turn));
+    }
+
     /// The least part that is left of an account that `payer` pays from, from 0 to 1; `None`: no budget is set, or nothing
     /// is known to be spent. Asks nobody.
     pub fn least(&self, payer: &Payer) -> Option<f64> {
@@ -110,6 +149,10 @@ impl Budgets {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashSet<TurnId>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads what was spent before from those accounts of which that is not known.

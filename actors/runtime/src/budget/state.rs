@@ -247,6 +247,17 @@ impl State {
         self.notices(&held.accounts)
     }
 
+    /// So much may have been spent from those accounts that are open, by a call that nobody set anything aside for.
+    pub(super) fn lost(&mut self, accounts: &[Account], day: i64, cost: u64) -> Vec<Notice> {
+        self.turn_to(day);
+        for account in accounts {
+            if let Some(standing) = self.standings.get_mut(account) {
+                standing.spent = standing.spent.saturating_add(cost);
+            }
+        }
+        self.notices(accounts)
+    }
+
     fn notices(&mut self, accounts: &[Account]) -> Vec<Notice> {
         let mut notices = Vec::new();
         for account in accounts {

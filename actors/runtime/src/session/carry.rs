@@ -7,7 +7,7 @@ use mosaic_messages::RunId;
 use mosaic_supervise::ChildExited;
 use mosaic_types::chat::Sampling;
 use mosaic_types::journal::{EndTurn, Outcome, TurnEnd, Write};
-use mosaic_types::ledger::Beside;
+use mosaic_types::ledger::{Beside, Known};
 use mosaic_types::{Code, EventBody, Failure, Point, SessionEvent, Timestamp, TurnId};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument, Span, field};
@@ -26,6 +26,16 @@ pub(super) struct Running {
     pub(super) turn: TurnId,
     pub(super) attempt: u32,
     _wanted: DropGuard,
+}
+
+/// What a write says that an attempt may have cost which was cut off.
+fn foreseen(write: &Write) -> Vec<Beside> {
+    let entries = match write {
+        Write::Restart(restart) => &restart.lost,
+        Write::End(end) => &end.beside,
+        _ => return Vec::new(),
+    };
+    entries.iter().filter(|entry| entry.known == Known::Foreseen).cloned().collect()
 }
 
 impl SessionActor {
@@ -49,7 +59,12 @@ impl SessionActor {
         self.writing = true;
         let doors = self.doors.clone();
         let kept = then.is_settled().then(|| write.clone());
-        let work = async move { doors.commit(write).await }.instrument(span.clone());
+        let lost = foreseen(&write);
+        let work = async move {
+            doors.budgets.lost(&lost).await;
+            doors.commit(write).await
+        };
+        let work = work.instrument(span.clone());
         ctx.spawn(work.into_actor(self).map(move |outcome, actor, ctx| {
             actor.writing = false;
             match (outcome, kept) {
@@ -111,6 +126,7 @@ impl SessionActor {
                     Then::Noted { .. } => Follow::default(),
                     Then::Ended { end, next, turn, cancelled, since } => {
                         meters().ended(&end, at);
+                        self.doors.budgets.ended(turn);
                         if let Some(since) = since {
                             meters().turn.record(since.elapsed());
                         }
@@ -333,6 +349,7 @@ impl SessionActor {
         let unwanted = wanted.clone();
         self.running = Some(Running { run, turn, attempt, _wanted: wanted.drop_guard() });
         self.busy.get_or_insert_with(|| self.doors.work.begin());
+        self.doors.budgets.begins(turn);
         let (doors, id) = (self.doors.clone(), self.id.clone());
         let work = async move {
             tokio::select! {

@@ -44,6 +44,12 @@ impl Chance for Tick {
     }
 }
 
+/// A world of its own.
+pub(crate) fn tick() -> Outside {
+    let tick = Arc::new(Tick::default());
+    Outside::new(tick.clone(), tick)
+}
+
 /// The floor under test.
 pub(crate) struct House {
     pub(crate) doors: Arc<Doors>,
@@ -68,8 +74,7 @@ impl House {
 
     async fn open(url: &str, folder: &Path, when: When, times: usize) -> Self {
         let store = mosaic_store::open(url, folder).await.expect("a database");
-        let tick = Arc::new(Tick::default());
-        let outside = Outside::new(tick.clone(), tick);
+        let outside = tick();
         let (gate, closed) = watch::channel(false);
         let name: ProviderName = "lab".parse().expect("valid");
         let (left, calls) = (AtomicUsize::new(times), AtomicUsize::new(0));

@@ -1,5 +1,6 @@
 //! The second floor, wired as the daemon does it, with a provider that misbehaves.
 
+mod budgets;
 mod channel;
 mod commands;
 mod fanout;

@@ -17,7 +17,7 @@ use super::sink::Sink;
 use crate::agent::AgentProfile;
 use crate::budget::Payer;
 use crate::doors::Doors;
-use crate::till::Till;
+use crate::till::{CallNumber, Till};
 
 /// Places of calls that nobody could foresee begin here.
 const BEYOND: u32 = 64;
@@ -47,6 +47,9 @@ pub(super) struct Books {
     foreseen: BTreeMap<Place, ModelRef>,
     /// Calls of a session so far, but for parts that were told: what each has used, as far as that is known.
     calls: RefCell<BTreeMap<Place, Beside>>,
+    /// Calls of no session that are under way, or not paid for yet.
+    open: RefCell<BTreeMap<Place, CallNumber>>,
+    begun: Cell<Place>,
     /// The call that answered.
     answer: Cell<Option<Place>>,
     /// Entries were written ahead of calls.
@@ -87,6 +90,8 @@ impl Books {
             known: order.parts.clone(),
             foreseen: foresee::first_calls(profile, order.model.as_ref(), &order.parts),
             calls: RefCell::default(),
+            open: RefCell::default(),
+            begun: Cell::new(foresee::FIRST),
             answer: Cell::new(None),
             ahead: Cell::new(false),
             closed: Cell::new(false),
@@ -120,7 +125,12 @@ impl Books {
     /// A call is about to be made, which is to be sent so much; `lane`: that of several it belongs to. Where the step's
     /// start is not its intent, its entry is written first, and what is known by then of those before it.
     pub(super) async fn begin(&self, lane: Option<u32>, called: &ModelRef, sent: Spent) -> Place {
-        let Some(keeper) = self.keeper.as_ref() else { return foresee::FIRST };
+        let Some(keeper) = self.keeper.as_ref() else {
+            let place = self.begun.replace(self.begun.get() + 1);
+            let call = self.till.begin(self.entry(place, called, sent, Known::Foreseen));
+            self.open.borrow_mut().insert(place, call);
+            return place;
+        };
         let place = {
             let mut calls = self.calls.borrow_mut();
             let first = lane.map_or(foresee::FIRST, |number| number.saturating_sub(1));
@@ -145,6 +155,13 @@ impl Books {
         place
     }
 
+    /// A call of no session is paid for.
+    fn ended(&self, place: Place, entry: Option<Beside>) {
+        if let Some(call) = self.open.borrow_mut().remove(&place) {
+            self.till.end(call, entry);
+        }
+    }
+
     /// A call came to nothing, and used so much.
     pub(super) fn pay(&self, place: Place, model: &ModelRef, spent: Spent) {
         let used = spent.usage != mosaic_types::Usage::default();
@@ -152,8 +169,8 @@ impl Books {
         let entry = if used { entry } else { entry.void() };
         if self.keeper.is_some() {
             self.calls.borrow_mut().insert(place, entry);
-        } else if used {
-            self.till.owe(entry);
+        } else {
+            self.ended(place, used.then_some(entry));
         }
         if used {
             self.beside.set(self.beside.get().and(spent));
@@ -167,7 +184,7 @@ impl Books {
             self.calls.borrow_mut().insert(place, entry);
             self.answer.set(Some(place));
         } else {
-            self.till.owe(entry);
+            self.ended(place, Some(entry));
         }
     }
 
@@ -184,7 +201,7 @@ impl Books {
                 keeper.parts.do_send(end);
             }
             _ => {
-                self.till.owe(beside);
+                self.ended(place, Some(beside));
                 self.beside.set(self.beside.get().and(spent));
             }
         }
@@ -245,6 +262,8 @@ impl Drop for Books {
         if !self.closed.get() {
             drop(self.dues());
         }
+        // Answered, and dropped before it was paid for.
+        self.open.take().into_values().for_each(|call| self.till.lose(call));
     }
 }
 
