@@ -65,7 +65,7 @@ async fn a_thousand_calls_at_the_last_cent_pass_a_budget_by_no_more_than_one_res
         left -= SPENT;
     }
     assert!(
-        left >= 0.0 && left < NEEDED,
+        (0.0..NEEDED).contains(&left),
         "{left} are left: as little as does not pay for one more, and not less than none"
     );
     let calls = model.progress().calls;
@@ -126,7 +126,7 @@ async fn a_hard_budget_holds_for_many_streams_at_once_and_for_prompts_of_which_e
         let mut body = call();
         let body_of = body.as_object_mut().expect("an object");
         body_of.remove("max_tokens");
-        body_of.insert("stream".into(), json!(number % 2 == 0));
+        body_of.insert("stream".into(), json!(number.is_multiple_of(2)));
         body_of["messages"][0]["content"] = json!("7".repeat(number % 7 * 100));
         let api = api.clone();
         async move { api.send("POST", "/v1/chat/completions", body).await.status() }
