@@ -16,6 +16,8 @@ use mosaic_runtime::{
 };
 use mosaic_store::{Store, StoreError};
 use mosaic_supervise::{Budget, ChildSpec, Family, Link, Parent, Restart, Scope, Supervisor, SupervisorSpec, Watchdog};
+use mosaic_tools::Tools;
+use mosaic_tools::registry::Ground;
 use mosaic_types::journal::{NewUser, Write};
 use mosaic_types::{Failure, ModelRef, Outside, Point, Principal, ProviderName, UserId, UserRole};
 use tokio::sync::watch;
@@ -100,6 +102,7 @@ impl App {
         routing.load(&*store).await?;
         let path = config.home.join(TILL);
         let (till, left) = Till::noted_at(&path).map_err(|source| StartError::Till { path, source })?;
+        let tools = Tools::all(&Ground { outside: &outside, home: &config.home });
         let doors = Arc::new(Doors {
             outbox: Outbox::new(&outside),
             outside,
@@ -115,6 +118,7 @@ impl App {
             till,
             budgets,
             routing,
+            tools,
         });
         // Before budgets look at what was spent.
         Till::enter_left(&doors, left).await;
@@ -311,6 +315,7 @@ pub(crate) fn profiles(config: &Config, first: &[ModelRef]) -> Vec<AgentProfile>
             max_output_tokens: agent.max_output_tokens,
             temperature: agent.temperature,
             reuse: agent.reuse.then(|| reuse.clone()),
+            tools: agent.tools.clone(),
         };
     config.agents.iter().map(profile).collect()
 }

@@ -106,6 +106,7 @@ impl Stock {
             cost_usd: None,
         };
         Write::End(Box::new(EndTurn {
+            cuts_tools: false,
             session: id.clone(),
             epoch,
             turn,

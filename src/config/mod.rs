@@ -131,6 +131,7 @@ impl Config {
             agents.insert(ASSISTANT.parse().expect("a valid name"), AgentConfig::default());
         }
         check_models(&settings, &agents, &providers);
+        check_tools(&settings, &agents);
         check_channels(&settings, &channels, &agents);
         check_rules(&settings, &routing, &agents, &providers, &channels);
         let default_agent =
@@ -217,6 +218,27 @@ fn check_models(
         for (key, model) in models.chain(judge).filter(|(_, model)| !providers.contains_key(&model.provider)) {
             let right = no_provider(&model.provider, providers);
             settings.wrong(&["agents", name.as_str(), key], format!("found \"{model}\""), right);
+        }
+    }
+}
+
+/// Every tool of an agent is there, once.
+fn check_tools(settings: &Settings, agents: &BTreeMap<AgentName, AgentConfig>) {
+    for (agent, config) in agents {
+        let wrong = |tool: &str, right| {
+            settings.wrong(&["agents", agent.as_str(), "tools"], format!("found \"{tool}\""), right);
+        };
+        for (number, tool) in config.tools.allowed.iter().enumerate() {
+            let known: Vec<_> = mosaic_tools::registry::names().collect();
+            if config.tools.allowed[..number].contains(tool) {
+                wrong(tool, "it is listed twice; once is enough".to_owned());
+            } else if !known.contains(&tool.as_str()) {
+                let right = match nearest(tool, known.iter().copied()) {
+                    Some(near) => format!("there is no such tool; did you mean \"{near}\"?"),
+                    None => format!("there is no such tool; those there are: {}", known.join(", ")),
+                };
+                wrong(tool, right);
+            }
         }
     }
 }

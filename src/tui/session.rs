@@ -128,7 +128,7 @@ impl Session {
                     thinking.drain(..from);
                 }
             }
-            (EventBody::StepStarted { kind, name, part }, Some(turn)) => {
+            (EventBody::StepStarted { kind, name, part, .. }, Some(turn)) => {
                 if let Some(running) = self.running.as_mut().filter(|running| running.turn == turn) {
                     running.call = Some(name.clone());
                 }
@@ -136,7 +136,7 @@ impl Session {
                     self.insert(turn, Kind::Step(name, Progress::Running));
                 }
             }
-            (EventBody::StepFinished { kind, name, ok, part }, Some(turn)) => {
+            (EventBody::StepFinished { kind, name, ok, part, .. }, Some(turn)) => {
                 self.step_finished(turn, kind, name, ok, part.as_deref());
             }
             (EventBody::TurnFinished(end), Some(turn)) => {

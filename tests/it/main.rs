@@ -48,6 +48,8 @@ mod store;
 mod telegram;
 mod tls;
 mod tokens;
+#[cfg(feature = "chaos")]
+mod tools;
 mod traces;
 mod tui;
 mod usage;

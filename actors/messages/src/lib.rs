@@ -18,5 +18,5 @@ pub use router::{
     CommandDone, ExecuteCommand, FindPreview, KeepPreview, Kept, OpenConversation, Opened, Receive, Received,
     SetSession,
 };
-pub use session::{Accepted, CancelTurn, Change, PartEnded, RemoveSession, RunEnded, SubmitTurn};
+pub use session::{Accepted, CancelTurn, Change, PartEnded, RemoveSession, RunEnded, SubmitTurn, ToolEnded};
 pub use writer::Commit;

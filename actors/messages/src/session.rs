@@ -8,7 +8,8 @@ use mosaic_types::event::FinishedTurn;
 use mosaic_types::journal::{InboxKey, SessionRow, TurnState};
 use mosaic_types::ledger::Beside;
 use mosaic_types::{
-    AgentName, Attachment, EventBody, Failure, ModelRef, Principal, QueueMode, Seq, SessionId, Spent, TurnId,
+    AgentName, Attachment, EventBody, Failure, ModelRef, Principal, QueueMode, Seq, SessionId, Spent, ToolCall,
+    ToolResult, TurnId,
 };
 use tracing::Span;
 
@@ -102,12 +103,23 @@ pub struct RunEnded {
     pub attempt: u32,
     /// Usage and cost are those of the call that answered.
     pub result: Result<FinishedTurn, Failure>,
+    /// Tools that the answer asks for: it is a step then, and not the turn's last.
+    pub asked: Vec<ToolCall>,
     /// Parts of its step that were not told before, each a `step.finished`.
     pub parts: Vec<EventBody>,
     /// Spent beside the answer, but for parts that were told before.
     pub beside: Spent,
     /// The entries that this takes in the ledger.
     pub dues: Dues,
+}
+
+/// Tells a session what a tool said that its turn had asked for. Sent by the run.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ToolEnded {
+    pub turn: TurnId,
+    pub attempt: u32,
+    pub result: ToolResult,
 }
 
 /// Tells a session that a part of the running step is known, so that it is stored and never asked for again. Sent by

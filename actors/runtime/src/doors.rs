@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mosaic_messages::Commit;
 use mosaic_store::Store;
 use mosaic_supervise::{Link, LinkError};
+use mosaic_tools::Tools;
 use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::{Code, Failure, Outside};
 use tracing::Span;
@@ -47,6 +48,8 @@ pub struct Doors {
     pub budgets: Budgets,
     /// Which models answer.
     pub routing: Routing,
+    /// What models may ask for, as far as their agents allow it.
+    pub tools: Tools,
 }
 
 impl Doors {

@@ -184,6 +184,20 @@ tables! {
         created_at -> Instant,
         updated_at -> Instant,
     }
+    tool_calls (session_id, turn_id, call_id) {
+        session_id -> Text,
+        turn_id -> Uid,
+        call_id -> Text,
+        seq -> BigInt,
+        position -> BigInt,
+        name -> Text,
+        arguments -> Text,
+        signature -> Nullable<Text>,
+        state -> Text,
+        result_seq -> Nullable<BigInt>,
+        created_at -> Instant,
+        ended_at -> Nullable<Instant>,
+    }
     usage (turn_id) {
         turn_id -> Uid,
         session_id -> Text,
@@ -208,4 +222,5 @@ allow_tables_to_appear_in_same_query!(turns, events);
 allow_tables_to_appear_in_same_query!(turns, inbox);
 allow_tables_to_appear_in_same_query!(turns, usage);
 allow_tables_to_appear_in_same_query!(messages, inbox);
+allow_tables_to_appear_in_same_query!(messages, tool_calls);
 allow_tables_to_appear_in_same_query!(bindings, sessions);

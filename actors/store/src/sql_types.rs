@@ -32,7 +32,7 @@ pub struct Doc;
 pub struct Instant;
 
 /// Value of a [`Uid`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, AsExpression, FromSqlRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Uid)]
 pub struct Id(pub Uuid);
 

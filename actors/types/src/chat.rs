@@ -98,7 +98,8 @@ impl ChatMessage {
     /// What it takes of a model's window, in bytes of text.
     pub fn weight_bytes(&self) -> usize {
         let files: usize = self.files.iter().map(AttachmentRow::weight_bytes).sum();
-        self.text.len() + files + self.images.len() * PICTURE_TOKENS * 4
+        let calls: usize = self.tool_calls.iter().map(|call| call.name.len() + call.arguments.len()).sum();
+        self.text.len() + files + calls + self.images.len() * PICTURE_TOKENS * 4
     }
 }
 

@@ -8,6 +8,7 @@ use crate::failure::Code;
 use crate::ids::{AgentName, ModelRef, ProviderName, Seq, SessionId, TurnId};
 use crate::outbox::ItemState;
 use crate::routing::Route;
+use crate::tool::ToolStep;
 use crate::usage::{Spent, Usage};
 
 /// The good end of a turn.
@@ -48,7 +49,7 @@ impl FinishedTurn {
     /// The event of the step that said this.
     pub fn step(&self) -> EventBody {
         let name = format!("{}/{}", self.provider, self.model);
-        EventBody::StepFinished { kind: StepKind::Model, name, ok: true, part: None }
+        EventBody::StepFinished { kind: StepKind::Model, name, ok: true, part: None, tool: None }
     }
 }
 
@@ -127,9 +128,13 @@ pub enum EventBody {
         /// Its number, where it is one of several calls of a step.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         part: Option<u32>,
+        /// What is asked of a tool.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tool: Option<Box<ToolStep>>,
     },
     /// A model or tool call ended. Journaled when it was answered: as part of the turn's end, or with the intent of the
-    /// turn's next step. So is a part of a step that has several, as soon as it is known. Otherwise live only.
+    /// turn's next step. So are a part of a step that has several and what a tool said, as soon as it is known. A model's
+    /// call that failed is live only.
     #[serde(rename = "step.finished")]
     StepFinished {
         kind: StepKind,
@@ -138,6 +143,9 @@ pub enum EventBody {
         /// What it came to, where it is one of several calls of a step; the step goes on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         part: Option<Box<Part>>,
+        /// What was asked of a tool, and what became of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tool: Option<Box<ToolStep>>,
     },
     /// The turn was answered. Journaled.
     #[serde(rename = "turn.finished")]
@@ -193,9 +201,9 @@ impl EventBody {
         matches!(self, Self::TurnFinished(_) | Self::TurnFailed { .. } | Self::TurnCancelled {})
     }
 
-    /// Whether a step of a turn ended with this, and not only a part of one.
+    /// Whether a model's step of a turn ended with this, and not only a part of one: what it said is over.
     pub fn ends_step(&self) -> bool {
-        matches!(self, Self::StepFinished { part: None, .. })
+        matches!(self, Self::StepFinished { kind: StepKind::Model, part: None, .. })
     }
 }
 

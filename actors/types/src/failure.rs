@@ -138,6 +138,8 @@ codes! {
     ContextOverflow = "context_overflow", 502;
     /// The provider's filter held the answer back.
     ContentFiltered = "content_filtered", 502;
+    /// The model asked for tools more often than its agent allows for one message.
+    StepLimit = "step_limit", 502;
     /// The turn's own run died three times.
     Crashed = "crashed", 502;
     /// The turn was cancelled.

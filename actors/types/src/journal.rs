@@ -23,7 +23,7 @@ use crate::routing::OwnRule;
 use crate::signin::{Browser, NewLink};
 
 pub use found::{MessageRow, OpenTurn, Said, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow};
-pub use turn::{AcceptTurn, EndTurn, Entry, InboxKey, PartTurn, RestartTurn, StartTurn, StepTurn, TurnEnd};
+pub use turn::{AcceptTurn, EndTurn, Entry, InboxKey, PartTurn, RestartTurn, StartTurn, StepTurn, ToolsTurn, TurnEnd};
 
 /// The channel of sessions made over HTTP, WebSocket, the terminal and the browser.
 pub const API_CHANNEL: &str = "api";
@@ -160,6 +160,8 @@ pub enum Write {
     Step(Box<StepTurn>),
     /// `Written`, or `Stale` (also where the turn has already ended).
     Part(Box<PartTurn>),
+    /// `Written`, or `Stale` (also where the turn has already ended).
+    Tools(Box<ToolsTurn>),
     /// `Written`, `Stale` (also where the turn has already ended), or `Unseen`.
     End(Box<EndTurn>),
     /// Begins a waiting turn where nothing runs; journals `turn.started`. `Written`, or `Stale` (also where the turn

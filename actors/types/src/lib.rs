@@ -26,6 +26,7 @@ mod schema;
 pub mod secret;
 pub mod settings;
 pub mod signin;
+pub mod tool;
 pub mod usage;
 
 pub use attachment::{Attachment, AttachmentRow, Files};
@@ -41,4 +42,5 @@ pub use point::Point;
 pub use principal::{Principal, UserRole};
 pub use queue::QueueMode;
 pub use secret::Secret;
+pub use tool::{ToolResult, ToolState};
 pub use usage::{Price, Spent, Usage};

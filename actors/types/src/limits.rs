@@ -33,6 +33,19 @@ pub const WAITING_INPUTS: usize = 20;
 /// and again holds in memory.
 pub const TURN_INPUTS: usize = 100;
 
+/// Calls of tools in one answer of a model, at the most; of those beyond, the model is told.
+pub const TOOL_CALLS: usize = 16;
+
+/// Bytes of the arguments of one call; one with more is not run, and its model is told.
+pub const TOOL_ARGUMENTS_BYTES: usize = 64 << 10;
+
+/// Bytes of what one call says; the rest is left out, and the model is told so. Some 8,000 tokens: a quarter of what an
+/// agent is sent.
+pub const TOOL_RESULT_BYTES: usize = 32 << 10;
+
+/// Characters of a call's arguments and of its result that events tell.
+pub const TOOL_TOLD_CHARS: usize = 200;
+
 /// Rules that say which models answer, of one person or of the config.
 pub const RULES: usize = 100;
 

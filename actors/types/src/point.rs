@@ -50,6 +50,14 @@ points! {
     RunMidStream = "run.mid_stream",
     /// An answer is complete; its session does not know.
     RunAfterAnswer = "run.after_answer",
+    /// A tool is about to run; that it was asked for is stored.
+    ToolBefore = "tool.before",
+    /// A tool has done what it does and has not answered. Passed by tools.
+    ToolDuring = "tool.during",
+    /// A tool has answered; its session does not know.
+    ToolAfter = "tool.after",
+    /// The rows of what tools said are written, in a transaction that is open.
+    ToolBeforeCommit = "tool.before_commit",
     /// All rows of a turn's end are written, in a transaction that is open.
     FinishBeforeCommit = "finish.before_commit",
     /// A turn's end is stored and published; the next turn is not begun.

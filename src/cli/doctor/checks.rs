@@ -172,6 +172,7 @@ mod tests {
 
     fn agent(models: &[&str]) -> AgentProfile {
         AgentProfile {
+            tools: Default::default(),
             name: "ada".parse().expect("a name"),
             system: "".into(),
             models: models.iter().map(|model| model.parse().expect("a model")).collect(),

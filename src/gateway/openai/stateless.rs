@@ -122,6 +122,8 @@ pub(super) async fn answer(gate: &Gate, payer: UserId, target: Target, mut wish:
     let route = if model.is_none() { route(gate, payer, &agent, &messages, &tools, &sampling, at).await } else { None };
     let (pieces, mut heard) = mpsc::channel(PIECES);
     let order = RunOrder {
+        last: false,
+        work: None,
         run: agents.next_run(),
         input: RunInput::Verbatim(messages.into()),
         shelf: None,

@@ -201,7 +201,8 @@ fn a_text_that_was_cut_off_by_a_break_is_whole_and_not_doubled() {
     model.hear(event("s", 1, None, delta(1, 1, 18, "stale")));
     model.hear(event("s", 1, None, delta(2, 1, 0, "anew")));
     assert_eq!(shown(&model), ["> hi", "< anew"]);
-    let ok = EventBody::StepFinished { kind: StepKind::Model, name: "lab/m-1".into(), ok: true, part: None };
+    let ok =
+        EventBody::StepFinished { kind: StepKind::Model, name: "lab/m-1".into(), ok: true, part: None, tool: None };
     for _ in 0..2 {
         model.hear(event("s", 1, Some(4), ok.clone()));
         model.hear(event("s", 1, Some(5), finished("anew and whole")));

@@ -157,7 +157,12 @@ fn hostile_text_is_shown_everywhere_and_obeyed_nowhere() {
             accepted(text),
             started(),
             EventBody::TurnThinking { text: (*text).into() },
-            EventBody::StepStarted { kind: mosaic_types::event::StepKind::Tool, name: (*text).into(), part: None },
+            EventBody::StepStarted {
+                kind: mosaic_types::event::StepKind::Tool,
+                name: (*text).into(),
+                part: None,
+                tool: None,
+            },
             finished(&format!("{text}\n\n```{text}\n{text}\n```\n| {text} |\n|---|\n| {text} |\n")),
         ] {
             seq += 1;

@@ -20,6 +20,24 @@ pub const RACE_AFTER: Duration = Duration::from_secs(1);
 /// Models of a race that are asked at once, at the most.
 pub const RACE_WIDTH: u64 = 2;
 
+/// Model calls of one turn, at the most. Sixteen let a model look around, and bound what a turn costs that goes in circles.
+pub const MAX_STEPS: u64 = 16;
+
+/// Which tools an agent may use. None that is not listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolUse {
+    /// By their names, in the order in which models are told of them.
+    pub allowed: Vec<String>,
+    /// Model calls of a turn that asks for tools; in the last of them no tool may be asked for.
+    pub max_steps: u32,
+}
+
+impl Default for ToolUse {
+    fn default() -> Self {
+        Self { allowed: Vec::new(), max_steps: u32::try_from(MAX_STEPS).expect("16 fits") }
+    }
+}
+
 /// How an agent uses its models, with what that takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fanout {
@@ -57,6 +75,8 @@ pub struct AgentConfig {
     pub temperature: Option<f64>,
     /// Exactly the same question of the same user is answered as before, within the bounds of `[reuse]`.
     pub reuse: bool,
+    /// Whether tools of these names exist is not seen from here.
+    pub tools: ToolUse,
 }
 
 impl Default for AgentConfig {
@@ -70,6 +90,7 @@ impl Default for AgentConfig {
             max_output_tokens: None,
             temperature: None,
             reuse: false,
+            tools: ToolUse::default(),
         }
     }
 }
@@ -86,15 +107,16 @@ impl AgentConfig {
             max_output_tokens: section.opt_whole("max_output_tokens", 1..=10_000_000),
             temperature: section.opt_real("temperature", 0.0..=2.0),
             reuse: section.flag("reuse", false),
+            tools: ToolUse {
+                allowed: section.list_of_text("tools"),
+                max_steps: u32::try_from(section.whole("max_steps", MAX_STEPS, 2..=100)).expect("the range fits"),
+            },
         };
         if config.reuse && config.temperature.is_some_and(|temperature| temperature > 0.0) {
             section.wrong(
                 "reuse",
                 "a temperature above 0 asks for chance, so nothing would be given again; leave one out",
             );
-        }
-        if !section.list_of_text("tools").is_empty() {
-            section.wrong("tools", "there are no tools in this build yet; leave the list empty");
         }
         config
     }
@@ -142,7 +164,8 @@ mod tests {
             max_output_tokens = 500
             temperature = 0
             reuse = true
-            tools = []
+            tools = ["clock"]
+            max_steps = 4
         "#;
         let models = ["openai/gpt-5-mini", "router/meta/llama-3"].map(|model| model.parse().expect("valid"));
         let expected = AgentConfig {
@@ -159,6 +182,7 @@ mod tests {
             max_output_tokens: Some(500),
             temperature: Some(0.0),
             reuse: true,
+            tools: ToolUse { allowed: vec!["clock".to_owned()], max_steps: 4 },
         };
         assert_eq!(read(text), Ok(expected));
     }
@@ -166,14 +190,14 @@ mod tests {
     #[test]
     fn what_is_wrong_with_an_agent_is_told_in_whole() {
         let text = "models = [\"gpt-5-mini\"]\nstrategy = \"pannel\"\ncontext_tokens = 1\ntemperature = 3\n\
-                    tools = [\"clock\"]\nsytem = \"\"\nqueue = \"colect\"\n";
+                    max_steps = 1\nsytem = \"\"\nqueue = \"colect\"\n";
         assert_eq!(
             read(text).expect_err("much is wrong"),
             "config.toml:1: models: found \"gpt-5-mini\"; a model is written provider/model, as in openai/gpt-5-mini\n\
              config.toml:2: strategy: found \"pannel\"; did you mean \"panel\"?\n\
              config.toml:3: context_tokens: found 1; a whole number from 256 to 100000000 is wanted\n\
              config.toml:4: temperature: found 3; a number from 0 to 2 is wanted\n\
-             config.toml:5: tools: found a list; there are no tools in this build yet; leave the list empty\n\
+             config.toml:5: max_steps: found 1; a whole number from 2 to 100 is wanted\n\
              config.toml:6: sytem: unknown key; did you mean \"system\"?\n\
              config.toml:7: queue: found \"colect\"; did you mean \"collect\"?"
         );

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mosaic_types::routing::Route;
 use mosaic_types::{AgentName, ModelRef, QueueMode};
 
-use super::config::Fanout;
+use super::config::{Fanout, ToolUse};
 use crate::reuse::Reuse;
 
 /// A configured persona. Runs hold the one that was published when they began.
@@ -26,6 +26,8 @@ pub struct AgentProfile {
     pub temperature: Option<f64>,
     /// Answers that are given again; `None`: each is asked for.
     pub reuse: Option<Reuse>,
+    /// What it may have done.
+    pub tools: ToolUse,
 }
 
 impl AgentProfile {

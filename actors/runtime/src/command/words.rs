@@ -124,6 +124,7 @@ mod tests {
 
     fn poet() -> AgentProfile {
         AgentProfile {
+            tools: Default::default(),
             name: "poet".parse().expect("valid"),
             system: "never shown".into(),
             models: vec!["lab/m-1".parse().expect("valid"), "lab/m-2".parse().expect("valid")],
@@ -153,6 +154,9 @@ mod tests {
 
     fn message(role: Role, text: &str) -> MessageRow {
         MessageRow {
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+            tool: None,
             id: "kitchen.1".to_owned(),
             seq: 1,
             turn: TurnId(Uuid::nil()),

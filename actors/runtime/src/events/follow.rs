@@ -87,7 +87,7 @@ impl Running {
         match (&event.body, event.turn, self) {
             (EventBody::TurnStarted { .. }, Some(turn), _) => Self::Turn { turn, attempt: 1, steps: 0 },
             (EventBody::TurnRestarted { attempt }, Some(turn), _) => Self::Turn { turn, attempt: *attempt, steps },
-            (EventBody::StepFinished { part: None, .. }, _, Self::Turn { turn, attempt, .. }) => {
+            (body, _, Self::Turn { turn, attempt, .. }) if body.ends_step() => {
                 Self::Turn { turn, attempt, steps: steps + 1 }
             }
             (body, _, _) if body.is_end() => Self::Nothing,

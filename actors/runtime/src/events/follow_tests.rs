@@ -147,6 +147,7 @@ impl House {
             saw: Seq::MAX,
             steps: Vec::new(),
             delivers: false,
+            cuts_tools: false,
             own: mosaic_types::Spent::default(),
             calls: 1,
             beside: Vec::new(),
@@ -167,8 +168,17 @@ impl House {
         if let Some((turn, attempt)) = &mut self.running {
             *attempt += 1;
             let (session, epoch) = (self.session.clone(), self.epoch);
-            let restart =
-                RestartTurn { session, epoch, turn: *turn, attempt: *attempt, charged: 0, lost: Vec::new(), at: AT };
+            let restart = RestartTurn {
+                session,
+                epoch,
+                turn: *turn,
+                attempt: *attempt,
+                charged: 0,
+                lost: Vec::new(),
+                agent: self.agent.clone(),
+                unknown: Vec::new(),
+                at: AT,
+            };
             self.write(Write::Restart(restart)).await;
         }
     }

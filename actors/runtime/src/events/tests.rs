@@ -48,7 +48,7 @@ async fn what_a_finished_step_said_is_not_said_again_to_one_who_comes_later() {
     let mut early = hub.subscribe(&session(), Interest::All);
     hub.begin_step(&session(), turn(), 1, 1);
     hub.delta(&session(), turn(), 1, 1, "half".into());
-    let body = EventBody::StepFinished { kind: StepKind::Model, name: "p/m".into(), ok: true, part: None };
+    let body = EventBody::StepFinished { kind: StepKind::Model, name: "p/m".into(), ok: true, part: None, tool: None };
     hub.publish(&session(), [SessionEvent { body, ..end(3) }]);
     let mut late = hub.subscribe(&session(), Interest::All);
     hub.begin_step(&session(), turn(), 1, 2);

@@ -130,6 +130,7 @@ fn agent() -> AgentName {
 
 fn profile() -> AgentProfile {
     AgentProfile {
+        tools: Default::default(),
         name: agent(),
         system: "".into(),
         models: vec![model("lab/own"), model("lab/other")],

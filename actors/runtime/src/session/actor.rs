@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use mosaic_messages::{Accepted, CancelTurn, Change, Dues, PartEnded, RunEnded, SubmitTurn};
+use mosaic_messages::{Accepted, CancelTurn, Change, Dues, PartEnded, RunEnded, SubmitTurn, ToolEnded};
 use mosaic_supervise::{Birth, ChildExited, Exit, Mailbox, Tether, on_duty, supervised};
 use mosaic_types::journal::{SessionRow, Write};
 use mosaic_types::{ChatMessage, Code, Failure, Point, SessionId, TurnId};
@@ -313,9 +313,19 @@ impl Handler<RunEnded> for SessionActor {
     fn handle(&mut self, end: RunEnded, ctx: &mut Self::Context) {
         let _duty = on_duty::<Self, RunEnded>();
         self.tether.handling(Some(end.turn.0.as_u128().into()));
-        let RunEnded { turn, attempt, result, parts, beside, dues } = end;
-        let ran = Ran { result, parts, beside, dues: dues.entries().to_vec(), called: dues.has_answer() };
+        let RunEnded { turn, attempt, result, asked, parts, beside, dues } = end;
+        let ran = Ran { result, asked, parts, beside, dues: dues.entries().to_vec(), called: dues.has_answer() };
         self.run_ended(turn, attempt, ran, Some(dues), ctx);
+        self.tether.handling(None);
+    }
+}
+
+impl Handler<ToolEnded> for SessionActor {
+    type Result = ();
+    fn handle(&mut self, end: ToolEnded, ctx: &mut Self::Context) {
+        let _duty = on_duty::<Self, ToolEnded>();
+        self.tether.handling(Some(end.turn.0.as_u128().into()));
+        self.tool_ended(end, ctx);
         self.tether.handling(None);
     }
 }

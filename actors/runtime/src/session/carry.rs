@@ -1,7 +1,5 @@
 //! Carries out what the state decides: sends writes, hears their answers, starts runs.
 
-use std::sync::Arc;
-
 use actix::prelude::*;
 use mosaic_messages::RunId;
 use mosaic_supervise::ChildExited;
@@ -17,7 +15,7 @@ use super::job::{Job, Then, tell};
 use super::parts::{Begin, Follow};
 use super::state::SessionState;
 use super::wake::LOAD_AGAIN;
-use crate::agent::run::{Keeper, RunInput, RunOrder, Shelf, Sink, may_have_cost};
+use crate::agent::run::{Keeper, RunInput, RunOrder, Shelf, Sink, ToolWork, may_have_cost};
 use crate::meters::meters;
 
 /// The run of the active turn; dropping it, by will or by death, ends the run.
@@ -123,6 +121,7 @@ impl SessionActor {
                         follow
                     }
                     Then::Started { turn } => state.started(turn, at),
+                    Then::Answered { turn, calls } => state.tools_stored(turn, &calls, at),
                     Then::Noted { .. } => Follow::default(),
                     Then::Ended { end, next, turn, cancelled, since } => {
                         meters().ended(&end, at);
@@ -305,7 +304,7 @@ impl SessionActor {
 
     fn begin(&mut self, begin: Begin, ctx: &mut Context<Self>) {
         let Some(payer) = self.state.as_ref().map(|state| state.row.user) else { return };
-        let Begin { turn, attempt, deaths, step, agent, model, route, dialogue, parts } = begin;
+        let Begin { turn, attempt, deaths, step, agent, model, route, tools: calls, rounds, dialogue, parts } = begin;
         if let Some(watched) = self.watched.get_mut(&turn)
             && std::mem::take(&mut watched.waits)
             && let Some(since) = watched.since
@@ -318,18 +317,23 @@ impl SessionActor {
             attempt,
             told: ctx.address().recipient(),
             parts: ctx.address().recipient(),
+            tools: ctx.address().recipient(),
             doors: self.doors.clone(),
             watcher: ctx.address().recipient::<ChildExited>(),
             wanted: wanted.clone(),
         };
         let profile = self.doors.agents.profile(&agent);
+        let tools = &self.doors.tools;
+        let work = (!calls.is_empty()).then(|| ToolWork { tools: tools.clone(), calls });
         let mut order = RunOrder {
             run,
             input: RunInput::Dialogue(dialogue),
             shelf: Some(Shelf::new(self.doors.store.clone(), self.id.clone())),
             model,
             route,
-            tools: Arc::default(),
+            tools: profile.as_ref().map(|profile| tools.offers(&profile.tools.allowed)).unwrap_or_default(),
+            last: profile.as_ref().is_some_and(|profile| rounds + 1 >= profile.tools.max_steps),
+            work,
             sampling: Sampling {
                 temperature: profile.as_ref().and_then(|profile| profile.temperature),
                 max_tokens: profile.as_ref().and_then(|profile| profile.max_output_tokens),

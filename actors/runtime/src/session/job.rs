@@ -23,6 +23,11 @@ pub(super) enum Then {
     Started {
         turn: TurnId,
     },
+    /// What tools said is stored.
+    Answered {
+        turn: TurnId,
+        calls: Vec<String>,
+    },
     /// A part is stored, with its entry in the ledger.
     Noted {
         turn: TurnId,
@@ -71,7 +76,7 @@ pub(super) fn tell(end: &TurnEnd, since: Option<Instant>) {
 impl Then {
     /// Whether the write says what has become of a turn, and waits for nobody: the session itself has it carried out.
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self, Self::Started { .. } | Self::Ended { .. })
+        matches!(self, Self::Started { .. } | Self::Answered { .. } | Self::Ended { .. })
     }
 
     /// Tells whoever waits that it is not known, or not so.
@@ -89,7 +94,7 @@ impl Then {
                 cancelled.into_iter().for_each(|reply| drop(reply.send(Err(failure.clone()))));
             }
             Self::Changed { reply, .. } => drop(reply.send(Err(failure))),
-            Self::Started { .. } | Self::Noted { .. } => {}
+            Self::Started { .. } | Self::Answered { .. } | Self::Noted { .. } => {}
         }
     }
 }

@@ -14,6 +14,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod title;
+mod tools;
 mod wake;
 
 use mosaic_supervise::Family;

@@ -5,9 +5,11 @@ use mosaic_types::journal::{AcceptTurn, EndTurn, OpenTurn, Said, Write};
 use mosaic_types::ledger::Beside;
 use mosaic_types::routing::Route;
 use mosaic_types::{
-    AgentName, ChatMessage, EventBody, Failure, FinishedTurn, ModelRef, QueueMode, Role, Seq, Spent, TurnId, limits,
+    AgentName, ChatMessage, EventBody, Failure, FinishedTurn, ModelRef, QueueMode, Role, Seq, Spent, ToolCall, TurnId,
+    limits,
 };
 
+use super::tools::Asked;
 use crate::agent::run::Chosen;
 
 /// An input on its way to the store.
@@ -88,7 +90,7 @@ impl Turn {
 /// Where the active turn stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The intent of its next model call is being written; no run yet.
+    /// The intent of its next model call, or of its tools, is being written; no run yet.
     Starting,
     Running,
     /// Its end is being written; no run any more.
@@ -120,6 +122,8 @@ pub(super) struct Active {
     pub(super) answer: (Spent, Vec<EventBody>),
     /// Entries that go into the ledger with it.
     pub(super) dues: Vec<Beside>,
+    /// What its last step asked for, while that is not all answered and stored.
+    pub(super) tools: Vec<Asked>,
     /// It was ended while its run was at work.
     pub(super) cut: bool,
     pub(super) phase: Phase,
@@ -147,6 +151,7 @@ impl Active {
             late: Vec::new(),
             answer: (Spent::default(), Vec::new()),
             dues: Vec::new(),
+            tools: Vec::new(),
             cut: false,
             phase: Phase::Starting,
             saw: 0,
@@ -156,14 +161,18 @@ impl Active {
     }
 
     /// A turn that a life before had begun.
-    pub(super) fn stored(open: OpenTurn, crashed: bool) -> Self {
+    pub(super) fn stored(mut open: OpenTurn, crashed: bool) -> Self {
         let (attempt, charged, spent) = (open.attempt, open.charged + u32::from(crashed), open.spent);
-        let steps = open.said.iter().filter(|said| said.role != Role::User).count();
+        let steps = open.said.iter().filter(|said| said.role == Role::Assistant).count();
         let step = u32::try_from(steps).unwrap_or(u32::MAX).saturating_add(1);
         let (agent, beside, parts) = (open.agent.clone(), open.beside, open.parts.clone());
         let route = open.route.clone();
-        let turn = Turn::stored(open);
-        Self { route, attempt, charged, step, spent, calls: step - 1, beside, parts, ..Self::new(turn, agent) }
+        let counted = Turn::stored(open.clone());
+        let (tools, unseen) = Turn::unfinished(&mut open);
+        let said = open.said.iter().map(Said::message).collect();
+        let turn = Turn { said, ..counted };
+        let calls = step - 1;
+        Self { route, attempt, charged, step, spent, calls, beside, parts, tools, unseen, ..Self::new(turn, agent) }
     }
 
     /// Inputs beside those that its run was given.
@@ -188,6 +197,8 @@ impl Active {
 pub(super) struct Ran {
     /// Usage and cost are those of the call that answered.
     pub(super) result: Result<FinishedTurn, Failure>,
+    /// Tools that it asks for.
+    pub(super) asked: Vec<ToolCall>,
     /// Parts that were not told before.
     pub(super) parts: Vec<EventBody>,
     /// Spent beside the answer, but for parts that were told before.
@@ -200,7 +211,7 @@ pub(super) struct Ran {
 
 impl From<Result<FinishedTurn, Failure>> for Ran {
     fn from(result: Result<FinishedTurn, Failure>) -> Self {
-        Self { result, parts: Vec::new(), beside: Spent::default(), dues: Vec::new(), called: true }
+        Self { result, asked: Vec::new(), parts: Vec::new(), beside: Spent::default(), dues: Vec::new(), called: true }
     }
 }
 
@@ -217,6 +228,10 @@ pub(super) struct Begin {
     pub(super) model: Option<Chosen>,
     /// What a rule decided, where no model was named.
     pub(super) route: Option<Box<Route>>,
+    /// Tools to be run, each with its place among those that the step asked for; empty: a model is asked.
+    pub(super) tools: Vec<(usize, ToolCall)>,
+    /// How often the turn has asked for tools.
+    pub(super) rounds: u32,
     /// Ends in the inputs to answer.
     pub(super) dialogue: Vec<ChatMessage>,
     /// What is known of the step's parts.

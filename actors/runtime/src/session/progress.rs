@@ -3,7 +3,7 @@
 use mosaic_types::event::{EventBody, FinishedTurn};
 use mosaic_types::journal::{EndTurn, PartTurn, RestartTurn, StartTurn, StepTurn, TurnEnd, Write};
 use mosaic_types::ledger::Beside;
-use mosaic_types::{ChatMessage, Code, Role, Timestamp, TurnId};
+use mosaic_types::{ChatMessage, Code, Role, Timestamp, ToolCall, TurnId};
 
 use super::parts::{Active, Begin, Cancel, Follow, Phase, Ran, Turn};
 use super::state::SessionState;
@@ -45,7 +45,7 @@ impl SessionState {
         if !self.runs(turn, attempt) {
             return None;
         }
-        let Ran { result, mut parts, beside, dues, called } = ran.into();
+        let Ran { result, asked, mut parts, beside, dues, called } = ran.into();
         let active = self.active.as_mut()?;
         active.dues = dues;
         active.beside = active.beside.and(beside);
@@ -61,11 +61,11 @@ impl SessionState {
                 let all = own.and(active.beside);
                 (said.usage, said.cost_usd) = (all.usage, all.cost_usd);
                 active.answer = (own, parts);
-                if active.unseen.is_empty() {
+                if asked.is_empty() && active.unseen.is_empty() {
                     let steps = active.answer.1.iter().cloned().chain([step]).collect();
                     self.end(TurnEnd::Finished(said), steps, at).map(Write::End)
                 } else {
-                    self.go_on(said, at)
+                    self.go_on(said, asked, at)
                 }
             }
             Err(failure) => {
@@ -100,7 +100,7 @@ impl SessionState {
     pub(super) fn unseen(&mut self, answer: TurnEnd, at: Timestamp) -> Option<Write> {
         let unseen = self.active.as_ref().is_some_and(|active| !active.unseen.is_empty());
         match answer {
-            TurnEnd::Finished(said) if unseen => self.go_on(said, at),
+            TurnEnd::Finished(said) if unseen => self.go_on(said, Vec::new(), at),
             _ => None,
         }
     }
@@ -155,7 +155,7 @@ impl SessionState {
         Follow::write(self.start_next(at))
     }
 
-    fn runs(&self, turn: TurnId, attempt: u32) -> bool {
+    pub(super) fn runs(&self, turn: TurnId, attempt: u32) -> bool {
         self.active
             .as_ref()
             .is_some_and(|active| active.turn.id == turn && active.attempt == attempt && active.phase == Phase::Running)
@@ -181,7 +181,8 @@ impl SessionState {
 
     /// The step of the active turn that an attempt was at.
     pub(super) fn cut_off(&self, attempt: u32) -> Option<CutOff> {
-        let active = self.active.as_ref()?;
+        // Where it was its tools that were cut off, no model had been called.
+        let active = self.active.as_ref().filter(|active| active.tools.is_empty())?;
         Some(CutOff {
             user: self.row.user,
             session: self.row.id.clone(),
@@ -207,10 +208,22 @@ impl SessionState {
         let chosen = self.active.as_ref().and_then(|active| self.chosen(&active.turn));
         let active = self.active.as_mut()?;
         active.phase = Phase::Running;
-        active.see_all();
-        active.saw = active.turn.newest;
-        active.keep_parts();
+        // What came in while tools ran joins behind what they said: a call is never parted from its result.
+        if active.hear_tools() {
+            active.see_all();
+            active.saw = active.turn.newest;
+            active.keep_parts();
+        }
+        let tools = active.to_run();
+        if !active.tools.is_empty() && tools.is_empty() {
+            // The last results are on their way to the store.
+            return None;
+        }
+        let rounds = active.rounds();
+        let said = if tools.is_empty() { Some(self.history.iter().chain(&active.turn.said)) } else { None };
         Some(Begin {
+            tools,
+            rounds,
             parts: active.parts.clone(),
             turn: active.turn.id,
             attempt: active.attempt,
@@ -219,19 +232,23 @@ impl SessionState {
             agent: active.agent.clone(),
             route: active.route.clone(),
             model: chosen,
-            dialogue: self.history.iter().chain(&active.turn.said).cloned().collect(),
+            dialogue: said.into_iter().flatten().cloned().collect(),
         })
     }
 
-    /// What was said becomes a step of the turn, and another step follows. `said`: with the sums of all steps so far.
-    fn go_on(&mut self, said: FinishedTurn, at: Timestamp) -> Option<Write> {
+    /// What was said becomes a step of the turn, and the tools that it asks for or another step follow. `said`: with the
+    /// sums of all steps so far.
+    fn go_on(&mut self, said: FinishedTurn, asked: Vec<ToolCall>, at: Timestamp) -> Option<Write> {
         let active = self.active.as_mut()?;
         active.phase = Phase::Starting;
-        active.turn.said.push(ChatMessage::new(Role::Assistant, said.text.as_str()));
+        active.ask(&asked);
+        let message = ChatMessage::new(Role::Assistant, said.text.as_str());
+        active.turn.said.push(ChatMessage { tool_calls: asked.clone(), ..message });
         let (own, parts) = std::mem::take(&mut active.answer);
         active.spent = own;
         active.parts.clear();
         let step = StepTurn {
+            asked,
             parts,
             own,
             calls: active.calls,
@@ -254,6 +271,7 @@ impl SessionState {
         let active = self.active.as_mut().expect("only an active turn begins again");
         active.attempt += 1;
         active.phase = Phase::Starting;
+        let unknown = active.doubt(&self.tools);
         Write::Restart(RestartTurn {
             session: self.row.id.clone(),
             epoch: self.epoch,
@@ -261,6 +279,8 @@ impl SessionState {
             attempt: active.attempt,
             charged: active.charged,
             lost: Vec::new(),
+            agent: active.agent.clone(),
+            unknown,
             at,
         })
     }
@@ -277,11 +297,13 @@ impl SessionState {
         Write::End(end.expect("only an active turn crashes"))
     }
 
-    pub(super) fn end(&mut self, end: TurnEnd, steps: Vec<EventBody>, at: Timestamp) -> Option<Box<EndTurn>> {
+    pub(super) fn end(&mut self, end: TurnEnd, mut steps: Vec<EventBody>, at: Timestamp) -> Option<Box<EndTurn>> {
         let next = self.next().map(|turn| self.starts(turn, at));
         let active = self.active.as_mut()?;
         active.phase = Phase::Ending;
+        steps.splice(..0, active.cut_tools());
         Some(Box::new(EndTurn {
+            cuts_tools: !active.tools.is_empty(),
             session: self.row.id.clone(),
             epoch: self.epoch,
             turn: active.turn.id,

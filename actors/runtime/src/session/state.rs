@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use mosaic_messages::{Accepted, Change, SubmitTurn};
+use mosaic_tools::Tools;
 use mosaic_types::command::ModelWish;
 use mosaic_types::journal::{AcceptTurn, ChangeSession, Entry, SessionPhase, SessionRow, Snapshot, TurnState};
 use mosaic_types::outbox::Conversation;
@@ -36,6 +37,8 @@ pub(super) struct SessionState {
     /// Says which models answer a turn that begins.
     routing: Routing,
     last_input: Option<(TurnId, [u8; 32])>,
+    /// Says of a call that was cut off whether it may run again.
+    pub(super) tools: Tools,
 }
 
 impl SessionState {
@@ -52,6 +55,7 @@ impl SessionState {
             incoming: Vec::new(),
             routing: Routing::default(),
             last_input: snapshot.last_input,
+            tools: Tools::default(),
         };
         for open in snapshot.open {
             if open.state == TurnState::Running && state.active.is_none() {
@@ -66,6 +70,11 @@ impl SessionState {
     /// With rules by which turns go from here on.
     pub(super) fn routed(self, routing: Routing) -> Self {
         Self { routing, ..self }
+    }
+
+    /// With the tools there are.
+    pub(super) fn equipped(self, tools: Tools) -> Self {
+        Self { tools, ..self }
     }
 
     /// What a rule says of a turn that begins; `None`: none does, or a model was named, which goes before them all.

@@ -4,6 +4,7 @@ mod modes;
 mod parts;
 mod refused;
 mod routing;
+mod tools;
 mod world;
 
 use mosaic_messages::{Accepted, SubmitTurn};

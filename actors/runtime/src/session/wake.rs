@@ -109,7 +109,7 @@ impl SessionActor {
                 let charge = before.charges(&snapshot);
                 let debounced = !actor.debounce.is_zero();
                 let state = SessionState::new(snapshot, epoch, keep_bytes, charge, debounced);
-                let mut state = state.routed(actor.doors.routing.clone());
+                let mut state = state.routed(actor.doors.routing.clone()).equipped(actor.doors.tools.clone());
                 let resumed = state.resume(before.refused(), actor.doors.outside.now());
                 actor.state = Some(state);
                 actor.follow(resumed, ctx);

@@ -179,6 +179,7 @@ async fn what_is_known_of_a_panel_is_not_asked_again() {
             code: None,
             saw: 0,
         })),
+        tool: None,
     };
     let bench = Bench::start(panel(), &acts);
     // The third is of a model that is configured no more.

@@ -97,6 +97,7 @@ impl House {
         let providers = Providers::start(&provider_family, vec![(provider.clone(), settings)]);
         let agent: AgentName = "assistant".parse().expect("valid");
         let profile = AgentProfile {
+            tools: Default::default(),
             name: agent.clone(),
             system: "".into(),
             models: vec![ModelRef { provider: name, model: "m".into() }],
@@ -110,6 +111,7 @@ impl House {
         let agents = Agents::start(&agent_family, vec![profile], Some(agent));
         let (hub, work) = (Hub::default(), Work::default());
         let doors = Arc::new(Doors {
+            tools: Default::default(),
             outside: outside.clone(),
             store,
             writer,

@@ -230,6 +230,7 @@ impl Bench {
         let families = [family("providers"), family("agents")];
         let providers = Providers::start(&families[0], vec![(lab.clone() as Arc<dyn Provider>, settings)]);
         let profile = AgentProfile {
+            tools: Default::default(),
             name: "assistant".parse().expect("valid"),
             system: "".into(),
             models: acts.iter().map(|(model, _)| ModelRef { provider: name.clone(), model: (*model).into() }).collect(),
@@ -255,6 +256,8 @@ impl Bench {
     pub(crate) async fn begin_for(&self, user: u128, text: &str, parts: Vec<EventBody>) -> mpsc::Receiver<Piece> {
         let (pieces, heard) = mpsc::channel(64);
         let order = RunOrder {
+            last: false,
+            work: None,
             run: self.agents.next_run(),
             input: RunInput::Verbatim([ChatMessage::new(Role::User, text)].into()),
             shelf: None,

@@ -96,6 +96,8 @@ async fn a_stateless_caller_sees_that_its_run_died() {
         let agent: AgentName = "assistant".parse().expect("valid");
         let agents = &house.doors.agents;
         let order = |sink| RunOrder {
+            last: false,
+            work: None,
             run: agents.next_run(),
             input: RunInput::Verbatim([ChatMessage::new(Role::User, "hello")].into()),
             shelf: None,

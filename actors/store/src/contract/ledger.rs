@@ -34,6 +34,7 @@ async fn spend(hand: &Hand, number: u8, at: Timestamp, agent: &str, model: &str,
         saw: Seq::MAX,
         steps: Vec::new(),
         delivers: false,
+        cuts_tools: false,
         next: None,
         at,
     })))
@@ -144,7 +145,17 @@ pub async fn an_estimate_gives_way_to_what_is_known_and_nothing_else_does(store:
     // Cut off: what may have been spent stands, and nothing is entered twice.
     let lost = vec![entry(101, Known::Foreseen, 1.0), entry(102, Known::Foreseen, 1.0)];
     let (session, turn) = (hand.session.clone(), turn(1));
-    let restart = RestartTurn { session, epoch: 1, turn, attempt: 2, charged: 0, lost, at: Timestamp(3) };
+    let restart = RestartTurn {
+        session,
+        epoch: 1,
+        turn,
+        attempt: 2,
+        charged: 0,
+        lost,
+        agent: hand.agent.clone(),
+        unknown: Vec::new(),
+        at: Timestamp(3),
+    };
     hand.events_of(Write::Restart(restart.clone())).await;
     assert_eq!(told().await, Some((2, Some(2.0))));
     hand.events_of(Write::Restart(RestartTurn { attempt: 3, ..restart })).await;
@@ -182,7 +193,8 @@ pub async fn a_part_is_stored_with_its_price_and_known_until_its_step_ends(store
         saw: 1,
     };
     let name = "q/m-1".to_owned();
-    let event = EventBody::StepFinished { kind: StepKind::Model, name, ok: true, part: Some(Box::new(part)) };
+    let event =
+        EventBody::StepFinished { kind: StepKind::Model, name, ok: true, part: Some(Box::new(part)), tool: None };
     let write = |epoch, id| {
         let (session, event, at) = (hand.session.clone(), event.clone(), Timestamp(9));
         let beside = beside(&hand, id, Some(1), "q/m-1", 1, Some(0.25));

@@ -13,6 +13,7 @@ mod pairing;
 mod rules;
 mod sessions;
 mod signin;
+mod tools;
 mod turns;
 
 pub use back::*;
@@ -26,6 +27,7 @@ pub use pairing::*;
 pub use rules::*;
 pub use sessions::*;
 pub use signin::*;
+pub use tools::*;
 pub use turns::*;
 
 /// Makes a module of tests, one per check, each with a store of its own from `$open`: an expression that answers a
@@ -77,6 +79,10 @@ macro_rules! store_contract {
             files_count_as_a_part_of_the_context
             a_fork_keeps_the_files_and_a_removed_session_takes_its_own_along
             a_fork_takes_over_so_much_and_no_more
+            what_tools_said_stands_behind_what_asked_for_them_in_the_order_of_the_calls
+            a_call_that_was_cut_off_is_answered_with_the_new_beginning_of_its_turn
+            a_turn_that_ends_leaves_no_call_without_a_result
+            a_fork_keeps_the_calls_of_its_part_and_their_results
             a_session_is_made_changed_and_removed
             a_removed_session_frees_its_keys
             what_was_spent_is_summed_by_day_agent_model_and_session

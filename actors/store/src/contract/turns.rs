@@ -152,6 +152,8 @@ pub async fn what_a_rule_decided_for_a_turn_is_known_for_all_its_attempts(store:
         attempt: 2,
         charged: 0,
         lost: Vec::new(),
+        agent: hand.agent.clone(),
+        unknown: Vec::new(),
         at: Timestamp(3),
     };
     hand.events_of(Write::Restart(again)).await;
@@ -167,7 +169,17 @@ pub async fn a_restarted_turn_keeps_its_count(store: Arc<dyn Store>) {
     hand.ask(1, true).await;
     let restart = |number, epoch| {
         let (session, turn) = (hand.session.clone(), turn(number));
-        Write::Restart(RestartTurn { session, epoch, turn, attempt: 2, charged: 1, lost: Vec::new(), at: Timestamp(3) })
+        Write::Restart(RestartTurn {
+            session,
+            epoch,
+            turn,
+            attempt: 2,
+            charged: 1,
+            lost: Vec::new(),
+            agent: hand.agent.clone(),
+            unknown: Vec::new(),
+            at: Timestamp(3),
+        })
     };
     let events = hand.events_of(restart(1, 1)).await;
     assert!(matches!(events[0].body, EventBody::TurnRestarted { attempt: 2 }));

@@ -25,6 +25,7 @@ fn session(write: &Write) -> Option<&SessionId> {
         Write::Step(step) => Some(&step.session),
         Write::End(end) => Some(&end.session),
         Write::Part(part) => Some(&part.session),
+        Write::Tools(tools) => Some(&tools.session),
         Write::Restart(restart) => Some(&restart.session),
         Write::Change(change) => Some(&change.session),
         Write::SettleItem(settle) => Some(&settle.session),

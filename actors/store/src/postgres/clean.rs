@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mosaic_types::journal::{InboxKey, TurnEnd, Write};
 use mosaic_types::outbox::{Conversation, Settled};
-use mosaic_types::{EventBody, FinishedTurn};
+use mosaic_types::{EventBody, FinishedTurn, ToolCall, ToolResult};
 
 /// In place of NUL.
 const REPLACEMENT: &str = "\u{fffd}";
@@ -54,7 +54,10 @@ pub(super) fn without_nul(write: &mut Write) {
         Write::Step(next) => {
             said(&mut next.said);
             next.parts.iter_mut().for_each(step);
+            next.asked.iter_mut().for_each(call);
         }
+        Write::Tools(tools) => tools.results.iter_mut().for_each(result),
+        Write::Restart(restart) => restart.unknown.iter_mut().for_each(result),
         Write::Part(part) => step(&mut part.event),
         Write::CreateSession(new) => text(&mut new.title),
         Write::Bind { conversation, new } => {
@@ -85,9 +88,24 @@ fn said(finished: &mut FinishedTurn) {
         .for_each(text);
 }
 
+fn call(call: &mut ToolCall) {
+    [&mut call.id, &mut call.name, &mut call.arguments].into_iter().for_each(text);
+    call.signature.as_mut().map(text);
+}
+
+fn result(result: &mut ToolResult) {
+    call(&mut result.call);
+    text(&mut result.text);
+}
+
 fn step(event: &mut EventBody) {
-    if let EventBody::StepFinished { name, part, .. } = event {
+    if let EventBody::StepFinished { name, part, tool, .. } = event {
         text(name);
+        if let Some(tool) = tool {
+            text(&mut tool.call);
+            text(&mut tool.arguments);
+            tool.result.as_mut().map(text);
+        }
         part.as_mut().and_then(|part| part.text.as_mut()).map(text);
     }
 }

@@ -9,16 +9,18 @@ use diesel::sqlite::Sqlite;
 use mosaic_types::journal::{MessageRow, OpenTurn, Said, SessionPhase, SessionRow, TurnState};
 use mosaic_types::outbox::{Content, Conversation, Item, ItemState};
 use mosaic_types::routing::Route;
+use mosaic_types::tool::AskedTool;
 use mosaic_types::{
-    AgentName, AttachmentRow, EventBody, Files, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, Usage, UserRole,
+    AgentName, AttachmentRow, EventBody, Files, ModelRef, Role, Seq, SessionEvent, SessionId, Spent, ToolCall,
+    ToolState, Usage, UserRole,
 };
 
 use crate::StoreError;
-use crate::schema::{attachments, events, messages, outbox, sessions, turns, usage};
+use crate::schema::{attachments, events, messages, outbox, sessions, tool_calls, turns, usage};
 use crate::sql_types::{Id, Json, Ts};
 
 pub(crate) use access::{BrowserRecord, LinkRecord, PairingRecord, RuleRecord, TokenRecord};
-pub(crate) use new::{NewAttachment, NewEvent, NewInbox, NewMessage, NewTurn, NewUsage};
+pub(crate) use new::{NewAttachment, NewCall, NewEvent, NewInbox, NewMessage, NewTurn, NewUsage};
 
 /// A name in the database that its own type does not allow.
 fn corrupt(what: &str, text: &str) -> StoreError {
@@ -101,6 +103,14 @@ pub(crate) struct MessageRecord {
     text: String,
     created_at: Ts,
     pub attached: i64,
+    saw_seq: Option<i64>,
+}
+
+impl MessageRecord {
+    /// Its turn, where it is neither an input nor the answer that ended that.
+    pub(crate) fn step_of(&self) -> Option<Id> {
+        self.saw_seq.map(|_| self.turn_id)
+    }
 }
 
 impl TryFrom<MessageRecord> for MessageRow {
@@ -113,6 +123,9 @@ impl TryFrom<MessageRecord> for MessageRow {
             role: speaker(&record.role)?,
             agent: record.agent.as_deref().map(agent).transpose()?,
             text: record.text,
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+            tool: None,
             attachments: Vec::new(),
             created_at: record.created_at.into(),
         })
@@ -163,6 +176,7 @@ impl TryFrom<EventRecord> for SessionEvent {
 #[diesel(table_name = messages, check_for_backend(Pg, Sqlite))]
 pub(crate) struct SaidRecord {
     pub seq: i64,
+    pub turn_id: Id,
     saw_seq: Option<i64>,
     role: String,
     pub text: String,
@@ -170,33 +184,78 @@ pub(crate) struct SaidRecord {
 }
 
 impl SaidRecord {
-    /// Its place among the messages of its turn, in the order in which the model sees them: what it said comes after
-    /// the newest input that it had seen, and before those that were stored while it spoke.
-    fn place(&self) -> (Seq, Seq) {
-        (self.saw_seq.unwrap_or(self.seq), self.seq)
+    /// Whether it is neither an input nor the answer that ended its turn.
+    pub(crate) fn is_step(&self) -> bool {
+        self.saw_seq.is_some()
     }
 }
 
-/// A message with the files that came with it.
+/// A message with the files that came with it, and with the tools that it asks for or answers.
 #[derive(Debug)]
 pub(crate) struct Heard {
     pub said: SaidRecord,
     pub files: Files,
+    pub asked: Vec<ToolCall>,
+    /// The message that asked for what this one answers, the place of that among its calls, and its id.
+    pub answers: Option<(Seq, i64, String)>,
 }
 
 impl Heard {
+    pub(crate) fn new(said: SaidRecord, files: Files) -> Self {
+        Self { said, files, asked: Vec::new(), answers: None }
+    }
+
+    /// Its place among the messages of its turn, in the order in which the model sees them: what it said comes after
+    /// the newest input that it had seen, and before those that were stored while it spoke. What tools said comes right
+    /// behind what asked for them, in the order of the calls.
+    fn place(&self) -> (Seq, Seq, i64) {
+        let seen = self.said.saw_seq.unwrap_or(self.said.seq);
+        match &self.answers {
+            Some((asked, position, _)) => (seen, *asked, position + 1),
+            None => (seen, self.said.seq, 0),
+        }
+    }
+
     /// What it takes of a model's window, in bytes of text.
     pub(crate) fn weight_bytes(&self) -> usize {
         let files: usize = self.files.iter().map(AttachmentRow::weight_bytes).sum();
-        self.said.text.len() + files
+        let asked: usize = self.asked.iter().map(|call| call.name.len() + call.arguments.len()).sum();
+        self.said.text.len() + files + asked
+    }
+}
+
+/// A tool that a message asked for.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = tool_calls, check_for_backend(Pg, Sqlite))]
+pub(crate) struct CallRecord {
+    pub call_id: String,
+    pub seq: i64,
+    pub position: i64,
+    pub name: String,
+    arguments: String,
+    signature: Option<String>,
+    state: String,
+    pub result_seq: Option<i64>,
+}
+
+impl CallRecord {
+    pub(crate) fn call(self) -> ToolCall {
+        ToolCall { id: self.call_id, name: self.name, arguments: self.arguments, signature: self.signature }
+    }
+
+    pub(crate) fn shown(self) -> Result<AskedTool, StoreError> {
+        let state = ToolState::parse(&self.state).ok_or_else(|| corrupt("state of a call", &self.state))?;
+        Ok(AskedTool { id: self.call_id, name: self.name, arguments: self.arguments, state })
     }
 }
 
 /// The messages of one turn, put in order.
 pub(crate) fn dialogue(mut heard: Vec<Heard>) -> Result<Vec<Said>, StoreError> {
-    heard.sort_by_key(|heard| heard.said.place());
-    let said =
-        |Heard { said, files }: Heard| Ok(Said { files, ..Said::new(said.seq, speaker(&said.role)?, said.text) });
+    heard.sort_by_key(Heard::place);
+    let said = |Heard { said, files, asked, answers }: Heard| {
+        let answers = answers.map(|(.., call)| call);
+        Ok(Said { files, asked, answers, ..Said::new(said.seq, speaker(&said.role)?, said.text) })
+    };
     heard.into_iter().map(said).collect()
 }
 

@@ -4,7 +4,7 @@
 
 use diesel::prelude::*;
 
-use crate::schema::{attachments, events, inbox, messages, turns, usage};
+use crate::schema::{attachments, events, inbox, messages, tool_calls, turns, usage};
 use crate::sql_types::{Digest, Id, Json, Ts};
 
 #[derive(Debug, Insertable)]
@@ -45,6 +45,23 @@ pub(crate) struct NewMessage<'a> {
     pub created_at: Ts,
     pub saw_seq: Option<i64>,
     pub attached: i64,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = tool_calls, treat_none_as_default_value = false, check_for_backend(Pg, Sqlite))]
+pub(crate) struct NewCall<'a> {
+    pub session_id: &'a str,
+    pub turn_id: Id,
+    pub call_id: &'a str,
+    pub seq: i64,
+    pub position: i64,
+    pub name: &'a str,
+    pub arguments: &'a str,
+    pub signature: Option<&'a str>,
+    pub state: &'a str,
+    pub result_seq: Option<i64>,
+    pub created_at: Ts,
+    pub ended_at: Option<Ts>,
 }
 
 #[derive(Debug, Insertable)]

@@ -55,6 +55,23 @@ statement! {
 }
 
 statement! {
+    /// Copies the tools that those messages asked for.
+    CopyCalls {
+        source: &'a str => Text,
+        new: &'a str => Text,
+        through: i64 => BigInt,
+    } -> ();
+    "INSERT INTO tool_calls (session_id, turn_id, call_id, seq, position, name, arguments, signature, state, result_seq, \
+     created_at, ended_at) SELECT " (new: Text)
+    ", copies.id, call_id, tool_calls.seq, position, name, arguments, signature, tool_calls.state, result_seq, \
+     tool_calls.created_at, tool_calls.ended_at FROM tool_calls JOIN messages ON messages.session_id = \
+     tool_calls.session_id AND messages.seq = tool_calls.seq JOIN turns ON turns.id = tool_calls.turn_id JOIN turns AS \
+     copies ON copies.session_id = " (new: Text)
+    " AND copies.accepted_seq = turns.accepted_seq WHERE tool_calls.session_id = " (source: Text)
+    " AND messages.superseded_seq IS NULL AND tool_calls.seq <= " (through: BigInt)
+}
+
+statement! {
     /// Copies what is attached to those messages.
     CopyAttachments {
         source: &'a str => Text,

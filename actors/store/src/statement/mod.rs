@@ -11,7 +11,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 
 use crate::sql_types::{Id, Instant, Ts, Uid};
 
-pub(crate) use copy::{CopyAttachments, CopyEvents, CopyMessages, CopyTurn};
+pub(crate) use copy::{CopyAttachments, CopyCalls, CopyEvents, CopyMessages, CopyTurn};
 pub(crate) use outbox::{AdvanceItem, NextDueItem, OfferItem, PruneClosedItems, SettleHeldItem, TakeDueItems};
 
 macro_rules! statement {

@@ -7,12 +7,13 @@ use utoipa::ToSchema;
 
 use super::{SessionPhase, TurnState};
 use crate::attachment::{AttachmentRow, Files};
-use crate::chat::{ChatMessage, Role};
+use crate::chat::{ChatMessage, Role, ToolCall};
 use crate::event::{EventBody, SessionEvent};
 use crate::ids::{AgentName, ModelRef, Seq, SessionId, TokenId, TurnId, UserId};
 use crate::outside::Timestamp;
 use crate::principal::UserRole;
 use crate::routing::Route;
+use crate::tool::AskedTool;
 use crate::usage::Spent;
 
 /// A session as lists show it.
@@ -68,6 +69,15 @@ pub struct MessageRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentName>,
     pub text: String,
+    /// Tools that an assistant asked for, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<AskedTool>,
+    /// On what a tool said: the call that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
+    /// On what a tool said: its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
     /// The files that came with it, in the order in which they were given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<AttachmentRow>,
@@ -116,17 +126,23 @@ pub struct Said {
     pub role: Role,
     pub text: Arc<str>,
     pub files: Files,
+    /// Tools that it asked for, in the model's order.
+    pub asked: Vec<ToolCall>,
+    /// Of what a tool said: the call that it answers.
+    pub answers: Option<String>,
 }
 
 impl Said {
     /// A message without files.
     pub fn new(seq: Seq, role: Role, text: impl Into<Arc<str>>) -> Self {
-        Self { seq, role, text: text.into(), files: Files::default() }
+        Self { seq, role, text: text.into(), files: Files::default(), asked: Vec::new(), answers: None }
     }
 
     /// The message as a part of a dialogue.
     pub fn message(&self) -> ChatMessage {
-        ChatMessage::new(self.role, self.text.clone()).with(self.files.clone())
+        let (tool_calls, tool_call_id) = (self.asked.clone(), self.answers.clone());
+        let message = ChatMessage::new(self.role, self.text.clone()).with(self.files.clone());
+        ChatMessage { tool_calls, tool_call_id, ..message }
     }
 }
 

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::TurnState;
 use crate::attachment::Attachment;
+use crate::chat::ToolCall;
 use crate::event::{EventBody, FinishedTurn};
 use crate::failure::Code;
 use crate::ids::{AgentName, Epoch, ModelRef, Seq, SessionId, TurnId};
 use crate::ledger::Beside;
 use crate::outside::Timestamp;
 use crate::routing::Route;
+use crate::tool::ToolResult;
 use crate::usage::Spent;
 
 /// What names an input for good: a second one with the same four is the same input.
@@ -111,14 +113,16 @@ pub struct EndTurn {
     pub own: Spent,
     /// How many calls those are.
     pub calls: u32,
+    /// It ends while tools of it are asked for that have no result: none is known any more. Their events are in `steps`.
+    pub cuts_tools: bool,
     /// What else its last step spent, and what may have been spent by calls that were cut off.
     pub beside: Vec<Beside>,
     pub next: Option<StartTurn>,
     pub at: Timestamp,
 }
 
-/// Stores what a step of a turn said, and with it the intent of the next one: the turn holds input that this step has
-/// not seen.
+/// Stores what a step of a turn said, and with it the intent of what comes next: the tools that it asked for, or another
+/// step, since the turn holds input that this one has not seen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepTurn {
     pub session: SessionId,
@@ -131,6 +135,8 @@ pub struct StepTurn {
     pub saw: Seq,
     /// Its own text and model; usage and cost of all calls so far.
     pub said: FinishedTurn,
+    /// Tools that it asked for: each is known by an id of its own in the turn.
+    pub asked: Vec<ToolCall>,
     /// Journaled before it.
     pub parts: Vec<EventBody>,
     /// As in [`EndTurn::own`], so far.
@@ -151,6 +157,17 @@ pub struct PartTurn {
     /// A `step.finished` with its part.
     pub event: EventBody,
     pub beside: Beside,
+    pub at: Timestamp,
+}
+
+/// Stores what tools said. The one that completes the results of a step is the intent of the model call that follows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolsTurn {
+    pub session: SessionId,
+    pub epoch: Epoch,
+    pub turn: TurnId,
+    pub agent: AgentName,
+    pub results: Vec<ToolResult>,
     pub at: Timestamp,
 }
 
@@ -175,5 +192,8 @@ pub struct RestartTurn {
     pub charged: u32,
     /// What may have been spent by the attempt that was cut off.
     pub lost: Vec<Beside>,
+    pub agent: AgentName,
+    /// Of tools that were cut off and must not run again.
+    pub unknown: Vec<ToolResult>,
     pub at: Timestamp,
 }

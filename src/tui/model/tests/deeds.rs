@@ -206,6 +206,9 @@ fn message(seq: i64, role: Role, text: &str) -> MessageRow {
         role,
         agent: None,
         text: text.into(),
+        tool_calls: Vec::new(),
+        tool_call_id: None,
+        tool: None,
         attachments: Vec::new(),
         created_at: Timestamp(seq),
     }

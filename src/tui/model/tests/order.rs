@@ -7,13 +7,22 @@ fn a_turn_of_several_steps_shows_each_and_keeps_the_order_of_the_conversation() 
     let mut model = connected();
     let key = first(&mut model, "hi");
     model.hear(ack(&key, "s", 1));
-    let ok = |name: &str, kind| EventBody::StepFinished { kind, name: name.into(), ok: true, part: None };
-    let begun = |name: &str, kind| EventBody::StepStarted { kind, name: name.into(), part: None };
+    let ok = |name: &str, kind| EventBody::StepFinished { kind, name: name.into(), ok: true, part: None, tool: None };
+    let begun = |name: &str, kind| EventBody::StepStarted { kind, name: name.into(), part: None, tool: None };
     for (seq, body) in [
         (Some(1), accepted("hi")),
         (Some(2), started()),
         (None, begun("lab/m-1", StepKind::Model)),
-        (None, EventBody::StepFinished { kind: StepKind::Model, name: "lab/m-1".into(), ok: false, part: None }),
+        (
+            None,
+            EventBody::StepFinished {
+                kind: StepKind::Model,
+                name: "lab/m-1".into(),
+                ok: false,
+                part: None,
+                tool: None,
+            },
+        ),
         (None, begun("lab/m-2", StepKind::Model)),
         (None, delta(1, 1, 0, "let me see")),
         (Some(3), ok("lab/m-2", StepKind::Model)),
@@ -65,9 +74,19 @@ fn models_that_are_asked_together_each_have_a_line_before_the_answer() {
         };
         Some(Box::new(part))
     };
-    let begun =
-        |name: &str, number| EventBody::StepStarted { kind: StepKind::Model, name: name.into(), part: Some(number) };
-    let over = |name: &str, ok, part| EventBody::StepFinished { kind: StepKind::Model, name: name.into(), ok, part };
+    let begun = |name: &str, number| EventBody::StepStarted {
+        kind: StepKind::Model,
+        name: name.into(),
+        part: Some(number),
+        tool: None,
+    };
+    let over = |name: &str, ok, part| EventBody::StepFinished {
+        kind: StepKind::Model,
+        name: name.into(),
+        ok,
+        part,
+        tool: None,
+    };
     for (seq, body) in [
         (Some(1), accepted("hi")),
         (Some(2), started()),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use mosaic_messages::{PartEnded, RunEnded};
+use mosaic_messages::{PartEnded, RunEnded, ToolEnded};
 use mosaic_supervise::{ChildExited, Tether, marked, supervised};
 use mosaic_types::{Code, Failure, TurnId};
 use tokio_util::sync::CancellationToken;
@@ -11,8 +11,9 @@ use tracing::Instrument;
 
 use super::books::Books;
 use super::call::RunOrder;
-use super::course;
+use super::course::{self, Ended};
 use super::sink::{Piece, Sink};
+use super::tools;
 use crate::agent::AgentProfile;
 use crate::doors::Doors;
 use crate::lease::Lease;
@@ -26,6 +27,8 @@ pub struct Keeper {
     pub told: Recipient<RunEnded>,
     /// Hears of parts that are known.
     pub parts: Recipient<PartEnded>,
+    /// Hears what tools said.
+    pub tools: Recipient<ToolEnded>,
     /// Where entries of the ledger are written ahead of calls.
     pub doors: Arc<Doors>,
     /// Hears that it died.
@@ -59,8 +62,7 @@ impl Actor for RunActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let Some((profile, providers, mut order)) = self.work.take() else { return };
-        let books = Books::open(&order, &profile);
-        let keeper = order.keeper.take();
+        let (work, keeper) = (order.work.take(), order.keeper.take());
         let attempt = keeper.as_ref().map(|keeper| keeper.attempt);
         // Both are entered: where the run's own is below the log's level, a line still names its turn.
         let turn = order.span.clone();
@@ -68,6 +70,16 @@ impl Actor for RunActor {
         let work = async move {
             let wanted = keeper.as_ref().map(|keeper| keeper.wanted.clone());
             let caller = order.sink.clone();
+            if let (Some(work), Some(keeper)) = (work, &keeper) {
+                // Tools are told of one by one, and cost nothing.
+                tokio::select! {
+                    biased;
+                    () = unwanted(wanted, &caller) => {}
+                    () = tools::run(&profile, &order, work, keeper) => {}
+                }
+                return;
+            }
+            let books = Books::open(&order, keeper.as_ref(), &profile);
             let result = tokio::select! {
                 biased;
                 () = unwanted(wanted, &caller) => None,
@@ -92,15 +104,14 @@ async fn unwanted(wanted: Option<CancellationToken>, sink: &Sink) {
     }
 }
 
-async fn report(
-    keeper: Option<Keeper>,
-    sink: &Sink,
-    result: Result<mosaic_types::FinishedTurn, Failure>,
-    books: Books,
-) {
+async fn report(keeper: Option<Keeper>, sink: &Sink, result: Result<Ended, Failure>, books: Books) {
     if let Some(keeper) = keeper {
         let (beside, parts, dues) = books.close();
-        let end = RunEnded { turn: keeper.turn, attempt: keeper.attempt, result, parts, beside, dues };
+        let (result, asked) = match result {
+            Ok(Ended { turn, asked }) => (Ok(turn), asked),
+            Err(failure) => (Err(failure), Vec::new()),
+        };
+        let end = RunEnded { turn: keeper.turn, attempt: keeper.attempt, result, asked, parts, beside, dues };
         #[allow(clippy::disallowed_methods)] // one message a run: an end that is refused would leave the turn hanging
         keeper.told.do_send(end);
     } else if let (Sink::Caller(caller), Err(failure)) = (sink, result) {

@@ -47,6 +47,7 @@ pub(super) async fn say(called: &ModelRef, kept: Kept, voice: Voice<'_>) -> Resu
         text: kept.text.as_ref().to_owned(),
         model: called.clone(),
         stop_reason,
+        asked: Vec::new(),
         spent: Spent::default(),
         place: foresee::FIRST,
         again: Some(kept.age),

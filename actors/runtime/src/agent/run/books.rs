@@ -61,7 +61,7 @@ pub(super) struct Books {
 }
 
 impl Books {
-    pub(super) fn open(order: &RunOrder, profile: &AgentProfile) -> Self {
+    pub(super) fn open(order: &RunOrder, keeper: Option<&super::Keeper>, profile: &AgentProfile) -> Self {
         let (of, step) = match &order.sink {
             Sink::Session { session, turn, step, .. } => (Some((session.clone(), *turn)), *step),
             Sink::Caller(_) => (None, 0),
@@ -70,7 +70,7 @@ impl Books {
             Some((session, _)) => session.as_str().into(),
             None => order.payer.to_string().into(),
         };
-        let keeper = order.keeper.as_ref().map(|keeper| Keeper {
+        let keeper = keeper.map(|keeper| Keeper {
             parts: keeper.parts.clone(),
             doors: keeper.doors.clone(),
             attempt: keeper.attempt,
@@ -270,5 +270,5 @@ impl Drop for Books {
 /// The event of a model's call that ended; with a part, it is good where that has a text.
 fn told(model: &ModelRef, part: Option<Part>) -> EventBody {
     let ok = part.as_ref().is_some_and(|part| part.code.is_none());
-    EventBody::StepFinished { kind: StepKind::Model, name: model.to_string(), ok, part: part.map(Box::new) }
+    EventBody::StepFinished { kind: StepKind::Model, name: model.to_string(), ok, part: part.map(Box::new), tool: None }
 }

@@ -11,20 +11,23 @@ use mosaic_types::event::FinishedTurn;
 use mosaic_types::routing::Route;
 use mosaic_types::{
     ChatEvent, ChatMessage, ChatRequest, Classify, Code, EventBody, Failure, ModelRef, Outside, Point, Spent,
-    StopReason, Usage, UserId, poison,
+    StopReason, ToolCall, Usage, UserId, poison,
 };
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument, Span, field};
 
 use super::actor::Keeper;
 use super::again;
+use super::asked::Calls;
 use super::bill::{Bill, Progress, price};
 use super::books::{Books, Place};
+use super::course::Ended;
 use super::fare;
 use super::lanes::Voice;
 use super::prompt;
 use super::shelf::Shelf;
 use super::sink::{Left, Sink};
+use super::tools::ToolWork;
 use crate::agent::AgentProfile;
 use crate::budget::Budgets;
 use crate::lease::Lease;
@@ -71,6 +74,10 @@ pub struct RunOrder {
     /// What a rule decided, where no model is named.
     pub route: Option<Box<Route>>,
     pub tools: Arc<[ToolOffer]>,
+    /// This call is to answer: it may ask for no tool any more.
+    pub last: bool,
+    /// Tools to be run, in place of a model.
+    pub work: Option<ToolWork>,
     pub sampling: Sampling,
     pub stream: bool,
     pub sink: Sink,
@@ -106,6 +113,8 @@ pub(super) struct Ask<'a> {
 pub(super) struct Answer {
     /// Empty where the caller puts it together itself.
     pub(super) text: String,
+    /// Tools of ours that it asks for.
+    pub(super) asked: Vec<ToolCall>,
     /// As its provider names it.
     pub(super) model: ModelRef,
     pub(super) stop_reason: StopReason,
@@ -117,6 +126,12 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// What the run came to by it.
+    pub(super) fn into_ended(mut self, route_reason: String) -> Ended {
+        let asked = std::mem::take(&mut self.asked);
+        Ended { turn: self.into_turn(route_reason), asked }
+    }
+
     /// The turn that this is the end of.
     pub(super) fn into_turn(self, route_reason: String) -> FinishedTurn {
         FinishedTurn {
@@ -261,11 +276,24 @@ async fn request(
     if let Some(shelf) = &order.shelf {
         messages = shelf.fill(messages, facts.vision != Some(false)).await.map_err(CallFailure::Refused)?;
     }
+    // A model that is known to call none is asked all the same where there is no other.
+    let tools = if facts.tools == Some(false) && matches!(order.sink, Sink::Session { .. }) {
+        Arc::default()
+    } else {
+        order.tools.clone()
+    };
+    if matches!(ask.input, RunInput::Dialogue(_)) {
+        messages = prompt::with_tools(messages, !tools.is_empty());
+    }
+    let mut sampling = order.sampling.clone();
+    if order.last && !tools.is_empty() {
+        sampling.tool_choice = Some("none".into());
+    }
     Ok(ChatRequest {
         model: called.model.clone(),
         messages,
-        tools: order.tools.clone(),
-        sampling: order.sampling.clone(),
+        tools,
+        sampling,
         stream: order.stream || matches!(voice, Voice::Lane(..)),
     })
 }
@@ -292,6 +320,9 @@ async fn answer(
     bill.progress = Progress::Begun;
     voice.answering(called).await?;
     let mut text = String::new();
+    let mut calls = Calls::default();
+    // Who has no tools, or asked for enough of them, is to answer in words.
+    let takes_tools = voice.has_caller() || (!ask.order.tools.is_empty() && !ask.order.last);
     let mut shown = false;
     loop {
         let event = within(idle, provider, async { stream.next().await.transpose() }).await;
@@ -303,7 +334,11 @@ async fn answer(
         });
         match event {
             Ok(ChatEvent::Finished { stop_reason, usage, model: says }) => {
-                if !voice.takes_tools() && text.is_empty() && stop_reason == StopReason::ToolCalls {
+                if ask.order.last && !calls.is_empty() {
+                    return Err(CallFailure::Refused(super::tools::too_many(ask.profile)));
+                }
+                let none = calls.is_empty() || !takes_tools;
+                if !voice.has_caller() && none && text.is_empty() && stop_reason == StopReason::ToolCalls {
                     let detail = "a call of a tool that was not offered".to_owned();
                     let error = ProviderError::Undecodable { provider: provider.adapter.name().clone(), detail };
                     return Err(CallFailure::Provider { error, shown });
@@ -328,13 +363,18 @@ async fn answer(
                 }
                 voice.event(ChatEvent::Finished { stop_reason, usage, model: says }).await?;
                 Point::RunAfterAnswer.pass();
-                return Ok(Answer { text, model: called.clone(), stop_reason, spent, place: bill.place, again: None });
+                let asked = if takes_tools { calls.done(ask.input) } else { Vec::new() };
+                let (model, place) = (called.clone(), bill.place);
+                return Ok(Answer { text, asked, model, stop_reason, spent, place, again: None });
             }
             Ok(event) => {
                 match &event {
                     ChatEvent::Text(piece) | ChatEvent::Thinking(piece) => bill.heard_bytes += piece.len(),
                     ChatEvent::ToolCall { arguments, .. } => bill.heard_bytes += arguments.len(),
                     ChatEvent::Finished { .. } => {}
+                }
+                if !voice.has_caller() {
+                    calls.hear(&event);
                 }
                 if let (ChatEvent::Text(piece), true) = (&event, whole) {
                     text.push_str(piece);

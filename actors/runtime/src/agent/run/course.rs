@@ -1,16 +1,30 @@
 //! The course of a run: which of its models are asked, and what becomes of their answers.
 
 use mosaic_types::failure::NO_PROVIDER;
-use mosaic_types::{Classify, Code, Failure, FinishedTurn, ModelRef};
+use mosaic_types::{Classify, Code, Failure, FinishedTurn, ModelRef, ToolCall};
 
 use super::books::Books;
 use super::call::{self, Answer, Ask, Chosen, RunOrder};
 use super::lanes::Voice;
 use super::plan::{FIRST_CHOICE, Next, Plan};
-use super::{compare, panel, race, shelf};
+use super::{compare, panel, race, shelf, tools};
 use crate::agent::AgentProfile;
 use crate::agent::config::Strategy;
 use crate::provider::Providers;
+
+/// What a run came to.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) turn: FinishedTurn,
+    /// Tools that it asks for: it is not the turn's last word then.
+    pub(super) asked: Vec<ToolCall>,
+}
+
+impl From<FinishedTurn> for Ended {
+    fn from(turn: FinishedTurn) -> Self {
+        Self { turn, asked: Vec::new() }
+    }
+}
 
 /// Runs `order`; `None`: the caller left.
 pub(super) async fn run(
@@ -18,15 +32,17 @@ pub(super) async fn run(
     providers: &Providers,
     order: &RunOrder,
     books: &Books,
-) -> Option<Result<FinishedTurn, Failure>> {
+) -> Option<Result<Ended, Failure>> {
     let ask = Ask { profile, providers, order, input: &order.input, books };
     if let Some(Chosen { model, why }) = order.model.clone() {
         return alone(ask, Plan::only(model, why)).await;
     }
     let ended = several(ask).await?;
-    Some(ended.map(|turn| match &order.route {
-        Some(route) => FinishedTurn { route_reason: joined(&route.reason, &turn.route_reason), ..turn },
-        None => turn,
+    Some(ended.map(|mut ended| {
+        if let Some(route) = &order.route {
+            ended.turn.route_reason = joined(&route.reason, &ended.turn.route_reason);
+        }
+        ended
     }))
 }
 
@@ -36,9 +52,10 @@ fn joined(rule: &str, course: &str) -> String {
 }
 
 /// Asks the profile's models as its strategy says.
-async fn several(ask: Ask<'_>) -> Option<Result<FinishedTurn, Failure>> {
+async fn several(ask: Ask<'_>) -> Option<Result<Ended, Failure>> {
     let order = ask.order;
     let models = shelf::sighted(ask.providers, &order.input, ask.profile.models.clone());
+    let models = if order.tools.is_empty() { models } else { tools::handy(ask.providers, models) };
     if models.is_empty() {
         return Some(Err(Failure::new(Code::NoProvider, NO_PROVIDER)));
     }
@@ -46,21 +63,25 @@ async fn several(ask: Ask<'_>) -> Option<Result<FinishedTurn, Failure>> {
     let whole = order.tools.is_empty() && order.sampling.response_format.is_none();
     match ask.profile.fanout.strategy {
         Strategy::Race if models.len() > 1 => race::run(ask, models).await,
-        Strategy::Compare if models.len() > 1 && whole => compare::run(ask, models).await,
-        Strategy::Panel if models.len() > 1 && whole => panel::run(ask, models).await,
+        Strategy::Compare if models.len() > 1 && whole => {
+            compare::run(ask, models).await.map(|ended| ended.map(Ended::from))
+        }
+        Strategy::Panel if models.len() > 1 && whole => {
+            panel::run(ask, models).await.map(|ended| ended.map(Ended::from))
+        }
         _ => alone(ask, Plan::new(models)).await,
     }
 }
 
 /// One model at a time.
-async fn alone(ask: Ask<'_>, mut plan: Plan) -> Option<Result<FinishedTurn, Failure>> {
+async fn alone(ask: Ask<'_>, mut plan: Plan) -> Option<Result<Ended, Failure>> {
     let answer = follow(ask, &mut plan, Voice::Open(&ask.order.sink)).await?;
     Some(answer.map(|answer| {
         let reason = match answer.again {
             Some(age) => format!("reused: the same was answered so {} s ago", age.as_secs()),
             None => plan.reason(&answer.model),
         };
-        answer.into_turn(reason)
+        answer.into_ended(reason)
     }))
 }
 

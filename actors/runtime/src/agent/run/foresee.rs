@@ -29,9 +29,10 @@ pub(super) fn first_calls(
     }
     let (models, fanout) = (&profile.models, &profile.fanout);
     let asked = match fanout.strategy {
-        Strategy::Compare | Strategy::Panel => models.len(),
+        // Who may ask for tools is one model at a time, as in `course`.
+        Strategy::Compare | Strategy::Panel if profile.tools.allowed.is_empty() => models.len(),
         Strategy::Race if fanout.race_after.is_zero() => fanout.race_width.max(1),
-        Strategy::Race | Strategy::Fallback => 1,
+        Strategy::Race | Strategy::Fallback | Strategy::Compare | Strategy::Panel => 1,
     };
     let known = |place: u32| {
         let of = |event: &EventBody| matches!(event, EventBody::StepFinished { part: Some(part), ok: true, .. } if part.number == place + 1);

@@ -111,8 +111,8 @@ impl<'a> Voice<'a> {
         matches!(self, Self::Open(Sink::Session { .. }) | Self::Lane(..))
     }
 
-    /// Whether tools of the caller may be asked for.
-    pub(super) fn takes_tools(&self) -> bool {
+    /// Whether there is a caller, who runs the tools that are asked for.
+    pub(super) fn has_caller(&self) -> bool {
         match self {
             Self::Open(sink) | Self::Lane(_, sink) => matches!(sink, Sink::Caller(_)),
         }

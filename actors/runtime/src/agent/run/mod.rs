@@ -2,6 +2,7 @@
 
 mod actor;
 mod again;
+mod asked;
 mod bill;
 mod books;
 mod call;
@@ -18,6 +19,7 @@ mod shelf;
 mod sink;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 pub use actor::{Keeper, RunActor, died};
 pub use call::{Chosen, RunInput, RunOrder};
@@ -25,3 +27,4 @@ pub(crate) use foresee::{CutOff, may_have_cost};
 pub use shelf::Shelf;
 pub(crate) use shelf::is_blind;
 pub use sink::{Piece, Sink};
+pub use tools::ToolWork;

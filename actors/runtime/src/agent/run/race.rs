@@ -4,7 +4,7 @@ use mosaic_types::{Classify, Code, ErrorClass, Failure, FinishedTurn, ModelRef};
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::call::{self, Answer, Ask, CallFailure};
-use super::course::{log, roll};
+use super::course::{Ended, log, roll};
 use super::lanes::{Lane, Lanes, Voice};
 use super::plan::{FIRST_CHOICE, Next, Plan, why};
 
@@ -91,7 +91,7 @@ impl Race {
     }
 }
 
-pub(super) async fn run(ask: Ask<'_>, models: Vec<ModelRef>) -> Option<Result<FinishedTurn, Failure>> {
+pub(super) async fn run(ask: Ask<'_>, models: Vec<ModelRef>) -> Option<Result<Ended, Failure>> {
     let fanout = &ask.profile.fanout;
     let sink = &ask.order.sink;
     let tracks: Vec<_> = models.iter().enumerate().map(|(index, model)| Lane::new(index + 1, model, false)).collect();
@@ -181,7 +181,7 @@ pub(super) async fn run(ask: Ask<'_>, models: Vec<ModelRef>) -> Option<Result<Fi
     }
 }
 
-fn won(ask: Ask<'_>, answer: Answer, reason: String) -> FinishedTurn {
+fn won(ask: Ask<'_>, answer: Answer, reason: String) -> Ended {
     ask.books.pay_answer(answer.place, &answer.model, answer.spent);
-    answer.into_turn(reason)
+    answer.into_ended(reason)
 }

@@ -1,7 +1,8 @@
 //! Where a run's progress goes.
 
 use mosaic_types::event::StepKind;
-use mosaic_types::{ChatEvent, EventBody, Failure, ModelRef, SessionId, TurnId};
+use mosaic_types::tool::ToolStep;
+use mosaic_types::{ChatEvent, EventBody, Failure, ModelRef, SessionId, ToolCall, TurnId};
 use tokio::sync::mpsc;
 
 use crate::budget::Notice;
@@ -42,8 +43,16 @@ impl Sink {
     /// A model call begins; `part`: it is one of several.
     pub(super) fn call_began(&self, model: &ModelRef, part: Option<u32>) {
         if let Self::Session { hub, session, turn, .. } = self {
-            let body = EventBody::StepStarted { kind: StepKind::Model, name: model.to_string(), part };
+            let body = EventBody::StepStarted { kind: StepKind::Model, name: model.to_string(), part, tool: None };
             hub.live(session, *turn, body);
+        }
+    }
+
+    /// A tool begins to run.
+    pub(super) fn tool_began(&self, call: &ToolCall) {
+        if let Self::Session { hub, session, turn, .. } = self {
+            let (name, tool) = (call.name.clone(), Some(Box::new(ToolStep::of(call))));
+            hub.live(session, *turn, EventBody::StepStarted { kind: StepKind::Tool, name, part: None, tool });
         }
     }
 
@@ -51,7 +60,7 @@ impl Sink {
     pub(super) fn call_failed(&self, model: &ModelRef) {
         if let Self::Session { hub, session, turn, .. } = self {
             let name = model.to_string();
-            let body = EventBody::StepFinished { kind: StepKind::Model, name, ok: false, part: None };
+            let body = EventBody::StepFinished { kind: StepKind::Model, name, ok: false, part: None, tool: None };
             hub.live(session, *turn, body);
         }
     }

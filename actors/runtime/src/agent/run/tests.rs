@@ -112,3 +112,57 @@ fn the_budget_leaves_room_for_an_answer_in_the_models_window() {
     assert_eq!(prompt::budget(32_000, Some(10_000)), 8_000);
     assert_eq!(prompt::budget(32_000, None), 6_553);
 }
+
+fn asked(id: &str) -> ChatMessage {
+    let (id, name, arguments) = (id.to_owned(), "clock".to_owned(), "{}".to_owned());
+    let call = mosaic_types::ToolCall { id, name, arguments, signature: None };
+    ChatMessage { tool_calls: vec![call], ..ChatMessage::new(Role::Assistant, "let me see") }
+}
+
+fn told(id: &str, text: &str) -> ChatMessage {
+    ChatMessage { tool_call_id: Some(id.to_owned()), ..ChatMessage::new(Role::Tool, text) }
+}
+
+fn lines(messages: &[ChatMessage]) -> Vec<String> {
+    messages.iter().map(|said| format!("{} {}", said.role.as_str(), said.text)).collect()
+}
+
+#[test]
+fn a_call_and_its_result_are_sent_together_or_not_at_all() {
+    let user = |text: &str| ChatMessage::new(Role::User, text);
+    let dialogue =
+        [user("q"), asked("a"), told("a", &"x".repeat(200)), ChatMessage::new(Role::Assistant, "so"), user("and?")];
+    for budget in 0..120 {
+        let sent = prompt::messages(&"".into(), &dialogue, budget);
+        assert!(sent.len() == 1 || sent.len() == 5, "{budget}: {}", sent.len());
+    }
+    assert_eq!(prompt::messages(&"".into(), &dialogue, 120).len(), 5);
+}
+
+#[test]
+fn where_the_newest_exchange_is_too_long_its_oldest_results_are_left_out() {
+    let long = "x".repeat(4_000);
+    let dialogue = [ChatMessage::new(Role::User, "q"), asked("a"), told("a", &long), asked("b"), told("b", &long)];
+    let whole = |budget| {
+        let sent = prompt::messages(&"".into(), &dialogue, budget);
+        sent.iter().map(|said| said.text.len() == long.len()).collect::<Vec<_>>()
+    };
+    assert_eq!(whole(3_000), [false, false, true, false, true]);
+    assert_eq!(whole(1_500), [false, false, false, false, true]);
+    assert_eq!(whole(100), [false; 5]);
+}
+
+#[test]
+fn calls_without_a_result_and_results_without_a_call_are_repaired() {
+    let messages: Arc<[ChatMessage]> =
+        [told("z", "of nobody"), asked("a"), asked("b"), told("b", "two"), told("b", "twice"), told("z", "of nobody")]
+            .into();
+    let repaired = prompt::with_tools(messages.clone(), true);
+    let expected =
+        ["assistant let me see", "tool The outcome of this call is not known.", "assistant let me see", "tool two"];
+    assert_eq!(lines(&repaired), expected);
+    assert_eq!(repaired[1].tool_call_id.as_deref(), Some("a"));
+    let words = prompt::with_tools(messages, false);
+    assert_eq!(lines(&words)[1], "assistant let me see\n[clock {} said: two]");
+    assert!(words.iter().all(|said| said.tool_calls.is_empty() && said.role != Role::Tool));
+}

@@ -13,7 +13,8 @@ fn part(number: u32) -> (EventBody, Beside) {
     let (ms, estimated, text, code, saw) = (1, false, Some("so".to_owned()), None, 0);
     let part = Part { number, ms, usage, cost_usd, estimated, text, code, saw };
     let name = "p/m".to_owned();
-    let event = EventBody::StepFinished { kind: StepKind::Model, name, ok: true, part: Some(Box::new(part)) };
+    let event =
+        EventBody::StepFinished { kind: StepKind::Model, name, ok: true, part: Some(Box::new(part)), tool: None };
     let beside = Beside {
         id: uuid::Uuid::from_u128(u128::from(number)),
         user: empty().row.user,
@@ -52,7 +53,8 @@ fn parts_of_a_step_are_kept_over_a_crash_and_void_when_the_dialogue_is_another()
     let answer = FinishedTurn { usage: Usage::new(5, 2), cost_usd: Some(0.5), ..finished() };
     let lost = Spent { usage: Usage::new(7, 0), cost_usd: Some(0.125) };
     let (told, _) = part(2);
-    let ran = Ran { result: Ok(answer), parts: vec![told], beside: lost, dues: Vec::new(), called: false };
+    let ran =
+        Ran { result: Ok(answer), asked: Vec::new(), parts: vec![told], beside: lost, dues: Vec::new(), called: false };
     let Some(Write::End(end)) = state.run_ended(turn(1), 3, ran, AT) else { panic!("it ends") };
     assert_eq!(end.own, Spent { usage: Usage::new(5, 2), cost_usd: Some(0.5) });
     assert_eq!(end.steps.len(), 2, "the part that was not told before, and the step itself");

@@ -67,7 +67,8 @@ fn a_part_that_was_refused_is_journaled_with_the_end_of_its_step() {
     let (ms, usage, cost_usd) = (1, Usage::default(), None);
     let part = Part { number: 1, ms, usage, cost_usd, estimated: false, text: None, code: None, saw: 1 };
     let name = "p/m".to_owned();
-    let part = EventBody::StepFinished { kind: StepKind::Model, name, ok: true, part: Some(Box::new(part)) };
+    let part =
+        EventBody::StepFinished { kind: StepKind::Model, name, ok: true, part: Some(Box::new(part)), tool: None };
     state.part_refused(turn(9), part.clone());
     state.part_refused(turn(1), part.clone());
     let Some(Write::End(end)) = state.run_ended(turn(1), 1, Ok(finished()), AT) else { panic!("it ends") };

@@ -17,6 +17,7 @@ use crate::session::state::SessionState;
 
 fn profile() -> Arc<AgentProfile> {
     Arc::new(AgentProfile {
+        tools: Default::default(),
         name: "assistant".parse().expect("valid"),
         system: "".into(),
         models: vec!["lab/own".parse().expect("valid")],

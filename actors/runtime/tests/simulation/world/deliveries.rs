@@ -111,6 +111,7 @@ impl Story {
             cost_usd: None,
         };
         writes.push(Write::End(Box::new(EndTurn {
+            cuts_tools: false,
             session: self.session.clone(),
             epoch: 1,
             turn: *turn,

@@ -76,6 +76,7 @@ impl House {
         });
         let providers = Providers::start(&root.adopt_supervisor(family("providers")), built.collect());
         let profiles = (0..plan.agents).map(|number| AgentProfile {
+            tools: Default::default(),
             name: agent(number),
             system: "".into(),
             // Every other agent has a model to fall back to.
@@ -93,6 +94,7 @@ impl House {
         let outbox = Outbox::new(&outside);
         let budgets = Budgets::default();
         let doors = Arc::new(Doors {
+            tools: Default::default(),
             outside,
             store,
             writer,

@@ -26,6 +26,7 @@ pub(crate) fn start(
         WriterActor::new(written.clone(), birth.tether)
     }));
     let doors = Arc::new(Doors {
+        tools: Default::default(),
         outbox: Outbox::new(&outside),
         outside,
         store,

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use mosaic_types::journal::MessageRow;
 use mosaic_types::{Attachment, AttachmentId, AttachmentRow, Seq, SessionId};
 
-use super::{Conn, RunQueryDsl, all};
+use super::{Conn, RunQueryDsl, all, tools};
 use crate::StoreError;
 use crate::rows::{AttachmentRecord, Heard, MessageRecord, SaidRecord};
 use crate::schema::attachments;
@@ -50,7 +50,7 @@ async fn files(
     Ok(found)
 }
 
-/// Messages of a transcript with their files, which never change while the messages are there.
+/// Messages of a transcript with their files, which never change while the messages are there, and their tools.
 pub(super) async fn listed(
     conn: &mut Conn<'_>,
     session: &SessionId,
@@ -58,14 +58,16 @@ pub(super) async fn listed(
 ) -> Result<Vec<MessageRow>, StoreError> {
     let with = records.iter().filter(|record| record.attached > 0).map(|record| record.seq).collect();
     let mut files = files(conn, session.as_str(), with).await?;
+    let turns = records.iter().filter_map(MessageRecord::step_of).collect();
     let mut rows: Vec<MessageRow> = all(records)?;
     for row in &mut rows {
         row.attachments = files.remove(&row.seq).unwrap_or_default();
     }
+    tools::listed(conn, session.as_str(), turns, &mut rows).await?;
     Ok(rows)
 }
 
-/// Messages of a dialogue with their files.
+/// Messages of a dialogue with their files and their tools.
 pub(super) async fn heard(
     conn: &mut Conn<'_>,
     session: &str,
@@ -75,7 +77,9 @@ pub(super) async fn heard(
     let mut files = files(conn, session, with).await?;
     let heard = |said: SaidRecord| {
         let files = files.remove(&said.seq).unwrap_or_default().into();
-        Heard { said, files }
+        Heard::new(said, files)
     };
-    Ok(records.into_iter().map(heard).collect())
+    let mut heard: Vec<_> = records.into_iter().map(heard).collect();
+    tools::heard(conn, session, &mut heard).await?;
+    Ok(heard)
 }

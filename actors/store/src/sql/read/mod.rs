@@ -6,6 +6,7 @@ mod lists;
 mod outbox;
 mod rules;
 mod snapshot;
+mod tools;
 mod usage;
 
 use diesel::prelude::*;

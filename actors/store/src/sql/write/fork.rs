@@ -7,16 +7,16 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use mosaic_types::journal::{ForkSession, Outcome, TurnState};
-use mosaic_types::{EventBody, Seq, SessionId, limits};
+use mosaic_types::{EventBody, Seq, SessionId, ToolState, limits};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::journal::Journal;
 use super::{Conn, RunQueryDsl, session};
 use crate::StoreError;
-use crate::schema::{attachments, messages, sessions, turns};
+use crate::schema::{attachments, messages, sessions, tool_calls, turns};
 use crate::sql_types::Id;
-use crate::statement::{CopyAttachments, CopyEvents, CopyMessages, CopyTurn};
+use crate::statement::{CopyAttachments, CopyCalls, CopyEvents, CopyMessages, CopyTurn};
 
 /// Makes the session, unless its id is taken or there is nothing to make it from.
 pub(super) async fn fork(conn: &mut Conn<'_>, fork: &ForkSession) -> Result<Outcome, StoreError> {
@@ -39,7 +39,15 @@ pub(super) async fn fork(conn: &mut Conn<'_>, fork: &ForkSession) -> Result<Outc
     let cut_off = copy_turns(conn, fork, through).await?;
     CopyEvents { source, new, through }.execute(conn).await?;
     CopyMessages { source, new, through }.execute(conn).await?;
+    CopyCalls { source, new, through }.execute(conn).await?;
     CopyAttachments { source, new, through }.execute(conn).await?;
+    // Of a turn that is cut off, what a tool said may be left behind.
+    let behind =
+        tool_calls::session_id.eq(new).and(tool_calls::result_seq.is_null().or(tool_calls::result_seq.gt(through)));
+    diesel::update(tool_calls::table.filter(behind))
+        .set((tool_calls::state.eq(ToolState::Unknown.as_str()), tool_calls::result_seq.eq(None::<Seq>)))
+        .execute(conn)
+        .await?;
     let events = i64::try_from(cut_off.len()).unwrap_or(i64::MAX);
     let mut journal = Journal::new(&fork.new.id, fork.new.at, through + events, events);
     for turn in cut_off {
@@ -76,7 +84,12 @@ async fn bytes(conn: &mut Conn<'_>, source: &str, through: Seq) -> Result<i64, S
         .select(sql::<BigInt>("CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT)"))
         .get_result::<i64>(conn)
         .await?;
-    Ok(texts.saturating_add(files))
+    let asked = tool_calls::table
+        .filter(tool_calls::session_id.eq(source).and(tool_calls::seq.le(through)))
+        .select(sql::<BigInt>("CAST(COALESCE(SUM(octet_length(arguments)), 0) AS BIGINT)"))
+        .get_result::<i64>(conn)
+        .await?;
+    Ok(texts.saturating_add(files).saturating_add(asked))
 }
 
 /// Copies the turns that were accepted by then; answers those that had not ended, which are cancelled one event each

@@ -23,6 +23,11 @@ impl<'a> Journal<'a> {
         Self { session, at, next: last - events + 1, written: Vec::new() }
     }
 
+    /// Whose they are.
+    pub(super) fn session(&self) -> &'a SessionId {
+        self.session
+    }
+
     /// Writes one event and answers its number.
     pub(super) async fn add(
         &mut self,

@@ -12,6 +12,7 @@ mod rules;
 mod session;
 mod signin;
 mod supersede;
+mod tools;
 mod turn;
 
 use mosaic_types::journal::{Outcome, Write};
@@ -31,6 +32,7 @@ pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome,
         Write::Accept(accept) => input::accept(conn, accept).await,
         Write::Step(step) => turn::step(conn, step).await,
         Write::Part(part) => turn::part(conn, part).await,
+        Write::Tools(tools) => tools::tools(conn, tools).await,
         Write::End(end) => turn::end(conn, end).await,
         Write::Start { session, epoch, next, at } => turn::start(conn, session, *epoch, next, *at).await,
         Write::Restart(restart) => turn::restart(conn, restart).await,

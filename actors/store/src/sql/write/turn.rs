@@ -10,6 +10,7 @@ use super::journal::Journal;
 use super::ledger;
 use super::outbox;
 use super::session::owned;
+use super::tools;
 use super::{Conn, RunQueryDsl};
 use crate::StoreError;
 use crate::rows::{NewMessage, NewUsage};
@@ -55,6 +56,9 @@ pub(super) async fn end(conn: &mut Conn<'_>, end: &EndTurn) -> Result<Outcome, S
             at: end.at,
         };
         answer.store(conn, seq, user).await?;
+    }
+    if end.cuts_tools {
+        tools::cut(conn, end).await?;
     }
     ledger::enter_all(conn, &end.beside).await?;
     if end.delivers {
@@ -128,6 +132,7 @@ pub(super) async fn step(conn: &mut Conn<'_>, step: &StepTurn) -> Result<Outcome
     let (said, own, calls) = (&step.said, step.own, step.calls);
     let answer = Answer { session, turn, agent, step: step.step, saw, said, own, calls, at: step.at };
     answer.store(conn, seq, user).await?;
+    tools::ask(conn, step, seq).await?;
     ledger::enter_all(conn, &step.beside).await?;
     Point::StepBeforeCommit.pass();
     Ok(journal.done())
@@ -203,13 +208,17 @@ impl Answer<'_> {
 pub(super) async fn restart(conn: &mut Conn<'_>, restart: &RestartTurn) -> Result<Outcome, StoreError> {
     let turn: Id = restart.turn.into();
     let (session, at) = (restart.session.as_str(), restart.at.into());
-    let fence = GoOnInSession { id: session, epoch: restart.epoch, turn, events: 1, at };
+    let events = 1 + restart.unknown.len() as i64;
+    let fence = GoOnInSession { id: session, epoch: restart.epoch, turn, events, at };
     let Some(last) = fence.get_result::<Seq>(conn).await.optional()? else { return Ok(Outcome::Stale) };
     let (attempt, charged) = (i64::from(restart.attempt), i64::from(restart.charged));
     let state = TurnState::Running.as_str();
     RestartOfTurn { id: turn, state, attempt, charged }.execute(conn).await?;
-    let mut journal = Journal::new(&restart.session, restart.at, last, 1);
+    let mut journal = Journal::new(&restart.session, restart.at, last, events);
     journal.add(conn, Some(restart.turn), EventBody::TurnRestarted { attempt: restart.attempt }).await?;
+    for result in &restart.unknown {
+        tools::answer(conn, &mut journal, restart.turn, &restart.agent, result, restart.at).await?;
+    }
     ledger::enter_all(conn, &restart.lost).await?;
     Point::RestartBeforeCommit.pass();
     Ok(journal.done())
