@@ -2,7 +2,7 @@
 
 use mosaic_types::settings::nearest;
 
-use super::{Config, Env};
+use super::{Config, Env, UNNAMED};
 
 /// Variables of Mosaic's own, beside those that override settings.
 const VARIABLES: [&str; 7] =
@@ -17,6 +17,13 @@ impl Config {
             doubts.push(format!(
                 "{bind} is reached from beyond this machine, and gateway.hosts is empty: only requests by address will \
                  be let in. Name the host in gateway.hosts."
+            ));
+        }
+        if self.effective.iter().any(|shown| shown.path == ["default_agent"] && shown.origin == UNNAMED) {
+            doubts.push(format!(
+                "there are several agents and no default_agent, so {} answers where nobody else is asked for, as the first \
+                 of the file. Set default_agent to the one that you mean.",
+                self.default_agent
             ));
         }
         let settings = self.to_toml();

@@ -42,6 +42,9 @@ pub const SAMPLE: &str = include_str!("../../config.toml");
 /// The agent that is there when none is configured.
 pub const ASSISTANT: &str = "assistant";
 
+/// Why an agent answers by default that nobody chose.
+const UNNAMED: &str = "default: the first agent of the file";
+
 /// The file's name in the home.
 pub const FILE: &str = "config.toml";
 
@@ -134,8 +137,11 @@ impl Config {
         check_tools(&settings, &agents);
         check_channels(&settings, &channels, &agents);
         check_rules(&settings, &routing, &agents, &providers, &channels);
-        let default_agent =
-            if given { check_default_agent(&settings, default_agent, &agents) } else { only_agent(&settings, &agents) };
+        let default_agent = if given {
+            check_default_agent(&settings, default_agent, &agents)
+        } else {
+            usual_agent(&settings, &agents)
+        };
         let effective = settings.finish()?;
         Ok(Self {
             default_agent: default_agent.expect("an agent that is missing is a mistake"),
@@ -301,18 +307,15 @@ fn check_default_agent(
     Some(name)
 }
 
-/// The default agent that need not be named, since there is no other.
-fn only_agent(settings: &Settings, agents: &BTreeMap<AgentName, AgentConfig>) -> Option<AgentName> {
-    let mut names = agents.keys();
-    if let (Some(only), None) = (names.next(), names.next()) {
-        settings.show(&["default_agent"], only.as_str(), "default: the only agent there is");
-        return Some(only.clone());
-    }
-    let names: Vec<String> = agents.keys().map(|name| format!("\"{name}\"")).collect();
-    settings.wrong(
-        &["default_agent"],
-        "not set",
-        format!("there are several agents; name one of {}", names.join(", ")),
-    );
-    None
+/// The default agent where none is named: the only one there is, the one called `assistant`, or the first of the file.
+fn usual_agent(settings: &Settings, agents: &BTreeMap<AgentName, AgentConfig>) -> Option<AgentName> {
+    // Those that only the environment makes have no line, and come last.
+    let line = |name: &&AgentName| settings.line(&["agents", name.as_str()]).unwrap_or(usize::MAX);
+    let (name, why) = match agents.keys().find(|name| name.as_str() == ASSISTANT) {
+        _ if agents.len() == 1 => (agents.keys().next()?, "default: the only agent there is"),
+        Some(name) => (name, "default: the agent of that name"),
+        None => (agents.keys().min_by_key(line)?, UNNAMED),
+    };
+    settings.show(&["default_agent"], name.as_str(), why);
+    Some(name.clone())
 }

@@ -179,12 +179,14 @@ fn read_keys(section: &Section<'_>, fetch: &dyn Fn(&KeySource) -> Result<Secret,
         return Vec::new();
     }
     let mut keys = Vec::<NamedKey>::new();
-    for name in named {
+    for (entry, name) in named.iter().enumerate() {
         let source = if files.is_empty() { KeySource::Variable(name.clone()) } else { KeySource::File(name.clone()) };
         match fetch(&source) {
-            Ok(_) if keys.iter().any(|known| known.name == *name) => section.wrong(key, "one of them is named twice"),
+            Ok(_) if keys.iter().any(|known| known.name == *name) => {
+                section.wrong_entry(key, entry, "it is named twice");
+            }
             Ok(secret) => keys.push(NamedKey { name: name.clone(), key: secret }),
-            Err(right) => section.wrong(key, right),
+            Err(right) => section.wrong_entry(key, entry, right),
         }
     }
     keys
@@ -297,6 +299,9 @@ mod tests {
             let wrong = read(text).expect_err(text);
             assert!(wrong.contains(told) && !wrong.contains("sk-oops"), "{wrong}");
         }
+        let unset = read("api_key_env = [\"LAB_A\", \"LAB_B\"]").expect_err("neither is set");
+        let named: Vec<_> = unset.lines().map(|line| line.contains("found \"LAB_")).collect();
+        assert_eq!(named, [true, true], "each is told by its name: {unset}");
     }
 
     #[test]

@@ -98,6 +98,15 @@ impl Settings {
         self.note(nearest, path, found, right);
     }
 
+    /// The line of the file that makes what is at `path`; `None`: it is not there, or from the environment.
+    pub fn line(&self, path: &[&str]) -> Option<usize> {
+        let node = path.iter().try_fold(&self.root, |node, part| node.child(part))?;
+        match node.origin {
+            Origin::Line(line) => Some(line),
+            Origin::Variable(_) => None,
+        }
+    }
+
     /// As [`Settings::wrong`], of a key of an entry (from 0) in a list of tables.
     pub fn wrong_in(&self, list: &[&str], index: usize, key: &str, found: impl Into<String>, right: impl Into<String>) {
         let entry = tree::entry(index);

@@ -210,6 +210,19 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// As [`Section::wrong`], of one entry (from 0) of the list under `key`; of the whole where it is no list.
+    pub fn wrong_entry(&self, key: &str, entry: usize, right: impl Into<String>) {
+        let items = self.ask(key).and_then(|node| match &node.value {
+            Value::List(items) => Some(items.clone()),
+            Value::Raw(text) => split_raw(text, &node.origin),
+            _ => None,
+        });
+        match items.as_ref().and_then(|items| items.get(entry)) {
+            Some(item) => self.wrong_at(item, key, right),
+            None => self.wrong(key, right),
+        }
+    }
+
     /// Notes a mistake about the section as a whole, where there is no key to point at.
     pub fn wrong_here(&self, found: impl Into<String>, right: impl Into<String>) {
         self.settings.note(self.origin, &self.path, found, right);
