@@ -79,7 +79,8 @@ fn took(upstream: &StandIn, rules: &str, text: &str) -> Vec<f64> {
             for _ in 0..DECISIONS {
                 let tokens = tokens_of(texts.into_iter());
                 let (session, needs) = (None, &[][..]);
-                let asked = Asked { user, session, texts: &texts, agent, channel: "api", needs, tokens, at };
+                let asked =
+                    Asked { user, session, texts: &texts, attached: 0, agent, channel: "api", needs, tokens, at };
                 let route = black_box(routing.route(black_box(asked)));
                 assert_eq!(route.is_some(), !rules.is_empty());
             }

@@ -79,11 +79,12 @@ async fn list(common: &Common) -> Result<(), CliError> {
                 rule.position.to_string(),
                 rule.rule.name.to_string(),
                 rule.source.as_str().to_owned(),
+                one_line(&rule.rule.when()),
                 one_line(&does),
             ]
         };
         let rows: Vec<_> = rules.iter().map(cells).collect();
-        out.table(&["#", "NAME", "SOURCE", "DOES"], &rows)?;
+        out.table(&["#", "NAME", "SOURCE", "WHEN", "DOES"], &rows)?;
     }
     out.end()
 }
@@ -172,6 +173,7 @@ async fn alone(common: &Common, ask: &Explain) -> Result<Explained, CliError> {
         user: UserId(uuid::Uuid::nil()),
         session: None,
         texts: &texts,
+        attached: 0,
         agent: &agent,
         channel: ask.channel.as_ref().map_or(API_CHANNEL, ChannelName::as_str),
         needs: &ask.needs,

@@ -223,6 +223,7 @@ pub(super) async fn explain(gate: Data<Gate>, Asker(who): Asker, request: HttpRe
         user: who.user,
         session: None,
         texts: &texts,
+        attached: 0,
         agent: &agent,
         channel: channel.as_ref().map_or(API_CHANNEL, ChannelName::as_str),
         needs: &needs,

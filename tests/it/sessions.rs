@@ -100,6 +100,7 @@ async fn a_model_chosen_for_a_session_answers_until_it_is_taken_back() {
     let (mut wire, _) = Wire::ready(bed.address(), &bed.token()).await;
     for (line, says) in [
         ("/model", "lab/m-9 answers here"),
+        ("/model lab/m-7", "until /model auto. It is not in the list of lab; it is asked all the same."),
         ("/model lab/m-8", "lab/m-8 answers here"),
         ("/status", "Model: lab/m-8"),
         ("/model auto", "The models of assistant answer here."),

@@ -145,6 +145,18 @@ async fn a_trial_of_a_channel_says_what_is_well_and_what_to_do_about_the_rest() 
     telegram.fail("getMe", [Fault::Refuse(401, "Unauthorized".to_owned())]);
     let tried = run(bed.command(&["channels", "test", "family"]), "").await;
     assert!(tried.stdout.contains("BotFather") && tried.stdout.contains("/token"), "{}", tried.stdout);
+    let nobody = StandIn::nobody();
+    let nobody = nobody.trim_end_matches("/v1");
+    let mut bed = Testbed::asleep(StandIn::builder());
+    bed.set_env("FAMILY_TOKEN", TOKEN);
+    bed.configure(&format!(
+        "[channels.family]\nkind = \"telegram\"\ntoken_env = \"FAMILY_TOKEN\"\napi_url = {nobody:?}\n"
+    ));
+    bed.restart().await;
+    let tried = run(bed.command(&["channels", "test", "family"]), "").await;
+    assert!(tried.stdout.contains(&format!("{nobody} cannot be reached")), "where: {}", tried.stdout);
+    assert!(tried.stdout.contains("Connection refused") && tried.stdout.contains("api_url"), "{}", tried.stdout);
+    assert!(!tried.stdout.contains(TOKEN), "{}", tried.stdout);
     let unknown = bed.api().send("POST", "/api/v1/channels/nobody/test", json!({})).await;
     assert_eq!(refusal(&unknown), (404, "not_found".to_owned()));
 }

@@ -181,7 +181,7 @@ async fn route(
     needs.extend(wants.iter().filter(|(_, wanted)| *wanted).map(|(need, _)| *need));
     let tokens = tokens_of(messages.iter().map(|message| &*message.text));
     let (session, channel) = (None, API_CHANNEL);
-    let asked = Asked { user, session, texts: &texts, agent, channel, needs: &needs, tokens, at };
+    let asked = Asked { user, session, texts: &texts, attached: 0, agent, channel, needs: &needs, tokens, at };
     routing.look(&*gate.doors.store, &asked.payer()).await;
     routing.route(asked)
 }

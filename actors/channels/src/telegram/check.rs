@@ -4,16 +4,27 @@ use teloxide_core::payloads::{GetMe, GetWebhookInfo, SendMessage};
 use teloxide_core::types::ChatId;
 
 use super::Inner;
-use super::trouble::Trouble;
+use super::ask::ask_by;
+use super::trouble::{Trouble, cause};
 use crate::allow::Mark;
 use crate::channel::Note;
 
 impl Inner {
     /// What was looked at, each with what to do where it is not well.
     pub(super) async fn look_at(&self, allow: &[Mark], mention: bool) -> Vec<Note> {
-        let me = match self.ask(GetMe::new()).await {
+        let me = match ask_by(&self.bot, &GetMe::new()).await {
             Ok(me) => me,
-            Err(trouble) => return vec![Note::bad(trouble.cut("this bot").why)],
+            Err(error) => {
+                let cause = cause(&error);
+                return vec![match Trouble::from(error) {
+                    Trouble::Away | Trouble::CutOff | Trouble::Failed => Note::bad(format!(
+                        "{} cannot be reached, or breaks off{cause}. Is this machine online, and is that the address \
+                         (api_url in the channel's table)?",
+                        self.bot.api_url().origin().ascii_serialization()
+                    )),
+                    trouble => Note::bad(trouble.cut("this bot").why),
+                }];
+            }
         };
         let name = format!("@{}", me.user.username.clone().unwrap_or_default());
         let mut notes = vec![Note::good(format!("The token is that of {name}."))];

@@ -56,6 +56,14 @@ impl From<RequestError> for Trouble {
     }
 }
 
+/// What lies at the bottom of a call that did not get through, in brackets; nothing where that is not known. What lies
+/// above it names the whole address.
+pub(super) fn cause(error: &RequestError) -> String {
+    let RequestError::Network(error) = error else { return String::new() };
+    let layers = std::iter::successors(std::error::Error::source(&**error), |layer| layer.source());
+    layers.last().filter(|last| !last.to_string().contains("://")).map(|last| format!(" ({last})")).unwrap_or_default()
+}
+
 /// An answer that is not what the library expects.
 fn unread(raw: &str) -> Trouble {
     match serde_json::from_str::<serde_json::Value>(raw) {

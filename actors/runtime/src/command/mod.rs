@@ -14,17 +14,21 @@ use mosaic_types::journal::{API_CHANNEL, InboxKey, SessionPhase, SessionRow};
 use mosaic_types::ledger::{UsageBy, UsageQuery, UsageSum};
 use mosaic_types::outbox::Conversation;
 use mosaic_types::page::Limit;
-use mosaic_types::{AgentName, Code, Failure, Principal, Seq, SessionId, Timestamp};
+use mosaic_types::{AgentName, Code, Failure, ModelRef, Principal, Seq, SessionId, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::again::last_asked;
 use crate::budget::Payer;
+use crate::provider::Providers;
 use crate::router::Way;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Days that `/cost` sums up, this one among them.
 const DAYS: u32 = 30;
+
+/// For so long a provider may take to list its models while somebody waits for the answer to `/model`.
+const LISTING: Duration = Duration::from_secs(3);
 
 /// Carries out a command.
 pub(crate) async fn execute(way: Way, ask: ExecuteCommand) -> Result<CommandDone, Failure> {
@@ -98,8 +102,25 @@ async fn model(way: &Way, row: SessionRow, from: Principal, wish: Option<ModelWi
     if let ModelWish::Only(model) = &wish {
         way.doors.providers.check(model)?;
     }
+    let doubt = match &wish {
+        ModelWish::Only(model) => unlisted(&way.doors.providers, model).await,
+        _ => None,
+    };
     let change = Change { model: Some(wish), ..Change::nothing(row.id.clone(), from) };
-    Ok(told(&way.ask(&row.id, from, None, false, change).await?))
+    let text = told(&way.ask(&row.id, from, None, false, change).await?);
+    Ok(doubt.map_or(text.clone(), |doubt| format!("{text} {doubt}")))
+}
+
+/// A doubt about a model that its provider does not list; none where the list cannot be had, or the config names it.
+async fn unlisted(providers: &Providers, model: &ModelRef) -> Option<String> {
+    let provider = providers.get(&model.provider)?;
+    if model.is_auto() || provider.settings.models.contains_key(&model.model) {
+        return None;
+    }
+    let listed = tokio::time::timeout(LISTING, provider.adapter.models()).await.ok()?.ok()?;
+    let known = listed.iter().any(|known| known.id.strip_prefix("models/").unwrap_or(&known.id) == &*model.model);
+    let doubt = || format!("It is not in the list of {}; it is asked all the same.", model.provider);
+    (!known && !listed.is_empty()).then(doubt)
 }
 
 async fn retry(

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use mosaic_providers::Provider;
 use mosaic_store::Store;
+use mosaic_types::attachment::AttachmentRow;
 use mosaic_types::routing::{Need, Route, Rule, RuleSource, Task};
 use mosaic_types::{AgentName, ChatMessage, ModelRef, UserId};
 
@@ -164,12 +165,22 @@ pub fn tokens_of<'a>(texts: impl Iterator<Item = &'a str>) -> u64 {
     u64::try_from(texts.map(|text| text.len().div_ceil(TOKEN_BYTES)).sum::<usize>()).unwrap_or(u64::MAX)
 }
 
+/// As [`tokens_of`], of so many bytes of text that are attached.
+pub fn read_of(attached: usize) -> u64 {
+    u64::try_from(attached.div_ceil(TOKEN_BYTES)).unwrap_or(u64::MAX)
+}
+
 /// What messages need of a model by themselves.
 pub fn needs_of<'a>(messages: impl IntoIterator<Item = &'a ChatMessage>) -> Vec<Need> {
-    let sees = |message: &ChatMessage| {
-        !message.images.is_empty() || message.files.iter().any(mosaic_types::attachment::AttachmentRow::is_picture)
-    };
+    let sees =
+        |message: &ChatMessage| !message.images.is_empty() || message.files.iter().any(AttachmentRow::is_picture);
     if messages.into_iter().any(sees) { vec![Need::Vision] } else { Vec::new() }
+}
+
+/// The text in files that are attached, in bytes.
+pub fn attached<'a>(files: impl IntoIterator<Item = &'a AttachmentRow>) -> usize {
+    let texts = files.into_iter().filter(|file| !file.is_picture());
+    texts.map(|file| usize::try_from(file.size_bytes).unwrap_or(usize::MAX)).fold(0, usize::saturating_add)
 }
 
 /// Why a model of a running house cannot take a turn.

@@ -146,13 +146,14 @@ fn profile() -> AgentProfile {
 /// A turn, and what there is to say of it.
 struct World {
     text: &'static str,
+    attached: usize,
     needs: Vec<Need>,
     at: &'static str,
     left: Option<f64>,
 }
 
 fn asks(text: &'static str) -> World {
-    World { text, needs: Vec::new(), at: "2026-11-23T23:10:00Z", left: None }
+    World { text, attached: 0, needs: Vec::new(), at: "2026-11-23T23:10:00Z", left: None }
 }
 
 const ALL_CAN: Lacks<'static> = &|_, _, _| None;
@@ -164,7 +165,8 @@ impl World {
         let at: Timestamp = self.at.parse().expect("a moment");
         let (user, session) = (mosaic_types::UserId(uuid::Uuid::nil()), None);
         let (texts, agent, needs) = (&texts[..], &agent, &self.needs[..]);
-        let asked = Asked { user, session, texts, agent, channel: "api", needs, tokens: 500, at };
+        let asked =
+            Asked { user, session, texts, attached: self.attached, agent, channel: "api", needs, tokens: 500, at };
         let budget = || self.left;
         let facts = Facts::new(asked, &Cues, &budget);
         let explained = explain(&facts, rules, &profile(), lacks);
@@ -223,6 +225,9 @@ fn every_condition_says_what_there_is_and_what_was_wanted() {
     );
     fails(Rule { min_chars: Some(6), ..base() }, "5 characters, not 6 or more");
     fails(Rule { max_chars: Some(4), ..base() }, "5 characters, not 4 or fewer");
+    let with_a_file = World { attached: 300, ..asks("hello") };
+    let told = with_a_file.one(&Rule { max_chars: Some(200), ..base() });
+    assert_eq!(told, (Verdict::Fails, "305 characters, not 200 or fewer".to_owned()), "what is attached is read too");
     fails(Rule { needs: vec![Need::Vision], ..base() }, "it does not need vision");
     fails(Rule { language: vec![Language::De], ..base() }, "the language is not known, not de");
     fails(Rule { channel: vec!["discord".parse().expect("a name")], ..base() }, "channel is api, not discord");

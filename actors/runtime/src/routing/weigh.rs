@@ -18,6 +18,8 @@ pub struct Asked<'a> {
     pub session: Option<&'a SessionId>,
     /// What was said in it, input by input.
     pub texts: &'a [&'a str],
+    /// Text in the files that came with it, in bytes, which are taken for characters.
+    pub attached: usize,
     pub agent: &'a AgentName,
     /// `api`, or a channel's name.
     pub channel: &'a str,
@@ -91,9 +93,10 @@ impl<'a> Facts<'a> {
         *self.language.get_or_init(|| self.classifier.language(self.text()))
     }
 
-    /// Characters of all inputs together.
+    /// Characters of all inputs together, with the text that is attached.
     pub(super) fn chars(&self) -> usize {
-        *self.chars.get_or_init(|| self.asked.texts.iter().map(|text| text.chars().count()).sum())
+        let said = || self.asked.texts.iter().map(|text| text.chars().count()).sum::<usize>();
+        *self.chars.get_or_init(|| said().saturating_add(self.asked.attached))
     }
 
     pub(super) fn budget_left(&self) -> Option<f64> {

@@ -6,9 +6,9 @@ use mosaic_types::ledger::Beside;
 use mosaic_types::{ChatMessage, Code, Role, Timestamp, ToolCall, TurnId};
 
 use super::parts::{Active, Begin, Cancel, Follow, Phase, Ran, Turn};
-use super::state::SessionState;
+use super::state::{Said, SessionState};
 use crate::agent::run::{Chosen, CutOff};
-use crate::routing::needs_of;
+use crate::routing::{attached, needs_of};
 
 /// Deaths of its own run, or of its session while handling it, after which a turn is given up.
 const DEATHS: u32 = 3;
@@ -326,7 +326,9 @@ impl SessionState {
     fn starts(&self, turn: &Turn, at: Timestamp) -> StartTurn {
         let inputs = turn.said.iter().filter(|message| message.role == Role::User);
         let texts: Vec<&str> = inputs.map(|message| &*message.text).collect();
-        let route = self.route(turn, &texts, &needs_of(&turn.said), at);
+        let files = turn.said.iter().flat_map(|message| message.files.iter());
+        let said = Said { texts: &texts, attached: attached(files), needs: &needs_of(&turn.said) };
+        let route = self.route(turn, said, at);
         StartTurn { turn: turn.id, agent: self.row.agent.clone(), route }
     }
 

@@ -8,7 +8,7 @@ use mosaic_types::{Code, Failure, ModelRef};
 
 use crate::agent::run::is_blind;
 use crate::doors::Doors;
-use crate::routing::{Asked, tokens_of};
+use crate::routing::{Asked, attached, read_of, tokens_of};
 
 /// Refuses pictures that no model which could answer takes, before anything is stored. What is not known of a model is
 /// taken for a yes: its provider will say.
@@ -40,7 +40,9 @@ pub(super) fn check(doors: &Doors, row: &SessionRow, ask: &SubmitTurn) -> Result
 fn routed(doors: &Doors, row: &SessionRow, ask: &SubmitTurn) -> Option<Vec<ModelRef>> {
     let texts = [&*ask.text];
     let (user, session, agent, channel) = (row.user, Some(&row.id), &row.agent, row.channel.as_str());
-    let (needs, tokens, at) = (&[Need::Vision][..], tokens_of(texts.into_iter()), doors.outside.now());
-    let asked = Asked { user, session, texts: &texts, agent, channel, needs, tokens, at };
+    let attached = attached(ask.attachments.iter().map(|file| &file.row));
+    let tokens = tokens_of(texts.into_iter()) + read_of(attached);
+    let (needs, at) = (&[Need::Vision][..], doors.outside.now());
+    let asked = Asked { user, session, texts: &texts, attached, agent, channel, needs, tokens, at };
     doors.routing.would(asked)?.0.map(|route| route.models)
 }

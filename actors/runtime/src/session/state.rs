@@ -19,7 +19,15 @@ use mosaic_types::{
 use super::history::History;
 use super::parts::{Active, Follow, Incoming, Phase, Settle, Submission, Turn};
 use super::title;
-use crate::routing::{Asked, Routing, tokens_of};
+use crate::routing::{Asked, Routing, attached, read_of, tokens_of};
+
+/// What is said in a turn, as far as rules look at it.
+pub(super) struct Said<'a> {
+    pub(super) texts: &'a [&'a str],
+    /// Text in files, in bytes.
+    pub(super) attached: usize,
+    pub(super) needs: &'a [Need],
+}
 
 /// A session's memory.
 #[derive(Debug)]
@@ -78,14 +86,15 @@ impl SessionState {
     }
 
     /// What a rule says of a turn that begins; `None`: none does, or a model was named, which goes before them all.
-    pub(super) fn route(&self, turn: &Turn, texts: &[&str], needs: &[Need], at: Timestamp) -> Option<Box<Route>> {
+    pub(super) fn route(&self, turn: &Turn, said: Said<'_>, at: Timestamp) -> Option<Box<Route>> {
         if turn.model.is_some() || self.row.model.is_some() {
             return None;
         }
         let (agent, channel) = (&self.row.agent, self.row.channel.as_str());
-        let tokens = tokens_of(texts.iter().copied());
+        let Said { texts, attached, needs } = said;
+        let tokens = tokens_of(texts.iter().copied()) + read_of(attached);
         let (user, session) = (self.row.user, Some(&self.row.id));
-        self.routing.route(Asked { user, session, texts, agent, channel, needs, tokens, at })
+        self.routing.route(Asked { user, session, texts, attached, agent, channel, needs, tokens, at })
     }
 
     /// Whether `who` may see this session; to others it does not exist.
@@ -171,7 +180,8 @@ impl SessionState {
         let turn = Turn::new(ask.turn, ask.model.clone(), false);
         let sees = ask.attachments.iter().any(|file| file.row.is_picture());
         let needs = if sees { &[Need::Vision][..] } else { &[] };
-        let route = self.route(&turn, &[&ask.text], needs, at);
+        let attached = attached(ask.attachments.iter().map(|file| &file.row));
+        let route = self.route(&turn, Said { texts: &[&ask.text], attached, needs }, at);
         self.active = Some(Active { route, ..Active::new(turn, self.row.agent.clone()) });
         (ask.turn, Entry::Starts)
     }

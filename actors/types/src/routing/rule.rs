@@ -112,6 +112,34 @@ impl Rule {
         }
     }
 
+    /// All that must hold, in words and in the order of its keys; `always` where it names nothing.
+    pub fn when(&self) -> String {
+        fn one_of<T: ToString>(what: &str, of: &[T]) -> Option<String> {
+            let words: Vec<String> = of.iter().map(ToString::to_string).collect();
+            (!words.is_empty()).then(|| format!("{what} {}", words.join(" or ")))
+        }
+        let timezone = match self.timezone == Zone::default() || (self.hours.is_none() && self.days.is_empty()) {
+            true => None,
+            false => Some(format!("in {}", self.timezone)),
+        };
+        let needs: Vec<&str> = self.needs.iter().map(|need| need.as_str()).collect();
+        let all = [
+            one_of("task", &self.task),
+            self.min_chars.map(|chars| format!("{chars} characters or more")),
+            self.max_chars.map(|chars| format!("{chars} characters or fewer")),
+            (!needs.is_empty()).then(|| format!("needs {}", needs.join(" and "))),
+            one_of("language", &self.language),
+            one_of("channel", &self.channel),
+            one_of("agent", &self.agent),
+            self.hours.as_ref().map(|hours| format!("at {hours}")),
+            one_of("on", &self.days),
+            timezone,
+            self.budget_left_below.map(|part| format!("less than {:.0} % of a budget left", part * 100.0)),
+        ];
+        let all: Vec<String> = all.into_iter().flatten().collect();
+        if all.is_empty() { "always".to_owned() } else { all.join(", ") }
+    }
+
     /// Whether it says anything, and nothing that cannot be.
     ///
     /// # Errors
@@ -303,6 +331,13 @@ mod tests {
         });
         assert_eq!(serde_json::from_value::<Rule>(json.clone()).expect("it reads"), rules[1]);
         assert_eq!(serde_json::to_value(&rules[1]).expect("it serialises"), json);
+        assert_eq!(rules[0].when(), "task code");
+        assert_eq!(
+            rules[1].when(),
+            "task question or chat, 1 characters or more, 400 characters or fewer, needs vision, language de or fr, channel \
+             api, agent assistant, at 22:00-06:00, on sat or sun, in Europe/Berlin, less than 25 % of a budget left"
+        );
+        assert_eq!(Rule { task: Vec::new(), ..rules[0].clone() }.when(), "always");
     }
 
     #[test]
