@@ -32,8 +32,10 @@ pub(super) struct NewAttachment {
     /// What it is called, for people and models.
     #[schema(min_length = 1, max_length = 200)]
     name: String,
+    /// Left out: that of the picture that it is, else `text/plain`.
+    #[serde(default)]
     #[schema(max_length = 100, example = json!("text/plain"))]
-    media_type: String,
+    media_type: Option<String>,
     /// What is in it, in base64.
     #[serde(default)]
     data: Option<String>,
@@ -48,7 +50,7 @@ impl NewAttachment {
         let kind = image.media_type.rsplit('/').next().unwrap_or_default();
         Self {
             name: format!("picture-{number}.{kind}"),
-            media_type: image.media_type.clone(),
+            media_type: Some(image.media_type.clone()),
             data: Some(image.data.as_ref().to_owned()),
             text: None,
         }
@@ -113,7 +115,8 @@ impl NewAttachment {
             (None, Some(text)) => text.into_bytes(),
             _ => return Err(wrong("has to have \"data\" or \"text\", one of them")),
         };
-        checked(name, &media_type, bytes, outside)
+        let media_type = media_type.as_deref().unwrap_or_else(|| found(&bytes).unwrap_or("text/plain"));
+        checked(name, media_type, bytes, outside)
     }
 }
 
@@ -233,8 +236,12 @@ mod tests {
 
     fn read(name: &str, media_type: &str, data: Option<&[u8]>, text: Option<&str>) -> Result<AttachmentRow, Code> {
         let data = data.map(|data| STANDARD.encode(data));
-        let file =
-            NewAttachment { name: name.into(), media_type: media_type.into(), data, text: text.map(str::to_owned) };
+        let file = NewAttachment {
+            name: name.into(),
+            media_type: Some(media_type.into()),
+            data,
+            text: text.map(str::to_owned),
+        };
         let outside = crate::outside::system();
         file.read(&outside).map(|file| file.row).map_err(|failure| failure.code)
     }
@@ -260,6 +267,19 @@ mod tests {
         for binary in [&b"\xff\xfe"[..], b"a\0b", b"BM\xff"] {
             assert_eq!(read("x", "text/plain", Some(binary), None).err(), Some(Code::BadRequest), "{binary:?}");
         }
+    }
+
+    #[test]
+    fn a_file_without_a_type_is_what_is_in_it() {
+        let outside = crate::outside::system();
+        let read = |data: &[u8]| {
+            let data = Some(STANDARD.encode(data));
+            let file = NewAttachment { name: "x".into(), media_type: None, data, text: None };
+            file.read(&outside).map(|file| file.row.media_type).map_err(|failure| failure.code)
+        };
+        assert_eq!(read(b"# notes"), Ok("text/plain".to_owned()));
+        assert_eq!(read(b"\x89PNG\r\n\x1a\n"), Ok("image/png".to_owned()));
+        assert_eq!(read(b"a\0b"), Err(Code::BadRequest), "neither text nor a picture");
     }
 
     #[test]

@@ -48,7 +48,11 @@ impl File {
         Self::of(name, data)
     }
 
-    fn of(name: String, data: Vec<u8>) -> Result<Self, String> {
+    /// A file of that name.
+    ///
+    /// # Errors
+    /// It cannot go with a message; in a sentence.
+    pub(crate) fn of(name: String, data: Vec<u8>) -> Result<Self, String> {
         let picture = match data.as_slice() {
             [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
             [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),

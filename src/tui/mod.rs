@@ -36,6 +36,7 @@ use mosaic_types::{AgentName, Outside, SessionId};
 
 pub(crate) use link::Finder;
 use model::{Model, News};
+pub(crate) use text::width;
 pub(crate) use theme::Theme;
 
 /// News that may wait to be looked at; then the daemon is read no further.
@@ -56,6 +57,11 @@ pub(crate) struct Start {
     /// A sentence to be shown first.
     pub(crate) greeting: Option<String>,
     pub(crate) outside: Outside,
+}
+
+/// Columns of the terminal, where there is one.
+pub(crate) fn columns() -> Option<usize> {
+    terminal::columns()
 }
 
 /// Runs the client until somebody quits. The terminal is given back whatever happens.

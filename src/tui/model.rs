@@ -159,6 +159,7 @@ impl Model {
                     known.prepend(before, page);
                 }
             }
+            News::Files(session, files) => self.fetched(&session, files),
             News::Done(deed, outcome) => self.done(&deed, outcome),
             News::Agents(agents) => self.agents = agents,
             News::Advice(advice) => self.advice = advice,

@@ -193,7 +193,14 @@ fn offers(model: &Model, columns: usize, rows: usize) -> Vec<Row> {
         let help = Look { chosen: number == 0, ..Look::of(Tone::Soft) };
         Row::of(usage, look).with(one_line(&offer.help), help).cut(columns).padded(columns)
     };
-    offers.iter().take(most).enumerate().map(row).collect()
+    let over = offers.len() > most && most > 1;
+    let shown = if over { most - 1 } else { most };
+    let mut rows: Vec<Row> = offers.iter().take(shown).enumerate().map(row).collect();
+    if over {
+        let more = format!("   … {} more: type on, or Ctrl+K for all", offers.len() - shown);
+        rows.push(Row::of(more, Tone::Soft).cut(columns).padded(columns));
+    }
+    rows
 }
 
 /// The line above the input, with what Enter does now.

@@ -12,7 +12,7 @@ use mosaic_types::event::{Part, StepKind};
 use mosaic_types::{AgentName, Code, EventBody, FinishedTurn, Seq, SessionEvent, SessionId, TurnId};
 
 use super::doc::Doc;
-use super::file::{File, label};
+use super::file::File;
 use entry::told;
 pub(crate) use entry::{Answer, Entry, Kind, Progress};
 pub(crate) use pending::Pending;
@@ -59,14 +59,25 @@ pub(crate) struct Session {
     pub(crate) loading: bool,
     /// There are entries above those that were drawn last.
     pub(crate) grown_above: bool,
-    /// The message that is being changed, and the draft that was put aside for it.
-    pub(crate) editing: Option<(Seq, String)>,
+    pub(crate) editing: Option<Editing>,
     /// Files that go with the next message.
     pub(crate) files: Vec<File>,
     /// Answers in place of the agent's models, in a session that is yet to be made.
     pub(crate) model: Option<String>,
     /// It was removed.
     pub(crate) gone: bool,
+    /// The first message that left the dialogue, of those before what is shown.
+    pub(crate) superseded: Option<Seq>,
+}
+
+/// A message that is being changed, and what was put aside for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Editing {
+    pub(crate) seq: Seq,
+    pub(crate) draft: String,
+    pub(crate) files: Vec<File>,
+    /// Its own files are on their way.
+    pub(crate) fetching: bool,
 }
 
 /// What an event means beyond its session.
@@ -102,8 +113,7 @@ impl Session {
             (EventBody::TurnAccepted { text, attachments }, Some(turn)) => {
                 self.accepted(turn, &text);
                 let kind = Kind::Person(Doc::plain(text));
-                let files = attachments.iter().map(|file| label(&file.name, file.size_bytes)).collect();
-                self.entries.push(Entry { files, ..Entry::new(Some(turn), kind, Some(self.last)) });
+                self.entries.push(Entry { files: attachments, ..Entry::new(Some(turn), kind, Some(self.last)) });
             }
             (EventBody::TurnStarted { agent, .. }, Some(turn)) => {
                 self.agent = Some(agent);
@@ -164,7 +174,10 @@ impl Session {
                 (self.agent, self.title) = (Some(agent), title);
                 return Meaning::Changed;
             }
-            (EventBody::MessagesSuperseded { from }, _) => self.supersede(from),
+            (EventBody::MessagesSuperseded { from }, _) => {
+                self.superseded = Some(self.superseded.map_or(from, |before| before.min(from)));
+                self.supersede(from);
+            }
             (EventBody::DeliveryFailed { message, .. }, Some(turn)) => {
                 self.insert(turn, Kind::Note(Doc::plain(message), true));
             }
@@ -356,6 +369,6 @@ impl Session {
     pub(crate) fn forget(&mut self) {
         self.entries.clear();
         (self.last, self.running, self.caught_up, self.scroll) = (0, None, false, 0);
-        (self.before, self.loading) = (None, false);
+        (self.before, self.loading, self.superseded) = (None, false, None);
     }
 }

@@ -60,6 +60,11 @@ pub(crate) fn give_up() {
     let _ = term::terminal::disable_raw_mode();
 }
 
+/// Columns of the terminal, where there is one.
+pub(crate) fn columns() -> Option<usize> {
+    term::terminal::size().ok().map(|(columns, _)| columns.into())
+}
+
 fn write(bytes: &[u8]) {
     let mut out = io::stdout().lock();
     // Nobody could be told.

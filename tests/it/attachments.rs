@@ -7,7 +7,7 @@ use mosaic_testkit::provider::Gate;
 use mosaic_testkit::{StandIn, Step};
 use serde_json::{Value, json};
 
-use crate::testbed::{Api, Testbed, refusal, soon};
+use crate::testbed::{Api, Testbed, Wire, refusal, soon};
 
 /// A picture of one point.
 pub(crate) const PNG: &str =
@@ -26,6 +26,47 @@ async fn send(api: &Api, session: &str, key: &str, text: &str, files: Value) -> 
     let body = json!({"text": text, "attachments": files}).to_string();
     let path = format!("/api/v1/sessions/{session}/messages?wait=true");
     api.request("POST", &path, &[("idempotency-key", key)], body.as_bytes()).await
+}
+
+#[tokio::test]
+async fn files_come_over_a_socket_as_they_do_over_http_with_the_same_bounds() {
+    let bed = Testbed::start().await;
+    let (mut wire, _) = Wire::ready(bed.address(), &bed.token()).await;
+    // Without a type each is what is in it; and what is over a megabyte comes too.
+    let large = STANDARD.encode([STANDARD.decode(PNG).expect("base64"), vec![0; 3 << 20]].concat());
+    let files = json!([{"name": "notes.md", "text": "milk and bread"}, {"name": "large", "data": large}]);
+    let frame = json!({"type": "message.send", "id": "with-files", "text": "what is missing?", "attachments": files});
+    wire.send(frame.clone()).await;
+    let ack = wire.answer("with-files").await;
+    assert_eq!(ack["type"], "ack", "{ack}");
+    let session = ack["session"].as_str().expect("a session").to_owned();
+    let api = bed.api();
+    api.settled(&session).await;
+    let said = messages(&api, &session).await;
+    let kinds: Vec<_> =
+        said[0]["attachments"].as_array().expect("files").iter().map(|file| &file["media_type"]).collect();
+    assert_eq!(kinds, [&json!("text/plain"), &json!("image/png")]);
+    assert!(bed.model.last_call().body.to_string().contains("milk and bread"));
+    // A repeat is the same turn, also over HTTP; with another file it is refused.
+    wire.send(frame).await;
+    assert_eq!(wire.answer("with-files").await["turn"], ack["turn"]);
+    let other = json!({"type": "message.send", "id": "with-files", "session": session, "text": "what is missing?",
+        "attachments": [notes()]});
+    wire.send(other).await;
+    assert_eq!(wire.answer("with-files").await["code"], "idempotency_conflict");
+    let same = send(&api, &session, "with-files", "what is missing?", files).await;
+    assert_eq!((same.status(), &same.json::<Value>()["turn"]), (200, &ack["turn"]));
+    let text = "x".repeat((256 << 10) + 1);
+    let cases = [
+        ("large", json!([{"name": "a.txt", "text": text}]), "too_large"),
+        ("binary", json!([{"name": "a.bin", "data": "AP8="}]), "bad_request"),
+        ("many", json!(vec![notes(); 9]), "bad_request"),
+    ];
+    for (id, files, code) in cases {
+        wire.send(json!({"type": "message.send", "id": id, "session": session, "text": "?", "attachments": files}))
+            .await;
+        assert_eq!(wire.answer(id).await["code"], code, "{id}");
+    }
 }
 
 async fn messages(api: &Api, session: &str) -> Vec<Value> {

@@ -17,13 +17,13 @@ use std::task::{Context, Poll, Waker};
 use actix::prelude::*;
 use actix_web::HttpRequest;
 use actix_web::error::ErrorInternalServerError;
-use actix_web::web::{Bytes, Data, Payload};
+use actix_web::web::{self, Bytes, Data, Payload};
 use actix_web_actors::ws::{self, CloseCode, CloseReason, WebsocketContext};
 use futures_util::stream::{AbortHandle, Abortable, LocalBoxStream, SelectAll};
 use futures_util::{Stream, StreamExt, stream};
 use mosaic_messages::ExecuteCommand;
 use mosaic_runtime::events::{Follow, Pace};
-use mosaic_types::{Code, Failure, Principal, SessionId};
+use mosaic_types::{Code, Failure, Principal, SessionId, UserRole};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFutureOwned;
@@ -33,7 +33,8 @@ use super::close::Close;
 use super::config::SocketConfig;
 use super::doorstep::{Doorstep, Place};
 use super::effect::{Effect, Effects, Heard};
-use super::incoming::{Came, Incoming, MESSAGE_BYTES, STRANGER_BYTES};
+use super::frames::{Unread, read};
+use super::incoming::{Came, Incoming, MESSAGE_BYTES, READER_BYTES, STRANGER_BYTES};
 use super::outbox::Piece;
 use super::state::State;
 use super::work::{cancel, execute, input_span, submit};
@@ -170,7 +171,7 @@ impl SocketActor {
             Effect::Enter(who) => {
                 self.who = Some(who);
                 self.stranger = None;
-                self.limit.set(MESSAGE_BYTES);
+                self.limit.set(if who.role >= UserRole::Member { MESSAGE_BYTES } else { READER_BYTES });
                 if let Some(Credential { ending, .. }) = self.known.take() {
                     let ended = async move { ending.wait().await }.into_actor(self);
                     let close = |end, actor: &mut Self, ctx: &mut Ctx| {
@@ -302,7 +303,23 @@ impl Actor for SocketActor {
 
 impl StreamHandler<Result<Came, Close>> for SocketActor {
     fn handle(&mut self, came: Result<Came, Close>, ctx: &mut Ctx) {
+        let came = match came {
+            // Others are served by this thread, and what is long takes it a while. What comes next waits its turn.
+            Ok(Came::Text(text)) if text.len() > READER_BYTES => {
+                let lost = |_| {
+                    let failure = Failure::new(Code::Internal, "The frame could not be read.");
+                    Err(Box::new(Unread { id: None, failure }))
+                };
+                let read = async move { web::block(move || read(&text)).await.unwrap_or_else(lost) };
+                let done = read.into_actor(self).map(|read, actor, ctx| {
+                    actor.run(ctx, |state, now, out| state.read(read, now, out));
+                });
+                return ctx.wait(done);
+            }
+            came => came,
+        };
         self.run(ctx, |state, now, out| match came {
+            Ok(Came::Part) => state.part(now),
             Ok(Came::Text(text)) => state.text(&text, now, out),
             Ok(Came::Ping(payload)) => state.ping(payload, now, out),
             Ok(Came::Pong(payload)) => state.pong(&payload, now, out),

@@ -100,12 +100,13 @@ impl State {
                 mode,
                 model,
                 replaces,
+                attachments,
                 traceparent,
                 tracestate,
             } => {
                 if self.may_ask(Some(&id), now, out) {
                     let caller = Caller::new(traceparent, tracestate).or_else(|| self.caller.clone());
-                    let input = Input { text, mode, model, replaces, attachments: Vec::new() };
+                    let input = Input { text, mode, model, replaces, attachments };
                     out.push(Effect::Submit { id, session, agent, input: Box::new(input), caller });
                 }
             }

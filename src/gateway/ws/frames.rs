@@ -6,6 +6,7 @@ use mosaic_types::{AgentName, Code, Failure, Secret, Seq, SessionId, TurnId, Use
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::gateway::access::Access;
+use crate::gateway::attachments::NewAttachment;
 
 /// The version of all this. A client that asks for another is refused.
 pub(super) const PROTOCOL: u32 = 1;
@@ -78,6 +79,7 @@ frames! {
         #[serde(default)] mode: Option<String>,
         #[serde(default)] model: Option<String>,
         #[serde(default)] replaces: Option<String>,
+        #[serde(default)] attachments: Vec<NewAttachment>,
         #[serde(default, deserialize_with = "context")] traceparent: Option<String>,
         #[serde(default, deserialize_with = "context")] tracestate: Option<String>,
     }

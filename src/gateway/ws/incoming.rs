@@ -19,13 +19,19 @@ use super::close::Close;
 
 /// Bytes of a message before `connect` was accepted.
 pub(super) const STRANGER_BYTES: usize = 64 << 10;
-/// Bytes of a message after it.
-pub(super) const MESSAGE_BYTES: usize = 1 << 20;
+/// Bytes of a message after it, of who only reads.
+pub(super) const READER_BYTES: usize = 1 << 20;
+/// Bytes of a message of who may send some, with their files: what a request may have.
+pub(super) const MESSAGE_BYTES: usize = crate::gateway::body::MESSAGE_BYTES;
+/// Of a message that is longer than this, each piece is a sign of life: it may take longer than silence may.
+const LONG_BYTES: usize = 128 << 10;
 
 /// Something whole.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Came {
     Text(String),
+    /// A piece of something long that is not whole yet.
+    Part,
     Ping(Bytes),
     Pong(Bytes),
     /// Goodbye, with its code.
@@ -147,7 +153,12 @@ where
                 }
             }
             match this.payload.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(piece))) => this.read.extend_from_slice(&piece),
+                Poll::Ready(Some(Ok(piece))) => {
+                    this.read.extend_from_slice(&piece);
+                    if this.read.len() > LONG_BYTES {
+                        return Poll::Ready(Some(Ok(Came::Part)));
+                    }
+                }
                 Poll::Ready(Some(Err(_)) | None) => this.over = true,
                 Poll::Pending => return Poll::Pending,
             }
@@ -207,6 +218,20 @@ mod tests {
         // The largest length that can be announced.
         let huge = [0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
         assert_eq!(came(&huge, 10), [Err(Close::TOO_BIG)]);
+    }
+
+    #[test]
+    fn each_piece_of_a_long_message_is_a_sign_of_life_and_none_of_a_short_one() {
+        let pieces = |bytes: &[u8]| {
+            let pieces: Vec<_> = bytes.chunks(64 << 10).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+            let incoming = Incoming::new(stream::iter(pieces), Rc::new(Cell::new(MESSAGE_BYTES)));
+            let all = incoming.map(|came| matches!(came, Ok(Came::Part))).collect::<Vec<_>>();
+            all.now_or_never().expect("everything is there already")
+        };
+        let long = pieces(&masked(true, opcode::TEXT, &vec![b'x'; 1 << 20]));
+        assert!(long.len() > 10 && long[..long.len() - 1].iter().all(|part| *part), "{long:?}");
+        assert_eq!(long.last(), Some(&false), "it is whole");
+        assert_eq!(pieces(&masked(true, opcode::TEXT, &vec![b'x'; 100 << 10])), [false]);
     }
 
     #[test]

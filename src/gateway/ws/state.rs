@@ -83,12 +83,24 @@ impl State {
         }
     }
 
+    /// A piece of something long came.
+    pub(super) fn part(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Ready(_) | Phase::Leaving(..)) {
+            self.heard = now;
+        }
+    }
+
     /// A whole text came.
     pub(super) fn text(&mut self, text: &str, now: Instant, out: &mut Effects) {
+        self.read(read(text), now, out);
+    }
+
+    /// A whole text came, and was read.
+    pub(super) fn read(&mut self, read: Result<ClientFrame, Box<Unread>>, now: Instant, out: &mut Effects) {
         self.heard = now;
         match self.phase {
             Phase::Closing { .. } | Phase::Over => {}
-            Phase::Waiting { .. } => match read(text) {
+            Phase::Waiting { .. } => match read {
                 Ok(ClientFrame::Connect { token, protocol, traceparent, tracestate, .. }) => {
                     self.caller = Caller::new(traceparent, tracestate);
                     self.connect(token, protocol, now, out);
@@ -104,7 +116,7 @@ impl State {
                 }
             },
             Phase::Ready(who) | Phase::Leaving(who, _) => {
-                match read(text) {
+                match read {
                     Ok(frame) => self.frame(frame, who, now, out),
                     Err(unread) => self.error(unread.id.as_deref(), None, &unread.failure, now, out),
                 }

@@ -7,6 +7,8 @@ use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, TurnId};
 use sha2::{Digest, Sha256};
 use tracing::Span;
 
+use crate::detect::NO_PROVIDER;
+use crate::gateway::attachments;
 use crate::gateway::input::Input;
 use crate::gateway::server::Gate;
 use crate::gateway::sessions::visible;
@@ -34,7 +36,7 @@ pub(super) async fn submit(
     id: String,
     session: Option<SessionId>,
     wished: Option<AgentName>,
-    input: Input,
+    mut input: Input,
 ) -> Result<(SessionId, Accepted), Failure> {
     let create = match (&session, wished) {
         (Some(_), Some(_)) => {
@@ -42,10 +44,14 @@ pub(super) async fn submit(
             return Err(Failure::new(Code::BadRequest, sentence));
         }
         (Some(_), None) => None,
+        // A session in which nobody could answer is not begun.
+        (None, _) if gate.doors.providers.is_empty() => return Err(Failure::new(Code::NoProvider, NO_PROVIDER)),
         (None, wished) => Some(gate.doors.agents.choose(wished)?),
     };
     let session = session.unwrap_or_else(|| own_session(who, &id));
-    let mut ask = input.submission(&gate, session.clone(), who, Some(&id))?;
+    let files = attachments::take(std::mem::take(&mut input.attachments), gate.doors.outside.clone()).await;
+    let files = files.map_err(|error| error.0)?;
+    let mut ask = files.put(input.submission(&gate, session.clone(), who, Some(&id))?);
     ask.create = create;
     let accepted = gate.ask(ask).await.map_err(|error| error.0)?;
     let accepted = gate.settled(accepted).await.map_err(|error| error.0)?;

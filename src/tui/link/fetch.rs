@@ -3,7 +3,8 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use mosaic_types::journal::{MessageRow, TurnState};
+use mosaic_types::attachment::AttachmentRow;
+use mosaic_types::journal::TurnState;
 use mosaic_types::page::Page;
 use mosaic_types::{Seq, SessionEvent, SessionId, TurnId};
 use serde::Deserialize;
@@ -20,8 +21,8 @@ use crate::tui::wire::{Agent, Listed, Said};
 
 /// Events of a session that are read when it is opened.
 const TAIL: i64 = 600;
-/// Messages that are read at once as somebody scrolls up.
-const PAGE: usize = 100;
+/// Events that are read at once as somebody scrolls up; what the daemon gives at the most.
+const PAGE: i64 = 200;
 
 /// So long a message with its files may take on the way.
 const UPLOAD: Duration = Duration::from_secs(60);
@@ -57,6 +58,11 @@ pub(super) fn wish(client: &Client, wish: Wish) -> Fetch<'_> {
             let page = timeout(PATIENCE, older(client, &session, before)).await.ok().and_then(Result::ok);
             vec![News::Older { session, before, page }]
         }),
+        Wish::Fetch(session, rows) => Box::pin(async move {
+            let late = || Err(CliError::Unavailable("they did not come in time".to_owned()));
+            let files = timeout(UPLOAD, files(client, &session, &rows)).await.unwrap_or_else(|_| late());
+            vec![News::Files(session, files.map_err(|error| error.to_string()))]
+        }),
         Wish::Do(deed) => Box::pin(async move {
             let done = timeout(PATIENCE, act(client, &deed)).await;
             let late = || Err(CliError::Unavailable("Nobody answered in time; look whether it was done.".to_owned()));
@@ -85,24 +91,38 @@ pub(super) fn house(client: &Client) -> Fetch<'_> {
     })
 }
 
-/// Models by name; agents, which the same list has, are asked for otherwise.
+/// Models by name: those of the config first, then those that providers list.
 async fn models(client: &Client) -> Result<Vec<News>, CliError> {
     #[derive(Deserialize)]
     struct Model {
         id: String,
+        configured: bool,
     }
-    #[derive(Deserialize)]
-    struct Models {
-        data: Vec<Model>,
-    }
-    let all = client.get::<Models>("/v1/models").await?;
-    Ok(vec![News::Models(all.data.into_iter().map(|model| model.id).filter(|id| id.contains('/')).collect())])
+    let mut all = client.get::<Page<Model>>("/api/v1/models?listed=true").await?.items;
+    all.sort_by_key(|model| !model.configured);
+    Ok(vec![News::Models(all.into_iter().map(|model| model.id).collect())])
 }
 
-async fn older(client: &Client, session: &SessionId, before: Seq) -> Result<(Vec<MessageRow>, Option<Seq>), CliError> {
-    let path = format!("/api/v1/sessions/{session}/messages?before={before}&limit={PAGE}");
-    let page = client.get::<Page<MessageRow>>(&path).await?;
-    Ok((page.items, page.next.and_then(|next| next.parse().ok())))
+/// What was journaled just before that number; with the number of its first event, if there is more before it.
+async fn older(
+    client: &Client,
+    session: &SessionId,
+    before: Seq,
+) -> Result<(Vec<SessionEvent>, Option<Seq>), CliError> {
+    let after = (before - 1 - PAGE).max(0);
+    let path = format!("/api/v1/sessions/{session}/events?after={after}&limit={}", before - 1 - after);
+    let page = client.get::<Events>(&path).await?;
+    Ok((page.items, (after > 0).then_some(after + 1)))
+}
+
+/// The files that came with a message, as they were sent.
+async fn files(client: &Client, session: &SessionId, rows: &[AttachmentRow]) -> Result<Vec<File>, CliError> {
+    let mut files = Vec::new();
+    for row in rows {
+        let data = client.bytes(&format!("/api/v1/sessions/{session}/attachments/{}", row.id)).await?;
+        files.push(File::of(row.name.clone(), data).map_err(CliError::Failed)?);
+    }
+    Ok(files)
 }
 
 /// Sends a message with files; answers as the socket would. It is tried again under its key, which it is taken by once.
@@ -172,12 +192,13 @@ async fn act(client: &Client, deed: &Deed) -> Result<Option<SessionId>, CliError
     }
 }
 
+#[derive(Deserialize)]
+struct Events {
+    items: Vec<SessionEvent>,
+}
+
 /// Finds where the newest part of a journal begins, in a few questions: its events are numbered without a gap.
 async fn locate(client: &Client, session: SessionId) -> Result<Vec<News>, CliError> {
-    #[derive(Deserialize)]
-    struct Events {
-        items: Vec<SessionEvent>,
-    }
     let reaches = async |seq: i64| {
         let path = format!("/api/v1/sessions/{session}/events?after={}&limit=1", seq - 1);
         client.get::<Events>(&path).await.is_ok_and(|page| !page.items.is_empty())

@@ -3,7 +3,10 @@
 use mosaic_types::SessionId;
 
 use super::{Deed, Effect, Item, Line, Model, Overlay, Which, Wish};
+use crate::tui::file::File;
 use crate::tui::keys::Action;
+use crate::tui::session::Editing;
+use crate::tui::text::one_line;
 use crate::tui::wire::Ask;
 
 impl Model {
@@ -46,19 +49,50 @@ impl Model {
         if self.session().editing.is_some() {
             return;
         }
-        let Some((seq, text)) = self.session().last_said().map(|(seq, text)| (seq, text.to_owned())) else {
+        let last = self.session().last_said().map(|(seq, text, files)| (seq, text.to_owned(), files.to_vec()));
+        let Some((seq, text, rows)) = last else {
             self.notice = Some(("Nothing was said here yet.".to_owned(), false));
             return;
         };
         let draft = self.input.take();
-        self.session_mut().editing = Some((seq, draft));
+        let session = self.session_mut();
+        let files = std::mem::take(&mut session.files);
+        session.editing = Some(Editing { seq, draft, files, fetching: !rows.is_empty() });
+        if let Some(id) = session.id.clone().filter(|_| !rows.is_empty()) {
+            self.wish(Wish::Fetch(id, rows));
+        }
         self.input.set(text);
+    }
+
+    /// The files of the message that is changed are here, or cannot be had: then it is not changed, since they would be
+    /// lost.
+    pub(super) fn fetched(&mut self, session: &SessionId, files: Result<Vec<File>, String>) {
+        let shown = self.session().id.as_ref() == Some(session);
+        let Some(known) = self.known(session) else { return };
+        let Some(editing) = known.editing.as_mut().filter(|editing| editing.fetching) else { return };
+        match files {
+            Ok(files) => {
+                editing.fetching = false;
+                known.files.splice(..0, files);
+            }
+            Err(why) => {
+                let text = format!("The files of that message cannot be read: {}", one_line(&why));
+                if shown {
+                    self.leave_edit();
+                } else if let Some(editing) = known.editing.take() {
+                    (known.files, known.draft) = (editing.files, editing.draft);
+                }
+                self.notice = Some((text, true));
+            }
+        }
     }
 
     /// Leaves the message that is being changed as it stands; answers whether there was one.
     pub(super) fn leave_edit(&mut self) -> bool {
-        let left = self.session_mut().editing.take().map(|(_, draft)| self.input.set(draft));
-        left.is_some()
+        let Some(Editing { draft, files, .. }) = self.session_mut().editing.take() else { return false };
+        self.session_mut().files = files;
+        self.input.set(draft);
+        true
     }
 
     /// Shows what agents or models there are to choose from.

@@ -1,7 +1,7 @@
 //! What the model hears, and what it wants done.
 
-use mosaic_types::journal::MessageRow;
-use mosaic_types::{AgentName, Seq, SessionId};
+use mosaic_types::attachment::AttachmentRow;
+use mosaic_types::{AgentName, Seq, SessionEvent, SessionId};
 
 use crate::tui::file::File;
 use crate::tui::keys::Key;
@@ -26,13 +26,15 @@ pub(crate) enum News {
     Found(String, Vec<Listed>),
     /// Models that can be asked for by name.
     Models(Vec<String>),
-    /// What was said before `before`, oldest first; with what to ask for next, if there is more. `None`: it could not be
-    /// read.
+    /// What was journaled before `before`, oldest first; with what to ask for next, if there is more. `None`: it could
+    /// not be read.
     Older {
         session: SessionId,
         before: Seq,
-        page: Option<(Vec<MessageRow>, Option<Seq>)>,
+        page: Option<(Vec<SessionEvent>, Option<Seq>)>,
     },
+    /// The files of a message that is changed, or why they cannot be had.
+    Files(SessionId, Result<Vec<File>, String>),
     /// What became of a deed; of a fork, the new session.
     Done(Deed, Result<Option<SessionId>, String>),
     Agents(Vec<Agent>),
@@ -71,9 +73,11 @@ pub(crate) enum Wish {
     /// What was said before that number.
     Older(SessionId, Seq),
     Models,
+    /// The files that came with a message.
+    Fetch(SessionId, Vec<AttachmentRow>),
     /// Who answers here, and whether anybody can.
     House,
-    /// A message with files, which the socket does not take.
+    /// A message with files, which goes by a request of its own: what is heard meanwhile is not held up.
     Send(Box<Parcel>),
     Do(Deed),
 }

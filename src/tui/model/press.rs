@@ -213,6 +213,11 @@ impl Model {
             }
             return;
         }
+        if self.session().editing.as_ref().is_some_and(|editing| editing.fetching) {
+            self.notice =
+                Some(("The files of that message are on their way. Try again in a moment.".to_owned(), false));
+            return;
+        }
         let editing = self.session_mut().editing.take();
         if is_command(&text) && editing.is_none() {
             if self.execute(text.trim()) {
@@ -221,10 +226,12 @@ impl Model {
             }
             return;
         }
-        match self.submit(text.clone(), editing.as_ref().map(|(seq, _)| *seq)) {
+        match self.submit(text.clone(), editing.as_ref().map(|editing| editing.seq)) {
             Ok(()) => {
                 self.input.remember(&text);
-                self.input.set(editing.map(|(_, draft)| draft).unwrap_or_default());
+                let (draft, files) = editing.map(|editing| (editing.draft, editing.files)).unwrap_or_default();
+                self.session_mut().files = files;
+                self.input.set(draft);
             }
             Err(sentence) => {
                 self.session_mut().editing = editing;

@@ -5,7 +5,7 @@ use mosaic_types::{Code, Seq, SessionId, UserRole};
 
 use super::{Effect, Line, Model, Parcel, Wish};
 use crate::tui::file::File;
-use crate::tui::session::Pending;
+use crate::tui::session::{Editing, Pending};
 use crate::tui::wire::Ask;
 
 /// Inputs of a session that may wait for the connection.
@@ -72,10 +72,13 @@ impl Model {
             let refused = self.open[at].pending.iter().position(|pending| pending.id == id);
             let Some(refused) = refused.map(|refused| self.open[at].pending.remove(refused)) else { return };
             let text = refused.text;
+            let changes = at == 0 && refused.replaces.is_some() && self.open[at].editing.is_none();
+            let aside = if changes { std::mem::take(&mut self.open[at].files) } else { Vec::new() };
             self.open[at].files.splice(..0, refused.files);
             self.open[at].note(&format!("Not sent: {message}"), true);
-            if let (0, Some(seq), None) = (at, refused.replaces, &self.open[at].editing) {
-                self.open[at].editing = Some((seq, self.input.take()));
+            if let Some(seq) = refused.replaces.filter(|_| changes) {
+                let draft = self.input.take();
+                self.open[at].editing = Some(Editing { seq, draft, files: aside, fetching: false });
                 self.input.set(text);
             } else if at == 0 && self.input.is_empty() {
                 self.input.set(text);

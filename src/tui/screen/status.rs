@@ -4,6 +4,9 @@ use crate::tui::look::{Row, Tone};
 use crate::tui::model::{Line, Model};
 use crate::tui::text::one_line;
 
+/// What is worth no more than this gives way to the whole of how to learn the rest.
+const SPARED: u8 = 2;
+
 /// The status in one row; what does not fit is left out, the least important first.
 pub(super) fn row(model: &Model, columns: usize) -> Row {
     let (mark, tone, state) = match &model.line {
@@ -50,14 +53,16 @@ pub(super) fn row(model: &Model, columns: usize) -> Row {
     loop {
         let text = parts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(" · ");
         let row = start.clone().with(format!(" {text}"), Tone::Soft);
-        let help = ["F1 help ", "F1 "].into_iter().find(|help| row.width() + help.len() < columns);
+        // How to learn the rest goes before what can be left out.
+        let least = parts.iter().map(|(worth, _)| *worth).min().unwrap_or(0);
+        let helps = if least <= SPARED { &["F1 help "][..] } else { &["F1 help ", "F1 "] };
+        let help = helps.iter().find(|help| row.width() + help.len() < columns).copied();
         let (fits, help) = (help.is_some(), help.unwrap_or_default());
         if fits || parts.len() <= 1 {
             let room = if fits { columns - help.len() } else { columns };
             let row = row.cut(room).padded(room);
             return if fits { row.with(help, Tone::Soft) } else { row };
         }
-        let least = parts.iter().map(|(worth, _)| *worth).min().unwrap_or(0);
         parts.retain(|(worth, _)| *worth != least);
     }
 }

@@ -83,13 +83,32 @@ fn the_status_tells_what_matters_at_eighty_columns() {
         words.join(" ")
     };
     let whole = "● assistant · lab/m-1 · first choice · 12 in, 34 out · $0.0001 · context 2%";
-    assert_eq!(status(&mut model, 80), format!("{whole} F1"));
+    assert_eq!(status(&mut model, 80), format!("{} F1 help", whole.replace(" · first choice", "")));
     assert_eq!(status(&mut model, 100), format!("{whole} · connected F1 help"));
     // What is least of all goes first, and nothing is cut in its middle.
     assert_eq!(status(&mut model, 50), "● assistant · lab/m-1 · 12 in, 34 out F1 help");
     assert_eq!(status(&mut model, 30), "● assistant · lab/m-1 F1");
     model.hear(News::Down("the daemon is gone".into()));
     assert_eq!(status(&mut model, 80), "○ offline, trying again: the daemon is gone");
+}
+
+#[test]
+fn commands_that_do_not_fit_are_counted() {
+    let mut model = crate::tui::model::tests::connected();
+    let offer = |number: usize| crate::tui::wire::Offer {
+        name: format!("do{number}"),
+        usage: format!("/do{number}"),
+        help: "Does it.".to_owned(),
+        role: mosaic_types::UserRole::Viewer,
+    };
+    model.offers = (0..11).map(offer).collect();
+    type_in(&mut model, "/");
+    let screen = drawn(&mut model, 80, 24);
+    assert!(screen.contains("/do6") && !screen.contains("/do7"), "{screen}");
+    assert!(screen.contains("… 4 more: type on, or Ctrl+K for all"), "{screen}");
+    model.offers.truncate(8);
+    let screen = drawn(&mut model, 80, 24);
+    assert!(screen.contains("/do7") && !screen.contains("more:"), "{screen}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The pieces that a session is made of.
 
+use mosaic_types::attachment::AttachmentRow;
 use mosaic_types::event::Part;
 use mosaic_types::{FinishedTurn, Seq, TurnId};
 
@@ -55,8 +56,8 @@ pub(crate) enum Kind {
 pub(crate) struct Entry {
     pub(crate) turn: Option<TurnId>,
     pub(crate) kind: Kind,
-    /// What the files are called that came with it.
-    pub(crate) files: Vec<String>,
+    /// The files that came with it.
+    pub(crate) files: Vec<AttachmentRow>,
     /// Its rows, as they were laid out last.
     pub(crate) laid: Laid,
     /// Under which an input was accepted.

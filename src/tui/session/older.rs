@@ -1,12 +1,9 @@
 //! What was said before that which is shown: read page by page as somebody scrolls up, and dropped again.
 
-use mosaic_types::Seq;
-use mosaic_types::chat::Role;
-use mosaic_types::journal::MessageRow;
+use mosaic_types::attachment::AttachmentRow;
+use mosaic_types::{Seq, SessionEvent, TurnId};
 
-use super::{Answer, Entry, Kind, Session};
-use crate::tui::doc::Doc;
-use crate::tui::file::label;
+use super::{Entry, Kind, Session};
 
 /// Entries that are kept of a session; the oldest are dropped beyond them.
 const ENTRIES: usize = 2_000;
@@ -21,25 +18,28 @@ impl Session {
         Some(before)
     }
 
-    /// Takes in a page of what was said before `before`.
-    pub(crate) fn prepend(&mut self, before: Seq, page: Option<(Vec<MessageRow>, Option<Seq>)>) {
+    /// Takes in a page of what was journaled before `before`.
+    pub(crate) fn prepend(&mut self, before: Seq, page: Option<(Vec<SessionEvent>, Option<Seq>)>) {
         self.loading = false;
         // Asked for in vain, or dropped meanwhile.
-        let Some((rows, next)) = page.filter(|_| self.before == Some(before)) else { return };
-        let entry = |row: MessageRow| {
-            let kind = match row.role {
-                Role::User => Kind::Person(Doc::plain(row.text)),
-                _ => Kind::Answer(Answer { doc: Doc::new(row.text), ..Answer::default() }),
-            };
-            let files = row.attachments.iter().map(|file| label(&file.name, file.size_bytes)).collect();
-            let mut entry = Entry::new(Some(row.turn), kind, (row.role == Role::User).then_some(row.seq));
+        let Some((events, next)) = page.filter(|_| self.before == Some(before)) else { return };
+        // Made as the rest was, of its events alone; what they began is over, or goes on in what is shown.
+        let mut page = Session::default();
+        for event in events.into_iter().filter(|event| event.seq.is_some_and(|seq| seq < before)) {
+            page.hear(event);
+        }
+        if let Some(from) = self.superseded {
+            page.supersede(from);
+        }
+        let turns: Vec<TurnId> = page.entries.iter().filter_map(|entry| entry.turn).collect();
+        turns.into_iter().for_each(|turn| page.end(turn));
+        let old = page.entries.into_iter().map(|mut entry| {
             // What it is answered by may be dropped, or not read yet.
             entry.laid.begun = true;
-            entry.files = files;
             entry
-        };
-        let shown = |row: &MessageRow| matches!(row.role, Role::User | Role::Assistant) && row.seq < before;
-        self.entries.splice(..0, rows.into_iter().filter(shown).map(entry));
+        });
+        self.entries.splice(..0, old);
+        self.superseded = self.superseded.into_iter().chain(page.superseded).min();
         (self.before, self.grown_above) = (next, true);
     }
 
@@ -60,10 +60,10 @@ impl Session {
         }
     }
 
-    /// The newest message that somebody wrote, and its number.
-    pub(crate) fn last_said(&self) -> Option<(Seq, &str)> {
+    /// The newest message that somebody wrote: its number, its text and the files that came with it.
+    pub(crate) fn last_said(&self) -> Option<(Seq, &str, &[AttachmentRow])> {
         self.entries.iter().rev().find_map(|entry| match &entry.kind {
-            Kind::Person(doc) => Some((entry.seq?, doc.text())),
+            Kind::Person(doc) => Some((entry.seq?, doc.text(), &*entry.files)),
             _ => None,
         })
     }

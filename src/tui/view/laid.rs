@@ -1,6 +1,7 @@
 //! An entry's rows, which are kept until something of it changes: a picture costs what is new, not what was said.
 
 use super::facts;
+use crate::tui::file::label;
 use crate::tui::look::{Look, Row, Tone};
 use crate::tui::session::{Answer, Entry, Kind, Progress};
 use crate::tui::text::{Breaks, one_line, wrap, wrap_text};
@@ -86,8 +87,9 @@ pub(super) fn lay(entry: &mut Entry, waits: bool, columns: usize) {
 fn round(entry: &Entry, waits: bool, columns: usize) -> (Mark, Vec<Row>, Vec<Row>) {
     match &entry.kind {
         Kind::Person(_) => {
-            let below = entry.files.iter().map(String::as_str).chain(waits.then_some("waits for its turn"));
-            let row = |text: &str| Row::of("▌ ", Tone::Person).with(text, Tone::Soft).cut(columns);
+            let files = entry.files.iter().map(|file| label(&file.name, file.size_bytes));
+            let below = files.chain(waits.then(|| "waits for its turn".to_owned()));
+            let row = |text: String| Row::of("▌ ", Tone::Person).with(text, Tone::Soft).cut(columns);
             (Mark("▌ ", "▌ ", Tone::Person), Vec::new(), below.map(row).collect())
         }
         Kind::Answer(answer) => {

@@ -121,6 +121,14 @@ async fn a_file_is_shown_before_it_is_sent_and_read_by_the_model() {
     let sessions = bed.api().get("/api/v1/sessions").await;
     assert_eq!(sessions["items"].as_array().map(Vec::len), Some(1), "{sessions}");
     assert_eq!(sessions["items"][0]["title"], "what is missing?");
+    // Changed and sent anew, it has its file still, though that is gone from this machine.
+    std::fs::remove_file(&path).expect("it was there");
+    pty.press(&ctrl('g'));
+    pty.sees("▤ shopping.txt 14 B  Backspace").await;
+    pty.press(&format!("{}what else?\r", ctrl('u')));
+    pty.until("the answer", |screen| screen.contains("\n   what else?\n") && screen.contains("first choice")).await;
+    let sent = bed.model.last_call().body.to_string();
+    assert!(sent.contains("milk and bread") && !sent.contains("what is missing?"), "{sent}");
     leave(pty).await;
 }
 

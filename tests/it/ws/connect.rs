@@ -120,8 +120,8 @@ async fn what_breaks_the_protocol_or_a_limit_closes_with_its_code() {
     let bed = Testbed::start().await;
     let connect = json!({"type": "connect", "protocol": 1, "token": bed.token()}).to_string();
     let long = vec![b' '; (64 << 10) + 1];
-    let longer = vec![b' '; (1 << 20) + 1];
-    let half = vec![b' '; 600 << 10];
+    let longer = vec![b' '; (32 << 20) + 1];
+    let half = vec![b' '; 17 << 20];
 
     // Before connect: nothing over 64 KiB, refused by its header alone.
     let mut socket = RawSocket::open(bed.address(), "/ws").await.expect("an upgrade");
@@ -131,8 +131,8 @@ async fn what_breaks_the_protocol_or_a_limit_closes_with_its_code() {
 
     type Frames<'a> = &'a [(bool, u8, &'a [u8])];
     let cases: [(&str, Frames<'_>, u16); 9] = [
-        ("over 1 MiB", &[(true, opcode::TEXT, &longer)], 1009),
-        ("joined over 1 MiB", &[(false, opcode::TEXT, &half), (true, opcode::CONTINUATION, &half)], 1009),
+        ("over 32 MiB", &[(true, opcode::TEXT, &longer)], 1009),
+        ("joined over 32 MiB", &[(false, opcode::TEXT, &half), (true, opcode::CONTINUATION, &half)], 1009),
         ("not UTF-8", &[(true, opcode::TEXT, b"\"\xff\"")], 1007),
         ("not UTF-8 when joined", &[(false, opcode::TEXT, b"\xc3"), (true, opcode::CONTINUATION, b"(")], 1007),
         ("binary", &[(true, opcode::BINARY, b"{}")], 1003),
@@ -149,6 +149,14 @@ async fn what_breaks_the_protocol_or_a_limit_closes_with_its_code() {
         }
         assert_eq!(goodbye(&mut socket).await.0, code, "{what}");
     }
+
+    // Who may only read has nothing long to say.
+    let viewer: Value = bed.api().send("POST", "/api/v1/tokens", json!({"role": "viewer"})).await.json();
+    let mut socket = RawSocket::open(bed.address(), "/ws").await.expect("an upgrade");
+    let reads = json!({"type": "connect", "protocol": 1, "token": viewer["token"]}).to_string();
+    socket.text(&reads).await.expect("sent");
+    socket.frame(true, opcode::TEXT, &longer[..=1 << 20]).await.expect("sent");
+    assert_eq!(goodbye(&mut socket).await.0, 1009);
 
     // A frame that is not masked.
     let mut socket = RawSocket::open(bed.address(), "/ws").await.expect("an upgrade");

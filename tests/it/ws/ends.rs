@@ -53,13 +53,16 @@ async fn a_connection_ends_at_once_when_both_sides_have_said_goodbye() {
     parts("no connect in time", 4408, &mut late).await;
     parts("nothing is heard", 4408, &mut opened(&bed, &token).await).await;
 
+    // Of who may only read; others may send files.
+    let viewer = bed.api().send("POST", "/api/v1/tokens", json!({"role": "viewer"})).await.json::<serde_json::Value>();
+    let viewer = viewer["token"].as_str().expect("a token");
     let too_long = vec![b' '; (1 << 20) + 1];
     for (what, code, op, payload) in [
         ("a binary frame", 1003, opcode::BINARY, &b"{}"[..]),
         ("a reserved opcode", 1002, 5, b"{}"),
         ("too long a message", 1009, opcode::TEXT, &too_long),
     ] {
-        let mut socket = opened(&bed, &token).await;
+        let mut socket = opened(&bed, viewer).await;
         // All of it is taken, though nothing of it is heard.
         socket.frame(true, op, payload).await.expect("sent");
         parts(what, code, &mut socket).await;

@@ -1,7 +1,6 @@
 //! What is done to a session, and who answers in it.
 
-use mosaic_types::chat::Role;
-use mosaic_types::journal::MessageRow;
+use mosaic_types::attachment::AttachmentRow;
 
 use super::*;
 
@@ -197,21 +196,59 @@ fn sessions_are_found_by_what_was_said_in_them_too() {
     assert_eq!((model.session().id.clone(), model.session().title.as_str()), (Some(id("z")), "Z"));
 }
 
-/// What was said at that number.
-fn message(seq: i64, role: Role, text: &str) -> MessageRow {
-    MessageRow {
-        id: format!("s.{seq}"),
-        seq,
-        turn: turn(u128::try_from(seq).expect("positive")),
-        role,
-        agent: None,
-        text: text.into(),
-        tool_calls: Vec::new(),
-        tool_call_id: None,
-        tool: None,
-        attachments: Vec::new(),
-        created_at: Timestamp(seq),
+/// What was journaled at that number, of that turn.
+fn journaled(of: u128, seq: i64, body: EventBody) -> SessionEvent {
+    SessionEvent { body, session: id("s"), turn: Some(turn(of)), seq: Some(seq) }
+}
+
+#[test]
+fn the_files_of_a_changed_message_stay_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, name).expect("it is written");
+        crate::tui::file::File::read(&path.display().to_string()).expect("a text")
+    };
+    let row = AttachmentRow {
+        id: mosaic_types::AttachmentId(uuid::Uuid::from_u128(7)),
+        name: "notes.txt".into(),
+        media_type: "text/plain".into(),
+        size_bytes: 9,
+    };
+    let mut model = connected();
+    let key = first(&mut model, "one");
+    model.hear(ack(&key, "s", 1));
+    let body = EventBody::TurnAccepted { text: "one".into(), attachments: vec![row.clone()] };
+    for (seq, body) in [(1, body), (2, started()), (3, finished("Said one."))] {
+        model.hear(event("s", 1, Some(seq), body));
     }
+    model.attach(Ok(file("draft.txt")));
+    let files = |model: &Model| model.session().files.iter().map(|file| file.label()).collect::<Vec<_>>();
+    let fetch = |model: &mut Model| wishes(press(model, Key::Ctrl('g')));
+    assert_eq!(fetch(&mut model), [Wish::Fetch(id("s"), vec![row.clone()])]);
+    assert_eq!(files(&model), [""; 0], "the draft's are put aside");
+    assert_eq!(press(&mut model, Key::Enter), [], "it is not sent without them");
+    model.hear(News::Files(id("s"), Ok(vec![file("notes.txt")])));
+    press(&mut model, Key::Esc);
+    assert_eq!(files(&model), ["▤ draft.txt 9 B"], "left as it was");
+    fetch(&mut model);
+    model.hear(News::Files(id("s"), Err("It is gone".into())));
+    assert_eq!((files(&model), model.input.text()), (vec!["▤ draft.txt 9 B".to_owned()], ""));
+    assert!(model.notice.as_ref().is_some_and(|(notice, bad)| *bad && notice.contains("It is gone")));
+    fetch(&mut model);
+    model.hear(News::Files(id("s"), Ok(vec![file("notes.txt")])));
+    type_in(&mut model, " more");
+    let sent = wishes(press(&mut model, Key::Enter));
+    let [Wish::Send(parcel)] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!((parcel.text.as_str(), parcel.replaces.as_deref()), ("one more", Some("s.1")));
+    assert_eq!(parcel.files, [file("notes.txt")]);
+    assert_eq!(files(&model), ["▤ draft.txt 9 B"]);
+    // Refused, it is changed still, with its own file; and the draft keeps its own.
+    let refusal = Said::Error { id: Some(parcel.key.clone()), session: None, code: None, message: "No.".into() };
+    model.hear(News::Said(refusal));
+    assert_eq!((files(&model), model.input.text()), (vec!["▤ notes.txt 9 B".to_owned()], "one more"));
+    press(&mut model, Key::Esc);
+    assert_eq!(files(&model), ["▤ draft.txt 9 B"]);
 }
 
 #[test]
@@ -228,17 +265,30 @@ fn scrolling_to_the_top_reads_what_was_said_before_once() {
     model.hear(News::Down("gone".into()));
     ready(&mut model);
     assert_eq!(wishes(press(&mut model, Key::PageUp)), [Wish::Older(id("s"), 41)], "or the connection broke");
+    let failed = EventBody::TurnFailed { code: Code::ProviderAuth, message: "No.".into() };
     let page = vec![
-        message(31, Role::User, "eight"),
-        message(33, Role::Tool, "12:00"),
-        message(34, Role::Assistant, "Said eight."),
+        journaled(7, 31, accepted("seven")),
+        journaled(7, 32, failed),
+        journaled(8, 33, accepted("eight")),
+        journaled(8, 34, started()),
+        journaled(8, 35, finished("Said eight.")),
     ];
     model.hear(News::Older { session: id("s"), before: 41, page: Some((page, Some(31))) });
-    assert_eq!(shown(&model), ["> eight", "< Said eight.", "> nine", "< Said nine."]);
+    let all = ["> seven", "! No.", "> eight", "< Said eight.", "> nine", "< Said nine."];
+    assert_eq!(shown(&model), all, "failures too");
+    let entry = &model.session().entries[3];
+    let told = matches!(&entry.kind, crate::tui::session::Kind::Answer(answer) if answer.finished.is_some());
+    assert!(told, "and who answered, for how much");
     assert_eq!(wishes(press(&mut model, Key::PageUp)), [Wish::Older(id("s"), 31)]);
-    model.hear(News::Older { session: id("s"), before: 31, page: Some((vec![message(1, Role::User, "one")], None)) });
+    // What left the dialogue later is not shown, and what runs here is not touched.
+    model.hear(event("s", 10, Some(43), EventBody::MessagesSuperseded { from: 20 }));
+    model.hear(event("s", 10, Some(44), accepted("ten")));
+    model.hear(event("s", 10, Some(45), started()));
+    let page = vec![journaled(1, 1, accepted("one")), journaled(2, 21, accepted("two")), journaled(2, 22, started())];
+    model.hear(News::Older { session: id("s"), before: 31, page: Some((page, None)) });
     assert_eq!(wishes(press(&mut model, Key::PageUp)), [], "that was the beginning");
-    assert_eq!(shown(&model)[0], "> one");
+    assert_eq!(shown(&model)[..2], ["> one", "> ten"]);
+    assert!(model.session().running.is_some(), "ten is answered still");
     // Long after, the oldest are dropped, and can be asked for again.
     model.session_mut().scroll = 0;
     for number in 50..2_100 {
