@@ -135,6 +135,15 @@ impl Client {
         Ok(Some(Self::new(base, token, url_from, token_from, cert_sha256.as_deref())?))
     }
 
+    /// The daemon that runs on the home, whatever else is named.
+    pub(super) fn of_home(home: &Home) -> Result<Option<Self>, CliError> {
+        let found = home.daemon().and_then(|daemon| Some((daemon.url()?, daemon.cert_sha256)));
+        let made = |(url, cert): (String, Option<String>)| {
+            Self::new(url, home.token()?, Source::Home, Source::Home, cert.as_deref())
+        };
+        found.map(made).transpose()
+    }
+
     /// The daemon at `url`, with a token that is yet to be tried.
     pub(super) fn at(url: &str, token: Secret, token_from: Source) -> Result<Self, CliError> {
         Self::new(clean(url)?, Some(token), Source::Given, token_from, None)
@@ -224,6 +233,13 @@ impl Client {
         self.read(self.send(self.request(Method::GET, path)).await?).await
     }
 
+    /// GET, as it is; for what is known to be small enough to be held.
+    pub(crate) async fn bytes(&self, path: &str) -> Result<Vec<u8>, CliError> {
+        let response = self.send(self.request(Method::GET, path)).await?;
+        let whole = response.bytes().await.map_err(|error| CliError::Unavailable(error.to_string()))?;
+        Ok(whole.to_vec())
+    }
+
     /// Upgrades a new connection to a WebSocket; frames are the caller's business.
     pub(crate) async fn upgrade(&self, path: &str) -> Result<reqwest::Upgraded, CliError> {
         use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
@@ -248,6 +264,19 @@ impl Client {
     /// POST of JSON, answered by JSON.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, CliError> {
         self.read(self.send(self.request(Method::POST, path).json(body)).await?).await
+    }
+
+    /// As [`Client::post`], for those who tell one refusal from another.
+    pub(super) async fn try_post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<Result<T, Failure>, CliError> {
+        let response = self.send_any(self.request(Method::POST, path).json(body)).await?;
+        if response.status().is_success() {
+            return Ok(Ok(self.read(response).await?));
+        }
+        Ok(Err(self.read::<ErrorBody>(response).await?.error))
     }
 
     /// As [`Client::post`], under an idempotency key.

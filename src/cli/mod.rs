@@ -28,6 +28,7 @@ mod unreached;
 mod up;
 mod usage;
 mod whoami;
+mod wrap;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

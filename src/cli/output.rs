@@ -8,7 +8,7 @@ use std::io::{BufRead, BufWriter, ErrorKind, Stdout, Write};
 use mosaic_types::Timestamp;
 use serde::Serialize;
 
-use super::CliError;
+use super::{CliError, wrap};
 
 /// Writes to stdout at once.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
@@ -16,9 +16,13 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(ended)
 }
 
-/// Writes a line to stderr; where nobody reads it, nothing is lost.
+/// Writes a line to stderr, broken between words where that is a terminal; where nobody reads it, nothing is lost.
 pub(super) fn note(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let stderr = std::io::stderr();
+    let _ = match wrap::columns(&stderr) {
+        Some(columns) => writeln!(stderr.lock(), "{}", wrap::wrapped(text, columns)),
+        None => writeln!(stderr.lock(), "{text}"),
+    };
 }
 
 /// Asks on stderr, so that stdout stays for results, and reads the answer from stdin.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mosaic::detect::NO_PROVIDER;
 use mosaic_testkit::provider::Gate;
-use mosaic_testkit::{StandIn, Step};
+use mosaic_testkit::{Pty, StandIn, Step};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -279,6 +279,50 @@ async fn without_a_provider_it_says_what_to_do_next() {
     assert_eq!(ready["hint"], NO_PROVIDER);
     let there = chat(&bed, &["hello"], "").await;
     assert_eq!((there.code, there.stdout.as_str(), there.stderr), (Some(1), "", format!("mosaic: {NO_PROVIDER}\n")));
+    assert!(NO_PROVIDER.contains("`mosaic link`") && NO_PROVIDER.contains("used at once"), "{NO_PROVIDER}");
+    // Nor does a socket begin a session in which nobody could answer.
+    let (mut wire, _) = Wire::ready(bed.address(), &bed.token()).await;
+    wire.send(json!({"type": "message.send", "id": "hello", "text": "hello"})).await;
+    assert_eq!(wire.answer("hello").await["code"], "no_provider");
+    assert_eq!(bed.api().get("/api/v1/sessions").await["items"], json!([]), "no empty session is left behind");
+}
+
+#[tokio::test]
+async fn a_chat_that_is_cut_off_ends_its_line_and_says_where_the_answer_will_be() {
+    let gate = Gate::new();
+    let mut bed = bed(Place::Daemon, [Step::hold_after(&gate, "one two three", 1), Step::say("one two three")]).await;
+    let mut talk = Talk::start(bed.command(&["chat", "count"]));
+    talk.until("one ").await;
+    bed.kill9().await;
+    let cut = talk.ended().await;
+    assert_eq!((cut.code, cut.stdout.as_str()), (Some(69), "one \n"), "{cut:?}");
+    let (_, hint) = cut.stderr.split_once("`mosaic sessions show ").expect("it is named");
+    let session = hint.split('`').next().expect("an id").to_owned();
+    bed.restart().await;
+    bed.api().settled(&session).await;
+    let shown = run(bed.command(&["sessions", "show", &session]), "").await.good();
+    assert!(shown.contains("one two three"), "{shown}");
+}
+
+#[tokio::test]
+async fn an_agent_for_a_session_that_goes_on_is_refused_with_what_to_do_instead() {
+    let bed = bed(Place::InProcess, []).await;
+    for which in [&["--continue"][..], &["--session", "kitchen"]] {
+        let refused = chat(&bed, &[which, &["--agent", "poet", "hello"]].concat(), "").await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
+        assert!(refused.stderr.contains("/agent NAME") && refused.stderr.contains("--agent"), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn on_a_terminal_lines_break_between_words() {
+    let answer = "It is a truth universally acknowledged that words are read whole and not in halves of them.";
+    let bed = bed(Place::Daemon, [Step::say(answer)]).await;
+    let pty = Pty::start(&bed.command(&["chat", "hello"]), 40, 12).expect("a terminal");
+    let screen = pty.sees("halves of them.").await;
+    let shown: Vec<&str> = screen.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    assert_eq!(shown.join(" "), answer, "no word is cut in two");
+    assert!(shown.len() == 3 && shown.iter().all(|line| line.len() <= 40), "{shown:?}");
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod crash;
 mod discord;
 #[cfg(target_os = "linux")]
 mod disk;
+mod doctor;
 mod fanout;
 #[cfg(feature = "chaos")]
 mod faults;

@@ -209,6 +209,46 @@ async fn a_fresh_daemon_takes_a_key_and_answers_without_a_restart() {
 }
 
 #[tokio::test]
+async fn where_agents_name_no_model_those_of_the_providers_are_listed() {
+    let mut bed = Testbed::asleep(StandIn::builder().models(["m-1", "m-2"]));
+    let url = bed.model.base_url();
+    bed.write_config(&format!(
+        "detect = false\n[gateway]\nbind = \"127.0.0.1:0\"\n[providers.lab]\nbase_url = {url:?}\n"
+    ));
+    bed.restart().await;
+    let listed = run(bed.command(&["providers", "list", "--models"]), "").await.good();
+    let rows: Vec<_> = listed.lines().skip(1).map(|line| line.split("  ").next().unwrap_or_default()).collect();
+    assert_eq!(rows, ["lab/m-1", "lab/m-2"], "{listed}");
+    assert!(listed.contains("its provider"), "{listed}");
+    let json = run(bed.command(&["providers", "list", "--models", "--json"]), "").await.good();
+    let first: Value = serde_json::from_str(json.lines().next().expect("a line")).expect("one JSON value a line");
+    assert_eq!((&first["id"], &first["configured"]), (&json!("lab/m-1"), &json!(false)));
+}
+
+#[tokio::test]
+async fn a_provider_added_beside_a_running_daemon_is_used_at_once() {
+    let mut bed = Testbed::asleep(StandIn::builder().key("sk-good").models(["m-1", "m-2"]));
+    bed.write_config("detect = false\n[gateway]\nbind = \"127.0.0.1:0\"\n");
+    bed.restart().await;
+    let url = bed.model.base_url();
+    let add = ["providers", "add", "openai", "--name", "lab", "--base-url", &url];
+    let wrong = run(bed.command(&add), "sk-wrong").await;
+    assert_eq!((wrong.code, wrong.stdout.as_str()), (Some(1), ""), "{wrong:?}");
+    assert!(wrong.stderr.contains("was not added. With --no-test it is added"), "{wrong:?}");
+    let told = run(bed.command(&add), "sk-good\n").await.good();
+    assert!(told.contains("lab answers: 2 models") && told.contains("uses it from now on"), "{told}");
+    assert!(told.contains("The agent assistant asks the first model of lab."), "{told}");
+    assert!(!told.contains("sk-good") && !told.contains("Restart"), "{told}");
+    assert_eq!(run(bed.command(&["chat", "hello"]), "").await.good(), "You said: hello\n");
+    assert_eq!(std::fs::read_to_string(bed.home().join("keys/lab")).expect("it is kept"), "sk-good");
+    let twice = run(bed.command(&add), "sk-good").await;
+    assert!(twice.code == Some(1) && twice.stderr.contains("--replace"), "{twice:?}");
+    // What it cannot do while it runs is said.
+    let anew = run(bed.command(&[&add[..], &["--replace"]].concat()), "sk-good").await.good();
+    assert!(anew.contains("Set anew") && anew.contains("Restart the daemon"), "{anew}");
+}
+
+#[tokio::test]
 async fn a_key_that_is_refused_or_limited_rests_and_the_next_one_answers() {
     let model = StandIn::start([
         Step::status(401, "invalid_api_key", "No."),

@@ -159,8 +159,9 @@ schema!(Code, {
 });
 
 /// What to do next where there is no provider, in the same words on every surface.
-pub const NO_PROVIDER: &str = "No model provider is set up. Run `mosaic providers add openai`, or set OPENAI_API_KEY \
-     (or ANTHROPIC_API_KEY, GEMINI_API_KEY, OPENROUTER_API_KEY), or start Ollama; then start Mosaic again.";
+pub const NO_PROVIDER: &str = "No model provider is set up. Run `mosaic providers add openai`, or open the link that \
+     `mosaic link` prints while Mosaic runs: what is added there is used at once. Or set OPENAI_API_KEY (or \
+     ANTHROPIC_API_KEY, GEMINI_API_KEY, OPENROUTER_API_KEY), or start Ollama, and start Mosaic again.";
 
 /// A failure that a person or a program is told: a code, and a whole sentence with what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]

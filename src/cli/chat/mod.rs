@@ -37,11 +37,16 @@ pub(super) struct Chat {
     #[arg(long = "continue", short = 'c')]
     continue_last: bool,
     /// The agent that answers, in a new session
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["session", "continue_last"])]
+    #[arg(long, value_name = "NAME")]
     agent: Option<String>,
 }
 
 pub(super) async fn run(common: Common, chat: Chat) -> Result<(), CliError> {
+    if chat.agent.is_some() && (chat.session.is_some() || chat.continue_last) {
+        let sentence = "--agent is for a new session, and one that goes on has its agent already. Leave --agent out, or \
+                        change it there: `mosaic tui --session ID`, then /agent NAME.";
+        return Err(CliError::Usage(sentence.to_owned()));
+    }
     let text = chat.text()?;
     let place = match Reach::find(&common).await? {
         Reach::Daemon(client) => {
@@ -91,6 +96,17 @@ impl Chat {
     }
 }
 
+/// Nothing more is heard of a turn that goes on: where to read how it ended.
+fn cut(voice: &mut Voice, session: &SessionId, error: CliError) -> Result<(), CliError> {
+    voice.break_line()?;
+    Err(match error {
+        CliError::Unavailable(why) => {
+            CliError::Unavailable(format!("{why} `mosaic sessions show {session}` shows the answer then."))
+        }
+        other => other,
+    })
+}
+
 /// Prints the turn until it ends; Ctrl-C cancels it.
 async fn tell(common: &Common, place: &Place, session: &SessionId, mut events: Events) -> Result<(), CliError> {
     let mut voice = Voice::new(common.json);
@@ -100,7 +116,11 @@ async fn tell(common: &Common, place: &Place, session: &SessionId, mut events: E
         tokio::select! {
             event = events.next() => match event {
                 Some(event) => {
-                    if let Some(end) = voice.hear(&event?)? {
+                    let event = match event {
+                        Ok(event) => event,
+                        Err(error) => return cut(&mut voice, session, error),
+                    };
+                    if let Some(end) = voice.hear(&event)? {
                         return end;
                     }
                     // A daemon ends the turn by itself; here it ends only if we stay.
@@ -108,7 +128,10 @@ async fn tell(common: &Common, place: &Place, session: &SessionId, mut events: E
                         return Err(CliError::Enough);
                     }
                 }
-                None => return Err(CliError::Unavailable("the events ended before the turn did.".to_owned())),
+                None => {
+                    let error = CliError::Unavailable("the events ended before the turn did.".to_owned());
+                    return cut(&mut voice, session, error);
+                }
             },
             _ = &mut interrupt => {
                 interrupt = Box::pin(std::future::pending());

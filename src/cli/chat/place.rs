@@ -111,6 +111,12 @@ fn none_to_continue() -> CliError {
 }
 
 #[derive(Deserialize)]
+struct Ready {
+    /// What to do where there is no provider.
+    hint: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Cancelled {
     cancelled: Option<String>,
 }
@@ -127,6 +133,11 @@ impl Place {
         if chat.continue_last {
             let page: Page<SessionRow> = client.get("/api/v1/sessions?limit=1").await?;
             return page.items.into_iter().next().map(|row| row.id).ok_or_else(none_to_continue);
+        }
+        // A session in which nobody could answer is not begun.
+        let ready: Ready = client.get("/readyz").await?;
+        if let Some(hint) = ready.hint {
+            return Err(CliError::Failed(hint));
         }
         let row: SessionRow = client.post("/api/v1/sessions", &json!({"agent": chat.agent})).await?;
         Ok(row.id)

@@ -4,18 +4,22 @@ use mosaic_types::{Code, EventBody, Failure, SessionEvent};
 
 use super::super::CliError;
 use super::super::output::{for_terminal, note, print};
+use super::super::wrap::{Wrap, columns};
 
 /// Says a turn's events on stdout.
 pub(super) struct Voice {
     json: bool,
     at_line_start: bool,
+    /// Where people read it.
+    wrap: Option<Wrap>,
     /// Stdout was closed by whoever read it.
     pub(super) deaf: bool,
 }
 
 impl Voice {
     pub(super) fn new(json: bool) -> Self {
-        Self { json, at_line_start: true, deaf: false }
+        let wrap = columns(&std::io::stdout()).filter(|_| !json).map(Wrap::new);
+        Self { json, at_line_start: true, wrap, deaf: false }
     }
 
     /// `Some` at the end of the turn: how it went.
@@ -28,6 +32,7 @@ impl Voice {
             EventBody::TurnDelta { text, .. } if !self.json => {
                 let text = for_terminal(text);
                 self.at_line_start = text.ends_with('\n');
+                let text = self.wrap.as_mut().map_or(text.clone(), |wrap| wrap.push(&text));
                 self.print(&text)?;
             }
             // Another step may follow, on a line of its own.
@@ -72,7 +77,8 @@ impl Voice {
     pub(super) fn break_line(&mut self) -> Result<(), CliError> {
         if !self.json && !self.at_line_start {
             self.at_line_start = true;
-            self.print("\n")?;
+            let rest = self.wrap.as_mut().map(Wrap::end).unwrap_or_default();
+            self.print(&(rest + "\n"))?;
         }
         Ok(())
     }

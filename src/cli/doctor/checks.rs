@@ -1,4 +1,4 @@
-//! The config, the daemon, the store, the providers and the agent that answers by default.
+//! The config, the daemon, the store, the providers and the agents that the config makes.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -38,16 +38,18 @@ pub(super) fn config(common: &Common, home: &Home) -> (Option<Config>, Vec<Findi
     }
 }
 
-/// The daemon that commands talk to: that of `--url`, of the login, or of the home. `login`: there is one.
-pub(super) async fn daemon(common: &Common, home: &Home, login: bool) -> Vec<Finding> {
+/// The daemon that commands talk to: that of `--url`, of the login, or of the home; and how to ask it more, where it
+/// answers to us. `login`: there is one.
+pub(super) async fn daemon(common: &Common, home: &Home, login: bool) -> (Vec<Finding>, Option<Client>) {
+    let alone = |finding: Finding| (vec![finding], None);
     let running = home.daemon();
     if common.url.is_none() && !login && running.is_none() {
-        return vec![Finding::ok("daemon", "none is running; `mosaic up` starts one")];
+        return alone(Finding::ok("daemon", "none is running; `mosaic up` starts one"));
     }
     let client = match Client::find(common) {
         Ok(Some(client)) => client,
-        Ok(None) => return vec![Finding::warn("daemon", "it has just ended").next("Ask again.")],
-        Err(error) => return vec![Finding::fail("daemon", error.to_string())],
+        Ok(None) => return alone(Finding::warn("daemon", "it has just ended").next("Ask again.")),
+        Err(error) => return alone(Finding::fail("daemon", error.to_string())),
     };
     let at = match &running {
         Some(daemon) if client.sources().0 == Source::Home => format!("{} (pid {})", client.base(), daemon.pid),
@@ -60,12 +62,13 @@ pub(super) async fn daemon(common: &Common, home: &Home, login: bool) -> Vec<Fin
     };
     let (ready, me) = match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(answers)) => answers,
-        Ok(Err(error)) => return vec![Finding::fail("daemon", format!("{at} is not ready: {error}"))],
+        Ok(Err(error)) => return alone(Finding::fail("daemon", format!("{at} is not ready: {error}"))),
         Err(_) => {
             let finding = Finding::fail("daemon", format!("{at} did not answer for {} s", PATIENCE.as_secs()));
-            return vec![finding.next("Its log says what it is doing; restart it if it says nothing.")];
+            return alone(finding.next("Its log says what it is doing; restart it if it says nothing."));
         }
     };
+    let known = me.is_ok();
     let mut findings = vec![match me {
         Ok(_) => Finding::ok("daemon", format!("{at} is ready")),
         Err(error) => Finding::fail("daemon", format!("{at} is ready, but: {error}"))
@@ -74,7 +77,7 @@ pub(super) async fn daemon(common: &Common, home: &Home, login: bool) -> Vec<Fin
     if ready["hint"].is_string() {
         findings.push(Finding::fail("daemon", "it runs without a provider").next(NO_PROVIDER));
     }
-    findings
+    (findings, known.then_some(client))
 }
 
 /// The store. One that a daemon has open is the daemon's to judge: it is ready only while it can write.
@@ -110,7 +113,7 @@ pub(super) async fn store(home: &Home, config: &Config) -> Finding {
     }
 }
 
-/// Every provider, asked at once, and whether the default agent can be answered by them.
+/// Every provider, asked at once, and whether the agents can be answered by them.
 pub(super) async fn providers(common: &Common, config: &Config) -> Vec<Finding> {
     let (built, found, first) = match app::providers(config, &common.env()).await {
         Ok(providers) => providers,
@@ -140,14 +143,13 @@ pub(super) async fn providers(common: &Common, config: &Config) -> Vec<Finding> 
             Err(failure) => Finding::fail(&check, failure.message),
         });
     }
-    let agent = app::profiles(config, &first).into_iter().find(|agent| agent.name == config.default_agent);
-    findings.extend(agent.map(|agent| default_agent(&agent, &lists)));
+    findings.extend(app::profiles(config, &first).iter().map(|agent| can_ask(agent, &lists)));
     findings
 }
 
 /// Whether one of the agent's models can be had. A list may know a model by another name, so what is not listed is only
 /// doubtful.
-fn default_agent(agent: &AgentProfile, lists: &HashMap<ProviderName, Vec<String>>) -> Finding {
+fn can_ask(agent: &AgentProfile, lists: &HashMap<ProviderName, Vec<String>>) -> Finding {
     let check = format!("agent {}", agent.name);
     let models: Vec<_> = agent.models.iter().map(ToString::to_string).collect();
     let asks = format!("it asks {}", models.join(", then "));
@@ -188,7 +190,7 @@ mod tests {
     #[test]
     fn an_agent_is_as_well_as_its_models() {
         let lists = HashMap::from([("here".parse().expect("a name"), vec!["a".to_owned(), "models/b".to_owned()])]);
-        let state = |models: &[&str]| default_agent(&agent(models), &lists).state;
+        let state = |models: &[&str]| can_ask(&agent(models), &lists).state;
         assert_eq!(state(&["here/a", "here/b", "here/auto"]), State::Ok);
         assert_eq!(state(&["gone/a", "here/a"]), State::Ok, "a later one answers");
         assert_eq!(state(&["here/a", "here/c"]), State::Warn);

@@ -2,12 +2,14 @@
 
 mod checks;
 mod home;
+mod house;
 
 use clap::Args;
 use serde::Serialize;
 
+use super::client::Source;
 use super::output::{Out, count, one_line};
-use super::{CliError, Common};
+use super::{CliError, Common, wrap};
 use crate::home::Home;
 
 #[derive(Debug, Args)]
@@ -70,8 +72,13 @@ pub(super) async fn run(common: Common, _: Doctor) -> Result<(), CliError> {
             None
         }
     };
-    let daemon = checks::daemon(&common, &home, login.is_some()).await;
+    let (daemon, client) = checks::daemon(&common, &home, login.is_some()).await;
     findings.extend(daemon);
+    if let Some(client) = &client {
+        // The settings of this home are those of its own daemon only.
+        let own = config.as_ref().filter(|_| client.sources().0 == Source::Home);
+        findings.extend(house::look(client, own).await);
+    }
     if let (Some(login), None) = (&login, home.daemon()) {
         // No daemon is to run here, so nothing that one needs is missed.
         let message = format!("commands talk to {}; its store and providers are looked at there only", login.url);
@@ -92,24 +99,36 @@ fn say(common: &Common, findings: &[Finding]) -> Result<(), CliError> {
     if common.json {
         findings.iter().try_for_each(|finding| out.json(finding))?;
     } else {
-        report(findings).iter().try_for_each(|line| out.line(line))?;
+        report(findings, wrap::columns(&std::io::stdout())).iter().try_for_each(|line| out.line(line))?;
     }
     out.end()
 }
 
-fn report(findings: &[Finding]) -> Vec<String> {
+/// The lines of the report, for a terminal of so many columns. Advice that was given already is not repeated.
+fn report(findings: &[Finding], columns: Option<usize>) -> Vec<String> {
     let width = findings.iter().map(|finding| finding.check.chars().count()).max().unwrap_or(0);
     let mut lines = Vec::new();
+    let mut said: Vec<&String> = Vec::new();
+    // What goes on stands under its beginning.
+    let told = |start: String, indent: usize, text: &str| match columns.filter(|columns| *columns > indent + 20) {
+        Some(columns) => {
+            let text = wrap::wrapped(&one_line(text), columns - indent);
+            start + &text.replace('\n', &format!("\n{:indent$}", ""))
+        }
+        None => start + &one_line(text),
+    };
     for Finding { check, state, message, next } in findings {
         let state = match state {
             State::Ok => "ok",
             State::Warn => "warn",
             State::Fail => "fail",
         };
-        lines.push(format!("{state:<4}  {check:<width$}  {}", one_line(message)));
+        lines.push(told(format!("{state:<4}  {check:<width$}  "), width + 8, message));
         if let Some(next) = next {
-            lines.push(format!("{:<4}  {:<width$}  -> {}", "", "", one_line(next)));
+            let next = if said.contains(&next) { "as above" } else { next };
+            lines.push(told(format!("{:<4}  {:<width$}  -> ", "", ""), width + 11, next));
         }
+        said.extend(next);
     }
     let of = |state| findings.iter().filter(|finding| finding.state == state).count();
     lines.push(String::new());
@@ -129,9 +148,13 @@ mod tests {
     fn the_report_lines_up_and_says_what_to_do() {
         let mut findings = vec![Finding::ok("home", "/h"), Finding::warn("provider x", "slow\u{7}").next("wait")];
         let lines = ["ok    home        /h", "warn  provider x  slow␇", "                  -> wait", ""];
-        assert_eq!(report(&findings)[..4], lines);
-        assert_eq!(report(&findings)[4], "Nothing failed; 1 thing to look at.");
-        findings.push(Finding::fail("store", "full"));
-        assert_eq!(report(&findings).last().map(String::as_str), Some("1 of 3 checks failed."));
+        assert_eq!(report(&findings, None)[..4], lines);
+        assert_eq!(report(&findings, None)[4], "Nothing failed; 1 thing to look at.");
+        findings.push(Finding::fail("store", "full").next("wait"));
+        assert_eq!(report(&findings, None)[4], "                  -> as above", "said once");
+        assert_eq!(report(&findings, None).last().map(String::as_str), Some("1 of 3 checks failed."));
+        let long = [Finding::fail("store", "what is told here is longer than the terminal")];
+        let wrapped = "fail  store  what is told here is\n             longer than the\n             terminal";
+        assert_eq!(report(&long, Some(35))[0], wrapped);
     }
 }

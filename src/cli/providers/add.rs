@@ -8,16 +8,20 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use mosaic_providers::config::{KINDS, Kind};
 use mosaic_providers::{ProviderSpec, registry};
 use mosaic_runtime::AgentProfile;
-use mosaic_types::{ModelRef, ProviderName, Secret};
+use mosaic_types::{Code, ModelRef, ProviderName, Secret};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::Instant;
 
 use super::test::{Reached, Spinner, ask};
 use crate::app;
+use crate::cli::client::Client;
 use crate::cli::output::{note, one_line, print};
 use crate::cli::{CliError, Common};
 use crate::config::edit::{Added, EditError, NewProvider, add_model, add_provider};
 use crate::config::{Config, FILE, clean_key};
 use crate::home::Home;
-use crate::setup::{base_url, first_model};
+use crate::setup::{Wish, base_url, first_model};
 
 /// Bytes read of a key that is piped in; the longest keys known have some hundreds.
 const KEY_BYTES: u64 = 16 * 1024;
@@ -71,6 +75,16 @@ pub(super) async fn run(common: Common, add: Add) -> Result<(), CliError> {
     }
 
     let key = key(&name)?;
+    if !add.replace
+        && !add.no_test
+        && let Some(client) = Client::of_home(&home)?
+    {
+        let wish = Wish { kind: add.kind, name: name.clone(), base_url: Some(base_url.clone()), key: key.clone() };
+        if let Some(mut told) = there(&common, &home, &client, &wish).await? {
+            told += &next(&common, &home, &name, before.as_ref(), true).await;
+            return print(&told);
+        }
+    }
     let spec = ProviderSpec::new(name.clone(), base_url.clone(), key.clone());
     let provider = registry::build(add.kind.name, spec).map_err(CliError::Failed)?;
     let reached = if add.no_test {
@@ -97,8 +111,39 @@ pub(super) async fn run(common: Common, add: Add) -> Result<(), CliError> {
         add_model(&added.config, &name, model)?;
     }
     let mut told = tell(&name, &added, reached.as_ref());
-    told += &next(&common, &home, &name, before.as_ref()).await;
+    told += &next(&common, &home, &name, before.as_ref(), false).await;
     print(&told)
+}
+
+/// Has the daemon of this home do it, so that it is used at once; `None`: it cannot, and a restart is needed.
+async fn there(common: &Common, home: &Home, client: &Client, wish: &Wish) -> Result<Option<String>, CliError> {
+    #[derive(Deserialize)]
+    struct Taken {
+        models: Vec<String>,
+    }
+    let Wish { kind, name, base_url, key } = wish;
+    let spinner = Spinner::new(common, format!("{} asks {name} for its models", client.base()));
+    let begun = Instant::now();
+    let key = key.as_ref().map(Secret::expose);
+    let body = json!({"kind": kind.name, "name": name, "base_url": base_url, "api_key": key});
+    let answer = client.try_post::<Taken>("/api/v1/providers", &body).await;
+    drop(spinner);
+    match answer? {
+        Ok(Taken { models }) => {
+            let added = Added {
+                config: home.path().join(FILE),
+                key: key.map(|_| home.path().join("keys").join(name.as_str())),
+                replaced: false,
+            };
+            Ok(Some(tell(name, &added, Some(&Reached { models, took: begun.elapsed() }))))
+        }
+        // One that it found by itself, or it is on its way out: then it is written down for its next start.
+        Err(failure) if matches!(failure.code, Code::Exists | Code::Draining | Code::Unavailable) => Ok(None),
+        Err(failure) if failure.message.ends_with("The provider was not added.") => {
+            Err(CliError::Failed(format!("{} With --no-test it is added all the same.", failure.message)))
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 fn same_file(one: &Path, other: &Path) -> bool {
@@ -143,8 +188,8 @@ fn tell(name: &ProviderName, added: &Added, reached: Option<&Reached>) -> String
     text
 }
 
-/// What to do next, with the config as it is now.
-async fn next(common: &Common, home: &Home, name: &ProviderName, before: Option<&Config>) -> String {
+/// What to do next, with the config as it is now. `used`: the daemon has it in use already.
+async fn next(common: &Common, home: &Home, name: &ProviderName, before: Option<&Config>, used: bool) -> String {
     let Ok(config) = common.config(home) else {
         note("The config has mistakes elsewhere: `mosaic config check` tells them.");
         return String::new();
@@ -169,6 +214,9 @@ async fn next(common: &Common, home: &Home, name: &ProviderName, before: Option<
         };
     }
     text + &match home.daemon() {
+        Some(daemon) if used => {
+            format!("The daemon (pid {}) uses it from now on. Try it:  mosaic chat \"hello\"\n", daemon.pid)
+        }
         Some(daemon) => format!("Restart the daemon (pid {}) to use it.\n", daemon.pid),
         None => "Try it:  mosaic chat \"hello\"\n".to_owned(),
     }

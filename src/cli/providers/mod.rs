@@ -22,7 +22,8 @@ pub(super) struct Providers {
 enum Command {
     /// List providers; without a daemon, those of the config, or what is found where it names none
     List {
-        /// The models that agents and config name instead: their windows and what they cost; takes a daemon
+        /// The models instead, those that agents and config name and those that providers list: their windows and what
+        /// they cost; takes a daemon
         #[arg(long)]
         models: bool,
     },

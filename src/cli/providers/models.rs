@@ -11,7 +11,10 @@ use crate::cli::{CliError, Common};
 #[derive(Serialize, Deserialize)]
 struct Shown {
     id: String,
-    owned_by: String,
+    /// The config names it; else only its provider's list does.
+    configured: bool,
+    #[serde(default)]
+    agents: Vec<String>,
     #[serde(default)]
     context_tokens: Option<u64>,
     #[serde(default)]
@@ -20,7 +23,7 @@ struct Shown {
 
 #[derive(Deserialize)]
 struct List {
-    data: Vec<Shown>,
+    items: Vec<Shown>,
 }
 
 pub(super) async fn run(common: Common) -> Result<(), CliError> {
@@ -28,18 +31,25 @@ pub(super) async fn run(common: Common) -> Result<(), CliError> {
         let sentence = "--models takes a daemon, which knows them: start one with `mosaic up`.";
         return Err(CliError::Unavailable(sentence.to_owned()));
     };
-    let models = client.get::<List>("/v1/models").await?.data;
-    // Agents are told by `mosaic agents list`.
-    let models: Vec<_> = models.into_iter().filter(|model| model.owned_by != "mosaic").collect();
+    let mut models = client.get::<List>("/api/v1/models?listed=true").await?.items;
+    models.sort_by_key(|model| !model.configured);
     let mut out = Out::new();
     if common.json {
         models.iter().try_for_each(|model| out.json(model))?;
     } else {
         let cells = |model: &Shown| {
             let window = model.context_tokens.map_or_else(|| "unknown".to_owned(), |tokens| tokens.to_string());
-            vec![one_line(&model.id), window, told(model.price)]
+            let named = match model.agents.as_slice() {
+                [] if model.configured => "the config".to_owned(),
+                [] => "its provider".to_owned(),
+                agents => one_line(&agents.join(", ")),
+            };
+            vec![one_line(&model.id), named, window, told(model.price)]
         };
-        out.table(&["MODEL", "WINDOW", "PRICE PER MILLION TOKENS"], &models.iter().map(cells).collect::<Vec<_>>())?;
+        out.table(
+            &["MODEL", "NAMED BY", "WINDOW", "PRICE PER MILLION TOKENS"],
+            &models.iter().map(cells).collect::<Vec<_>>(),
+        )?;
     }
     out.end()
 }

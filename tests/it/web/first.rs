@@ -1,14 +1,14 @@
 //! A fresh daemon: from no model to the first answer, in the browser alone.
 
 use mosaic_testkit::StandIn;
-use serde_json::json;
+use mosaic_testkit::browser::Key;
 
 use super::reach::check;
 use super::visitor::Visitor;
 use crate::testbed::Testbed;
 
 #[tokio::test]
-async fn a_fresh_daemon_takes_a_key_tries_it_and_the_chat_begins() {
+async fn a_fresh_daemon_takes_a_key_that_is_typed_tries_it_and_the_chat_begins() {
     let mut bed = Testbed::asleep(StandIn::builder().key("sk-good"));
     bed.write_config("detect = false\n[gateway]\nbind = \"127.0.0.1:0\"\n");
     bed.restart().await;
@@ -16,24 +16,37 @@ async fn a_fresh_daemon_takes_a_key_tries_it_and_the_chat_begins() {
     ada.page.sees("Which model shall answer?").await;
     check(&ada, "the first page").await;
     ada.is_content();
-    let fill = async |key: &str| {
-        let url = json!(bed.model.base_url());
-        let fill = format!(
-            "(() => {{ const form = document.querySelector('.first form'); const place = form.querySelector('select'); \
-             place.value = [...place.options].find((one) => one.text.startsWith('Another')).value; \
-             place.dispatchEvent(new Event('change')); form.elements.url.value = {url}; form.elements.key.value = {}; }})()",
-            json!(key)
-        );
-        ada.page.eval(&fill).await;
-        ada.page.click(".first button.main").await;
-    };
-    fill("sk-bad").await;
-    ada.page.until("document.querySelector('.first .wrong').textContent.includes('key')").await;
-    let told = ada.page.text().await;
+    // By the keys alone: to the list of places, to the last of them, to its address and its key.
+    let page = &ada.page;
+    let focus = "document.activeElement.id";
+    while page.eval(focus).await != "f-place" {
+        page.press(Key::Tab).await;
+    }
+    while page.eval("document.activeElement.selectedOptions[0].text.startsWith('Another')").await != true {
+        page.press(Key::Down).await;
+    }
+    page.press(Key::Tab).await;
+    page.until(&format!("{focus} === 'f-url'")).await;
+    page.type_keys(&bed.model.base_url()).await;
+    page.press(Key::Tab).await;
+    page.until(&format!("{focus} === 'f-key'")).await;
+    page.type_keys("sk-bad").await;
+    page.press(Key::Enter).await;
+    page.until("document.querySelector('.first .wrong').textContent.includes('key')").await;
+    let told = page.text().await;
     assert!(!told.contains("sk-bad"), "the key is not repeated: {told}");
-    fill("sk-good").await;
-    ada.page.until("document.querySelector('#text')").await;
-    ada.says("hello").await;
+    check(&ada, "the first page, with what is wrong").await;
+    // It stands where it has to be put right.
+    page.until(&format!("{focus} === 'f-key'")).await;
+    page.select_all().await;
+    page.type_keys("sk-good").await;
+    page.press(Key::Enter).await;
+    // And the chat begins, ready to be typed into.
+    page.until("document.querySelector('#text')").await;
+    page.until(&format!("{focus} === 'text'")).await;
+    check(&ada, "the first chat").await;
+    page.type_keys("hello").await;
+    page.press(Key::Enter).await;
     ada.is_answered("You said: hello").await;
     assert!(!bed.log().contains("sk-good"));
     // It is there after a restart too.

@@ -156,6 +156,24 @@ impl Page {
         self.ask("Input.insertText", json!({"text": text})).await;
     }
 
+    /// Types a text where the focus is, key by key, as fingers do.
+    pub async fn type_keys(&self, text: &str) {
+        for char in text.chars() {
+            let char = char.to_string();
+            self.ask("Input.dispatchKeyEvent", json!({"type": "keyDown", "key": char, "text": char})).await;
+            self.ask("Input.dispatchKeyEvent", json!({"type": "keyUp", "key": char})).await;
+        }
+    }
+
+    /// Marks all that stands where the focus is, so that what is typed next takes its place.
+    pub async fn select_all(&self) {
+        let mut all = json!({"type": "keyDown", "key": "a", "windowsVirtualKeyCode": 65, "modifiers": 2,
+            "commands": ["selectAll"]});
+        self.ask("Input.dispatchKeyEvent", all.clone()).await;
+        all["type"] = "keyUp".into();
+        self.ask("Input.dispatchKeyEvent", all).await;
+    }
+
     /// Presses a key where the focus is.
     pub async fn press(&self, key: Key) {
         let (name, code, shift, text) = match key {
