@@ -25,8 +25,8 @@ impl Reconnect {
         self.since = Some(now);
     }
 
-    /// How long to wait after a cut, by chance up to a fifth longer or shorter. What the platform asks for is obeyed, and
-    /// never made shorter.
+    /// How long to wait after a cut, by chance up to a fifth longer or shorter. What the platform asks for is obeyed and
+    /// never made shorter; where it asks for little and fails again and again, the pauses grow all the same.
     pub(crate) fn pause(&mut self, asked: Option<Duration>, now: Instant, outside: &Outside) -> Duration {
         if self.since.is_some_and(|since| now - since >= GOOD) {
             self.failed = 0;
@@ -34,10 +34,8 @@ impl Reconnect {
         self.failed = self.failed.saturating_add(1);
         let doubled = FIRST.saturating_mul(1 << (self.failed - 1).min(16)).min(LONGEST);
         let chance = f64::from(outside.bytes::<1>()[0]) / 255.0;
-        match asked {
-            Some(asked) => asked.mul_f64(1.0 + 0.2 * chance),
-            None => doubled.mul_f64(0.8 + 0.4 * chance),
-        }
+        let own = doubled.mul_f64(0.8 + 0.4 * chance);
+        asked.map_or(own, |asked| asked.mul_f64(1.0 + 0.2 * chance).max(own))
     }
 }
 
@@ -78,5 +76,19 @@ mod tests {
         assert_eq!(reconnect.pause(None, now, &outside).as_secs_f64().round() as u64, 1);
         let asked = reconnect.pause(Some(Duration::from_secs(149)), now, &outside);
         assert!(asked >= Duration::from_secs(149), "{asked:?}");
+    }
+
+    #[test]
+    fn a_platform_that_fails_for_an_hour_and_asks_for_little_is_connected_to_some_sixty_times() {
+        let outside = Outside::new(Arc::new(Middle), Arc::new(Middle));
+        let (mut reconnect, began, mut tries) = (Reconnect::default(), Instant::now(), 0);
+        let mut now = began;
+        while now - began < Duration::from_secs(3_600) {
+            reconnect.begins(now);
+            tries += 1;
+            now += Duration::from_secs(1);
+            now += reconnect.pause(Some(Duration::from_secs(2)), now, &outside);
+        }
+        assert!((58..=70).contains(&tries), "{tries}");
     }
 }

@@ -119,13 +119,18 @@ impl Talk {
         self.voices.hush(turn, conversation).await;
     }
 
+    /// Whether its sender may talk there.
+    pub fn admits(&self, heard: &Heard) -> bool {
+        is_allowed(&self.allow, &heard.marks) || self.pairs.has(&heard.from.id)
+    }
+
     /// Does with a message what is to be done with it.
     pub async fn hear(&self, heard: Heard) -> Hearing {
         let ours = heard.direct || heard.addressed || !self.mention;
         if !ours || (heard.text.trim().is_empty() && !heard.wordless) {
             return Hearing::Done;
         }
-        if !(is_allowed(&self.allow, &heard.marks) || self.pairs.has(&heard.from.id)) {
+        if !self.admits(&heard) {
             if heard.direct && !heard.from.bot && !heard.pressed {
                 self.offer(&heard).await;
             }

@@ -1,11 +1,10 @@
 //! As people expect a bot to behave.
 
+use mosaic_testkit::discord::{Discord, OTHER_TOKEN, Saying, dm};
 use mosaic_testkit::provider::Gate;
 use mosaic_testkit::{StandIn, Step};
 
-use mosaic_testkit::discord::dm;
-
-use super::{ADA, EVE, GUILD, ROOM, ada, asked, awake, guild, named};
+use super::{ADA, EVE, GUILD, ROOM, ada, asked, asleep, awake, guild, named};
 
 #[tokio::test]
 async fn on_discord_an_answer_grows_in_one_message_and_ends_as_that_message() {
@@ -34,7 +33,7 @@ async fn a_reply_and_a_thread_on_discord_are_heard_and_a_thread_is_a_conversatio
     let thread = 777;
     discord.open_thread(thread, ROOM, GUILD);
     let bot = mosaic_testkit::discord::BOT;
-    discord.say(&mosaic_testkit::discord::Saying::guild(GUILD, thread, EVE, format!("<@{bot}> on topic")));
+    discord.say(&Saying::guild(GUILD, thread, EVE, format!("<@{bot}> on topic")));
     discord.shows(thread, &["You said: on topic"]).await;
     let mut all = asked(&bed).await;
     all.sort();
@@ -86,4 +85,119 @@ async fn files_on_discord_go_to_the_model_and_others_are_refused_with_a_sentence
     let told = discord.texts(dm(ADA)).remove(1);
     assert!(told.contains("x.zip is neither text in UTF-8 nor a picture"), "{told}");
     assert_eq!(asked(&bed).await, ["what is missing?"]);
+}
+
+#[tokio::test]
+async fn slash_commands_on_discord_are_those_of_every_other_place_and_are_answered_where_they_were_given() {
+    let (bed, discord) = awake(StandIn::builder()).await;
+    let told = discord.commands();
+    assert!(
+        ["help", "new", "stop", "retry"].iter().all(|name| told.iter().any(|known| known["name"] == *name)),
+        "{told:?}"
+    );
+    discord.command(&ada("agent"));
+    discord.shows(dm(ADA), &["assistant answers here."]).await;
+    discord.say(&ada("first"));
+    discord.shows(dm(ADA), &["assistant answers here.", "You said: first"]).await;
+    discord.command(&ada("new poet"));
+    discord.until("it is told", |discord| (discord.texts(dm(ADA)).len() == 3).then_some(())).await;
+    assert!(discord.texts(dm(ADA))[2].starts_with("A new session with poet"), "{:?}", discord.texts(dm(ADA)));
+    discord.say(&ada("second"));
+    discord.until("it is answered", |discord| (discord.texts(dm(ADA)).len() == 4).then_some(())).await;
+    assert_eq!(bed.model.last_call().messages().len(), 2, "the system's words and the question: a new session");
+    // Who may not talk here is told so, and nobody else sees it.
+    discord.command(&Saying::guild(900, 901, EVE, "status"));
+    discord.until("it is refused", |discord| (discord.seen(901).len() == 1).then_some(())).await;
+    let refused = discord.seen(901).remove(0);
+    assert!(refused.private && refused.text.contains("not told to listen to you"), "{refused:?}");
+    discord.command(&guild(EVE, "nonsense"));
+    discord.until("the mistake is told", |discord| discord.texts(ROOM).pop()).await;
+    assert_eq!((discord.unanswered(), discord.calls("respond")), (0, 4));
+    assert!(discord.seen(dm(ADA)).iter().all(|shown| shown.closed));
+}
+
+#[tokio::test]
+async fn a_button_on_discord_stops_an_answer_and_another_tries_a_failed_one_again() {
+    let gate = Gate::new();
+    let refuse = Step::status(401, "invalid_api_key", "Incorrect API key provided.");
+    let script = [Step::hold_after(&gate, "one two three", 2), refuse];
+    let (bed, discord) = awake(StandIn::builder().script(script)).await;
+    discord.say(&ada("count"));
+    discord.shows(dm(ADA), &["one two"]).await;
+    let preview = discord.seen(dm(ADA))[0].id;
+    // Somebody who may not talk there presses it, and then somebody who may.
+    let stranger = Saying::direct(EVE, "").in_room(dm(ADA));
+    discord.press(&stranger, preview);
+    discord.until("it is refused", |discord| (discord.seen(dm(ADA)).len() == 2).then_some(())).await;
+    assert!(discord.seen(dm(ADA))[1].private);
+    discord.press(&ada(""), preview);
+    discord.until("it is stopped", |discord| (discord.texts(dm(ADA))[0] == "Cancelled.").then_some(())).await;
+    bed.model.wait_for_hangup().await;
+
+    discord.say(&ada("once more"));
+    let failed = discord
+        .until("the failure is told", |discord| {
+            discord.seen(dm(ADA)).get(2).filter(|shown| !shown.buttons.is_empty()).cloned()
+        })
+        .await;
+    assert_eq!(failed.buttons, [("Try again".to_owned(), "retry".to_owned())]);
+    discord.press(&ada(""), failed.id);
+    discord.until("it is answered", |discord| (discord.texts(dm(ADA)).len() == 4).then_some(())).await;
+    assert_eq!(discord.texts(dm(ADA))[3], "You said: once more");
+    discord.until("the button is gone", |discord| discord.seen(dm(ADA))[2].buttons.is_empty().then_some(())).await;
+    discord.until("all are answered", |discord| (discord.unanswered() == 0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn whoever_may_talk_in_a_room_of_discord_may_in_its_threads_and_a_role_suffices() {
+    let (mut bed, discord) = asleep(StandIn::builder());
+    bed.configure(&format!(
+        "[channels.guild]\nkind = \"discord\"\ntoken_env = \"GUILD_TOKEN\"\napi_url = \"{}\"\n\
+         allow = [\"chat:{ROOM}\", \"role:70\"]\n",
+        discord.url()
+    ));
+    bed.restart().await;
+    discord.listening().await;
+    let bot = mosaic_testkit::discord::BOT;
+    let said = |room, text: &str| Saying::guild(GUILD, room, EVE, format!("<@{bot}> {text}"));
+    discord.open_thread(777, ROOM, GUILD);
+    discord.open_thread(778, 502, GUILD);
+    discord.say(&said(778, "elsewhere"));
+    discord.say(&said(777, "on topic"));
+    discord.shows(777, &["You said: on topic"]).await;
+    discord.say(&said(502, "by role").with_roles(&[69, 70]));
+    discord.shows(502, &["You said: by role"]).await;
+    assert_eq!((discord.texts(778).len(), bed.model.progress().calls), (0, 2));
+}
+
+#[tokio::test]
+async fn two_bots_of_discord_in_one_daemon_talk_each_for_themselves() {
+    let (mut bed, discord) = asleep(StandIn::builder());
+    let other = Discord::start();
+    bed.set_env("OTHER_TOKEN", OTHER_TOKEN);
+    bed.configure(&format!(
+        "[channels.one]\nkind = \"discord\"\ntoken_env = \"GUILD_TOKEN\"\napi_url = \"{}\"\nallow = [\"user:{ADA}\"]\n\
+         [channels.two]\nkind = \"discord\"\ntoken_env = \"OTHER_TOKEN\"\napi_url = \"{}\"\nallow = [\"user:{EVE}\"]\n",
+        discord.url(),
+        other.url()
+    ));
+    bed.restart().await;
+    discord.listening().await;
+    other.listening().await;
+    discord.say(&ada("one"));
+    other.say(&Saying::direct(EVE, "two"));
+    discord.shows(dm(ADA), &["You said: one"]).await;
+    other.shows(dm(EVE), &["You said: two"]).await;
+}
+
+#[tokio::test]
+async fn without_the_message_content_intent_what_is_said_to_us_on_discord_is_heard_all_the_same() {
+    let (mut bed, discord) = asleep(StandIn::builder());
+    discord.allow_content(false);
+    bed.restart().await;
+    discord.listening().await;
+    discord.say(&named(EVE, "what is new?"));
+    discord.say(&ada("hello"));
+    discord.shows(ROOM, &["You said: what is new?"]).await;
+    discord.shows(dm(ADA), &["You said: hello"]).await;
 }

@@ -15,10 +15,13 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 use super::inbound::{Me, read};
+use super::interaction::{self, Interaction, is_thread};
 use super::lanes::{Event, Lanes};
 use super::link::{Effect, Link};
+use super::outbound::number;
 use super::trouble::Left;
-use super::{Inner, KNOWN, rest};
+use super::{Inner, KNOWN, PARENTS, rest};
+use crate::allow::Mark;
 use crate::channel::{Cut, Heard, Hearing};
 use crate::talk::Talk;
 
@@ -180,12 +183,29 @@ impl Inner {
                 Err(_) => tracing::warn!("a message of Discord's cannot be read and is passed over"),
             }
         }
+        if kind == "INTERACTION_CREATE" {
+            match serde_json::from_str::<Interaction>(data) {
+                Ok(asked) => {
+                    if let Some(heard) = interaction::read(&asked) {
+                        // Discord waits for the answer: it waits for nothing that was said before.
+                        let place = heard.event.clone();
+                        let work = self.clone().serve(asked, heard, talk.clone());
+                        lanes.push(place, event, Box::pin(work));
+                    }
+                }
+                Err(_) => tracing::warn!("an interaction of Discord's cannot be read and is passed over"),
+            }
+        }
     }
 
-    /// Hears a message until it is done with.
-    async fn take_in(self: Rc<Self>, heard: Heard, talk: Rc<Talk>) {
+    /// Hears something until it is done with.
+    pub(super) async fn take_in(self: Rc<Self>, mut heard: Heard, talk: Rc<Talk>) {
         if self.known.borrow().contains(&heard.event) {
             return;
+        }
+        if self.by_room && !heard.direct && heard.addressed {
+            let parent = self.parent(&heard.conversation).await;
+            heard.marks.extend(parent.map(|room| Mark::Chat(room.to_string())));
         }
         while let Hearing::Again(wait) = talk.hear(heard.clone()).await {
             sleep(wait).await;
@@ -195,6 +215,26 @@ impl Inner {
             known.pop_front();
         }
         known.push_back(heard.event);
+    }
+}
+
+impl Inner {
+    /// The room that a thread belongs to: whoever may talk in the one may in the other.
+    async fn parent(&self, room: &str) -> Option<u64> {
+        let room = number(room)?;
+        let known = self.parents.borrow().get(&room).copied();
+        if let Some(parent) = known {
+            return parent;
+        }
+        let told = self.rest.get(&format!("channels/{room}")).await.ok()?;
+        let thread = told["type"].as_u64().and_then(|kind| u8::try_from(kind).ok()).is_some_and(is_thread);
+        let parent = told["parent_id"].as_str().and_then(number).filter(|_| thread);
+        let mut parents = self.parents.borrow_mut();
+        if parents.len() >= PARENTS {
+            parents.clear();
+        }
+        parents.insert(room, parent);
+        parent
     }
 }
 

@@ -12,6 +12,7 @@ mod check;
 mod commands;
 mod gateway;
 mod inbound;
+mod interaction;
 mod lanes;
 mod link;
 mod outbound;
@@ -19,7 +20,7 @@ mod rest;
 mod trouble;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +60,9 @@ const ROOM: [Limit; 2] =
 /// Events that are known to be done with, and told again.
 const KNOWN: usize = 1_000;
 
+/// Threads of which it is remembered where they belong, at the most.
+const PARENTS: usize = 10_000;
+
 /// One bot.
 pub struct Discord(Rc<Inner>);
 
@@ -73,6 +77,12 @@ struct Inner {
     lanes: RefCell<lanes::Lanes>,
     published: Cell<bool>,
     known: RefCell<VecDeque<Arc<str>>>,
+    /// What was asked by a command or a button, and waits for its answer.
+    asked: RefCell<HashMap<Arc<str>, Rc<interaction::Asked>>>,
+    /// Rooms are on the list of those who may talk, so it matters to which room a thread belongs.
+    by_room: bool,
+    /// What is known of that.
+    parents: RefCell<HashMap<u64, Option<u64>>>,
 }
 
 impl Discord {
@@ -87,6 +97,9 @@ impl Discord {
             lanes: RefCell::default(),
             published: Cell::new(false),
             known: RefCell::default(),
+            asked: RefCell::default(),
+            by_room: config.allow.iter().any(|mark| matches!(mark, Mark::Chat(_))),
+            parents: RefCell::default(),
         }))
     }
 }

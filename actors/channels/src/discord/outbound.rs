@@ -138,6 +138,9 @@ impl Inner {
 
     /// Says something that nobody keeps: in as many messages as it takes.
     pub(super) async fn mention(&self, to: &Conversation, reply_to: Option<&str>, text: &str) {
+        if self.answer(reply_to, text).await {
+            return;
+        }
         let Some(room) = room(&to.name) else { return };
         let mut from = 0;
         loop {

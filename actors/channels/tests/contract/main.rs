@@ -3,6 +3,7 @@
 //! A channel passes by a [`Stand`](stand::Stand) of its platform and one line at the end of this file.
 
 mod desk;
+mod discord;
 mod office;
 mod stand;
 mod suite;
@@ -36,3 +37,4 @@ macro_rules! channel_contract {
 pub(crate) use channel_contract;
 
 channel_contract!(on_telegram: crate::telegram::Stand);
+channel_contract!(on_discord: crate::discord::Stand);

@@ -27,8 +27,11 @@ pub use state::{Fault, Shown};
 /// How long a waiting test waits before it fails by itself.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The only token that it knows; it begins with the bot's number, in base64.
+/// The token of its bot; it begins with the bot's number, in base64.
 pub const TOKEN: &str = "NDI0Mg.G_stand.in-token";
+
+/// Another that it takes, for a daemon that has two bots.
+pub const OTHER_TOKEN: &str = "NDI0Mw.G_stand.in-other";
 
 /// What people call the bot.
 pub const NAME: &str = BOT_NAME;

@@ -28,6 +28,13 @@ impl Saying {
         Self { room, guild: Some(guild), ..Self::direct(user, text) }
     }
 
+    /// In another room.
+    #[must_use]
+    pub fn in_room(mut self, room: u64) -> Self {
+        self.room = room;
+        self
+    }
+
     /// As the answer to a message of the bot, without calling it.
     #[must_use]
     pub fn replying_to(mut self, message: u64) -> Self {
@@ -66,6 +73,15 @@ impl Saying {
         self
     }
 
+    pub(super) fn say(&self, state: &mut State) -> u64 {
+        let id = state.id();
+        let message = self.message(id);
+        settle(state, self);
+        state.history.entry(self.room).or_default().push(Said { id, message: message.clone() });
+        state.happen("MESSAGE_CREATE", &message);
+        id
+    }
+
     fn message(&self, id: u64) -> Value {
         let author = user(self.user, &format!("user{}", self.user), self.bot);
         let mut message = base(id, self.room, author, &self.text);
@@ -97,14 +113,15 @@ fn member(roles: &[u64]) -> Value {
 impl Discord {
     /// Somebody says something; answers the message's number.
     pub fn say(&self, saying: &Saying) -> u64 {
-        self.shared.change(|state| {
-            let id = state.id();
-            let message = saying.message(id);
-            settle(state, saying);
-            state.history.entry(saying.room).or_default().push(Said { id, message: message.clone() });
-            state.happen("MESSAGE_CREATE", &message);
-            id
-        })
+        self.shared.change(|state| saying.say(state))
+    }
+
+    /// Somebody says something as soon as the bot listens for the first time.
+    pub fn say_once_heard(&self, saying: &Saying) {
+        self.shared.change(|state| match state.sessions.is_empty() {
+            true => state.unsaid.push(saying.clone()),
+            false => drop(saying.say(state)),
+        });
     }
 
     /// Somebody changes what they said.

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
-use super::TOKEN;
 use super::routes::{self, Answer, Ask};
 use super::state::{Fault, Shared};
+use super::{OTHER_TOKEN, TOKEN};
 use crate::request::{Connection, Gone, Request};
 
 /// Accepts until `stopped`; connections die with the runtime.
@@ -49,7 +49,8 @@ async fn answer(connection: &mut Connection, request: &Request, shared: &Shared)
     };
     // What belongs to an interaction is known by the interaction's own token.
     let own_token = path.starts_with("interactions/") || path.starts_with("webhooks/");
-    if !own_token && header("authorization") != format!("Bot {TOKEN}") {
+    let token = header("authorization").strip_prefix("Bot ");
+    if !own_token && !matches!(token, Some(TOKEN | OTHER_TOKEN)) {
         return say(connection, &refusal(401, 0, "401: Unauthorized")).await;
     }
     if !header("user-agent").starts_with("DiscordBot (") {

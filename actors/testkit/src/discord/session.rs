@@ -11,8 +11,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
-use super::TOKEN;
 use super::state::{Shared, bot};
+use super::{OTHER_TOKEN, TOKEN};
 
 /// The privileged intents (API reference, "Gateway intents"): members, presences, message content.
 const MESSAGE_CONTENT: u64 = 1 << 15;
@@ -135,7 +135,7 @@ async fn admit(socket: &mut Socket, shared: &Shared) -> Option<(String, usize)> 
         }
     };
     let data = &frame["d"];
-    if data["token"] != TOKEN {
+    if data["token"] != TOKEN && data["token"] != OTHER_TOKEN {
         return refuse(socket, 4004, "Authentication failed.").await;
     }
     if frame["op"] == 6 {
@@ -171,6 +171,9 @@ async fn admit(socket: &mut Socket, shared: &Shared) -> Option<(String, usize)> 
                 "guilds": [], "application": {"id": super::APPLICATION.to_string(), "flags": 0}}),
         );
         state.sessions.insert(name.clone(), session);
+        for saying in std::mem::take(&mut state.unsaid) {
+            saying.say(state);
+        }
         name
     });
     Some((name, 0))

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::people::Saying;
 use super::session::{Push, Session};
 
 pub(super) const BOT_ID: u64 = 4242;
@@ -93,6 +94,8 @@ pub(super) struct State {
     pub(super) files: HashMap<String, Vec<u8>>,
     pub(super) asked: Vec<Asked>,
     pub(super) typed: usize,
+    /// What is said once the bot listens.
+    pub(super) unsaid: Vec<Saying>,
     pub(super) sends: Vec<(Instant, u64)>,
     /// Of the gateway.
     pub(super) sessions: HashMap<String, Session>,
@@ -123,6 +126,7 @@ impl Default for State {
             files: HashMap::new(),
             asked: Vec::new(),
             typed: 0,
+            unsaid: Vec::new(),
             sends: Vec::new(),
             sessions: HashMap::new(),
             live: None,
