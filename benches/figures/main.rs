@@ -6,6 +6,7 @@
 
 mod bed;
 mod calls;
+mod channels;
 mod durable;
 mod fanout;
 mod faults;
@@ -50,6 +51,7 @@ const PARTS: &[Part] = &[
     ("tui", tui::measure),
     ("faults", faults::measure),
     ("poison", poison::measure),
+    ("channels", channels::measure),
 ];
 
 fn main() {

@@ -23,6 +23,8 @@ pub struct Channel {
     /// Who is let in beside the list of its table.
     pub pairs: Pairs,
     pub link: Link<ChannelActor>,
+    /// By what the platform is known where it calls us: a header, and what stands there.
+    pub hook: Option<(&'static str, String)>,
 }
 
 /// Starts an actor for each channel under `family`, and has the outbox deliver by it.
@@ -44,8 +46,9 @@ pub fn start(
             ChannelActor::new(&table, floor.clone(), told.clone(), shared.clone(), birth.tether)
         });
         let link = family.adopt(spec);
+        let hook = config.kind.hook_header.zip(config.hook_secret());
         doors.outbox.connect(name.clone(), Arc::new(link.clone()));
-        Channel { name, kind: config.kind.name, agent: config.agent.clone(), status, pairs, link }
+        Channel { name, kind: config.kind.name, agent: config.agent.clone(), status, pairs, link, hook }
     };
     configured.iter().map(channel).collect()
 }

@@ -30,6 +30,11 @@ pub(super) async fn json<T: DeserializeOwned + Send + 'static>(
     parsed.unwrap_or_else(|_| Err(Failure::new(Code::Internal, "The body could not be read.").into()))
 }
 
+/// The body as it is.
+pub(super) async fn whole(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Vec<u8>, ApiError> {
+    Ok(read(request, payload, limit).await?.to_vec())
+}
+
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(Failure::new(Code::BadRequest, "The body is not a JSON object.").into());

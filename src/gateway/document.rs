@@ -15,8 +15,8 @@ use super::access::Access;
 use super::routes::{RouteRow, table};
 use super::signin::{self, cookie};
 use super::{
-    attachments, back, health, info, lately, messages, models, openai, pairings, refusals, routing, sessions, setup,
-    tokens, trial, usage, web, ws,
+    attachments, back, health, hooks, info, lately, messages, models, openai, pairings, refusals, routing, sessions,
+    setup, tokens, trial, usage, web, ws,
 };
 
 /// Name of the scheme by which a token is sent.
@@ -45,7 +45,7 @@ const ABOUT: &str = "One daemon that runs a team of AI agents. Each conversation
         sessions::list, sessions::create, sessions::show, sessions::change, sessions::delete,
         messages::list, messages::submit, messages::cancel, messages::events, back::retry, back::fork,
         attachments::show,
-        info::agents, models::list, info::providers, setup::add, info::channels, trial::channel, pairings::list, pairings::approve, pairings::revoke, info::tree, lately::lately, info::me, info::metrics, trial::test, usage::sums,
+        info::agents, models::list, info::providers, setup::add, info::channels, trial::channel, hooks::take, pairings::list, pairings::approve, pairings::revoke, info::tree, lately::lately, info::me, info::metrics, trial::test, usage::sums,
         routing::list, routing::create, routing::change, routing::delete, routing::effective, routing::explain,
         tokens::list, tokens::create, tokens::revoke,
         web::page, web::asset, web::render, signin::page, signin::script, signin::claim, signin::login, signin::logout, signin::link,

@@ -17,6 +17,7 @@ mod document;
 mod error;
 mod events;
 mod health;
+mod hooks;
 mod info;
 mod input;
 mod lately;

@@ -98,6 +98,8 @@ refusals! {
         | Busy | Internal | Draining | Storage | Unavailable;
     /// Of a new token.
     NewToken = BadRequest | TooLarge | Busy | Storage | Unavailable;
+    /// Of a platform's call.
+    Call = BadRequest | Unauthorized | NotFound | TooLarge | Busy | Unavailable;
     /// Of a link or a token that signs a browser in.
     SignIn = BadRequest | Unauthorized | LockedOut | TooLarge | Busy | Storage | Unavailable;
     /// Of a browser that is signed out.

@@ -17,8 +17,8 @@ use mosaic_types::{Code, Failure, UserRole};
 use super::access::Access;
 use super::error::{Answer, ApiError};
 use super::{
-    attachments, auth, back, document, health, info, lately, messages, models, openai, pairings, routing, sessions,
-    setup, signin, tokens, trial, usage, web as dashboard, ws,
+    attachments, auth, back, document, health, hooks, info, lately, messages, models, openai, pairings, routing,
+    sessions, setup, signin, tokens, trial, usage, web as dashboard, ws,
 };
 
 const OPEN: Access = Access::Open;
@@ -141,6 +141,8 @@ fn entries() -> Vec<Entry> {
         post("/logout", VIEWER, signin::logout),
         // Open to a socket that says who it is in its first frame.
         get("/ws", OPEN, ws::open),
+        // Open to platforms that know the secret of their channel.
+        post("/hooks/{channel}", OPEN, hooks::take),
         get("/healthz", OPEN, health::alive),
         get("/readyz", OPEN, health::ready),
         // Totals over all users: any of them may see how the house is.

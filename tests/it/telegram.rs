@@ -1,7 +1,9 @@
 //! Telegram, from a message to its answer: the real binary, and a stand-in that speaks the Bot API.
 
+mod calls;
 mod faults;
 mod people;
+mod shows;
 
 use mosaic_testkit::provider::Builder;
 use mosaic_testkit::telegram::{Fault, Saying, TOKEN};
@@ -25,6 +27,16 @@ fn asleep(model: Builder) -> (Testbed, Telegram) {
          allow = [\"user:{ADA}\", \"chat:{GROUP}\"]\n",
         telegram.url()
     ));
+    (bed, telegram)
+}
+
+/// The same with more in the channel's table; it runs.
+async fn awake_with(model: Builder, more: &str) -> (Testbed, Telegram) {
+    let (mut bed, telegram) = asleep(model);
+    let path = bed.home().join("config.toml");
+    let config = std::fs::read_to_string(&path).expect("it was written");
+    bed.write_config(&config.replace("poll = \"2s\"\n", &format!("poll = \"2s\"\n{more}\n")));
+    bed.restart().await;
     (bed, telegram)
 }
 

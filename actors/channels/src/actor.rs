@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::allow::Mark;
-use crate::channel::{Channel, Cut, Note};
+use crate::channel::{Channel, Cut, Hearing, Note};
 use crate::config::ChannelConfig;
 use crate::house::House;
 use crate::pairs::Pairs;
@@ -25,6 +25,11 @@ use crate::talk::Talk;
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Vec<Note>")]
 pub struct Check;
+
+/// Something that a platform says by calling us. The answer says whether it may forget it.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Hearing")]
+pub struct Called(pub Vec<u8>);
 
 /// Keeps the connection to one platform.
 pub struct ChannelActor {
@@ -115,5 +120,12 @@ impl Handler<Check> for ChannelActor {
     type Result = ResponseFuture<Vec<Note>>;
     fn handle(&mut self, _: Check, _: &mut Self::Context) -> Self::Result {
         self.channel.check(self.allow.clone(), self.mention)
+    }
+}
+
+impl Handler<Called> for ChannelActor {
+    type Result = ResponseFuture<Hearing>;
+    fn handle(&mut self, Called(body): Called, _: &mut Self::Context) -> Self::Result {
+        self.channel.called(self.talk.clone(), body)
     }
 }

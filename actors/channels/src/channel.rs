@@ -26,6 +26,11 @@ pub trait Channel: 'static {
     /// `talk` when it hears, and lets the platform forget only what `talk` is done with.
     fn hear(&self, talk: Rc<Talk>) -> LocalBoxFuture<'static, Cut>;
 
+    /// Takes in what the platform says where it calls us, whose secret was looked at. By default it is not expected to.
+    fn called(&self, _talk: Rc<Talk>, _body: Vec<u8>) -> LocalBoxFuture<'static, Hearing> {
+        Box::pin(std::future::ready(Hearing::Done))
+    }
+
     /// Shows one part of an item.
     fn deliver(&self, item: Arc<Item>) -> LocalBoxFuture<'static, Delivery>;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mosaic_types::settings::Section;
 use mosaic_types::{AgentName, ChannelName, Secret};
+use sha2::{Digest, Sha256};
 
 use crate::allow::Mark;
 use crate::registry::{KINDS, Kind};
@@ -14,6 +15,9 @@ const POLL: Duration = Duration::from_secs(25);
 
 /// What is older is not answered any more. Telegram keeps what is new for as long.
 const CATCH_UP: Duration = Duration::from_secs(24 * 3_600);
+
+/// The path below which platforms call us; the channel's name follows.
+pub const HOOKS: &str = "/hooks/";
 
 /// Names of ways in that are no platforms.
 const RESERVED: [&str; 3] = ["api", "tui", "web"];
@@ -43,6 +47,12 @@ pub struct ChannelConfig {
     pub api_url: String,
     /// For so long the platform may hold a question for news open, where it is polled.
     pub poll: Duration,
+    /// The address at which the platform reaches this daemon, without a slash at its end; it is polled where there is none.
+    pub webhook_url: Option<String>,
+    /// Of an answer that is longer than a message the rest comes as a file, and not in further messages.
+    pub files: bool,
+    /// So many of the last messages that were not meant for it are told to the model with the next one that is; 0: none.
+    pub context: usize,
     /// What was written longer ago, while nobody listened, is not answered; people are told how much that is.
     pub catch_up: Duration,
 }
@@ -62,6 +72,12 @@ impl ChannelConfig {
         let mention = section.flag("mention", true);
         let api_url = read_api_url(section, kind);
         let poll = section.span("poll", POLL, Duration::from_secs(1)..=Duration::from_secs(50));
+        let files = section.flag("files", false);
+        if let Some(kind) = kind.filter(|kind| files && !kind.files) {
+            section.wrong("files", format!("{} takes long answers in several messages; leave it out", kind.name));
+        }
+        let context = usize::try_from(section.whole("context", 0, 0..=50)).unwrap_or_default();
+        let webhook_url = read_webhook_url(section, kind);
         let day = Duration::from_secs(24 * 3_600);
         let catch_up = section.span("catch_up", CATCH_UP, Duration::from_secs(60)..=7 * day);
         if RESERVED.contains(&name) {
@@ -76,7 +92,33 @@ impl ChannelConfig {
                 return None;
             }
         };
-        Some(Self { name, kind: kind?, token: token?, agent, allow, mention, api_url, poll, catch_up })
+        Some(Self {
+            name,
+            kind: kind?,
+            token: token?,
+            agent,
+            allow,
+            mention,
+            api_url,
+            poll,
+            webhook_url,
+            files,
+            context,
+            catch_up,
+        })
+    }
+
+    /// Where the platform is to call.
+    pub fn hook_url(&self) -> Option<String> {
+        self.webhook_url.as_ref().map(|url| format!("{url}{HOOKS}{}", self.name))
+    }
+
+    /// What the platform says so that it is known. It is made of the token, so that it is the same after a start and needs
+    /// not be kept, and tells nothing of it.
+    pub fn hook_secret(&self) -> Option<String> {
+        self.webhook_url.as_ref()?;
+        let hash = Sha256::digest(format!("mosaic webhook\n{}\n{}", self.name, self.token.expose()));
+        Some(hash.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The account that it speaks by.
@@ -132,6 +174,19 @@ fn read_api_url(section: &Section<'_>, kind: Option<Kind>) -> String {
     text.trim_end_matches('/').to_owned()
 }
 
+fn read_webhook_url(section: &Section<'_>, kind: Option<Kind>) -> Option<String> {
+    let text = section.opt_text("webhook_url")?;
+    let kind = kind?;
+    let here = ["http://127.", "http://[::1]", "http://localhost"].iter().any(|start| text.starts_with(start));
+    if kind.hook_header.is_none() {
+        section.wrong("webhook_url", format!("{} is not asked to call; leave it out", kind.name));
+    } else if !(kind.good_url)(&text) || !(here || text.starts_with("https://")) {
+        let right = "the https address at which the platform reaches this daemon, as in \"https://bot.example.org\"";
+        section.wrong("webhook_url", right);
+    }
+    Some(text.trim_end_matches('/').to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use mosaic_types::settings::Settings;
@@ -158,7 +213,7 @@ mod tests {
         let short = read("family", "kind = \"telegram\"\ntoken_env = \"TELEGRAM_TOKEN\"").expect("good");
         assert_eq!((short.account().as_str(), short.mention, short.allow.len()), ("123", true, 0));
         assert_eq!((short.api_url.as_str(), short.poll), ("https://api.telegram.org", POLL));
-        assert_eq!(short.catch_up, CATCH_UP);
+        assert_eq!((short.catch_up, short.context), (CATCH_UP, 0));
         let full = read(
             "family",
             "kind = \"telegram\"\ntoken_env = \"TELEGRAM_TOKEN\"\nagent = \"poet\"\nallow = [\"user:1\", \"chat:-5\"]\n\
@@ -173,8 +228,21 @@ mod tests {
     }
 
     #[test]
+    fn a_platform_that_calls_is_known_by_a_secret_that_is_the_same_after_a_start() {
+        let table = "kind = \"telegram\"\ntoken_env = \"TELEGRAM_TOKEN\"\n";
+        let polled = read("family", table).expect("good");
+        assert_eq!((polled.hook_url(), polled.hook_secret()), (None, None));
+        let table = format!("{table}webhook_url = \"https://bot.example.org/\"\n");
+        let [one, again, other] = ["family", "family", "work"].map(|name| read(name, &table).expect("good"));
+        assert_eq!(one.hook_url().as_deref(), Some("https://bot.example.org/hooks/family"));
+        assert_eq!(one.hook_secret(), again.hook_secret());
+        assert_ne!(one.hook_secret(), other.hook_secret());
+        assert!(one.hook_secret().is_some_and(|secret| secret.len() == 64 && !secret.contains("abc")));
+    }
+
+    #[test]
     fn what_is_wrong_with_a_channel_is_told_with_what_would_be_right() {
-        let told = |name, text| read(name, text).expect_err("something is wrong");
+        let told = |name: &str, text: &str| read(name, text).expect_err("something is wrong");
         assert_eq!(
             told("family", "kind = \"telegramm\"\ntoken_evn = \"X\"\nallow = [\"ada\"]\n"),
             "config.toml: token_env: not set; name the environment variable that holds the bot's token, or a \
@@ -183,6 +251,16 @@ mod tests {
              config.toml:2: token_evn: unknown key; did you mean \"token_env\"?\n\
              config.toml:3: allow: found \"ada\"; an entry is user:ID, role:ID, guild:ID or chat:ID, as in \"user:123\""
         );
+        for bad in ["http://bot.example.org", "bot.example.org", "https://bot.example.org?x=1"] {
+            let table = format!("kind = \"telegram\"\ntoken_env = \"TELEGRAM_TOKEN\"\nwebhook_url = \"{bad}\"\n");
+            assert!(told("family", &table).contains("the https address at which"), "{bad}");
+        }
+        let discord = told(
+            "family",
+            "kind = \"discord\"\ntoken_env = \"TELEGRAM_TOKEN\"\nfiles = true\nwebhook_url = \"https://bot.example.org\"\n",
+        );
+        assert!(discord.contains("discord takes long answers in several messages"), "{discord}");
+        assert!(discord.contains("discord is not asked to call"), "{discord}");
         let good = "kind = \"telegram\"\ntoken_env = \"TELEGRAM_TOKEN\"\n";
         assert!(told("api", good).contains("is a way in of Mosaic's own"));
         let other = told("family", "kind = \"telegram\"\ntoken_file = \"tokens/other\"\n");

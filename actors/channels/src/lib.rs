@@ -9,6 +9,7 @@
 
 mod actor;
 pub mod allow;
+mod aside;
 mod channel;
 pub mod chunk;
 pub mod config;
@@ -24,7 +25,7 @@ mod talk;
 pub mod telegram;
 mod voice;
 
-pub use actor::{ChannelActor, Check};
+pub use actor::{Called, ChannelActor, Check};
 pub use channel::{Channel, Cut, Heard, HeardFile, Hearing, Note, Preview, Sender, Unfetched, Unshown};
 pub use config::ChannelConfig;
 pub use house::{House, Reader, Work};

@@ -19,6 +19,10 @@ pub struct Kind {
     pub token: &'static str,
     /// Whether an origin can be used.
     pub good_url: fn(&str) -> bool,
+    /// The header in which it sends its secret where it calls us; `None`: it never does.
+    pub hook_header: Option<&'static str>,
+    /// Long answers may come as files.
+    pub files: bool,
     /// Makes the adapter.
     pub build: fn(&ChannelConfig) -> Rc<dyn Channel>,
 }

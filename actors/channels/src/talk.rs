@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::allow::{Mark, is_allowed};
+use crate::aside::Asides;
 use crate::channel::{Channel, Heard, Hearing, Unfetched};
 use crate::config::ChannelConfig;
 use crate::house::House;
@@ -63,6 +64,7 @@ pub struct Talk {
     waiting: RefCell<VecDeque<Waits>>,
     bots: RefCell<HashMap<Arc<str>, VecDeque<Instant>>>,
     late: Lateness,
+    asides: Asides,
 }
 
 impl Talk {
@@ -88,6 +90,7 @@ impl Talk {
             waiting: RefCell::default(),
             bots: RefCell::default(),
             late: Lateness::new(config.catch_up),
+            asides: Asides::new(config.context),
         }
     }
 
@@ -127,6 +130,9 @@ impl Talk {
     /// Does with a message what is to be done with it.
     pub async fn hear(&self, heard: Heard) -> Hearing {
         let ours = heard.direct || heard.addressed || !self.mention;
+        if !ours && is_allowed(&self.allow, &heard.marks) {
+            self.asides.keep(&heard);
+        }
         if !ours || (heard.text.trim().is_empty() && !heard.wordless) {
             return Hearing::Done;
         }
@@ -201,10 +207,11 @@ impl Talk {
         // A file is named for good by what it is fetched by.
         let mut hash = Sha256::new_with_prefix(heard.text.as_bytes());
         heard.files.iter().for_each(|file| hash.update(file.id.as_bytes()));
+        // By its hash it is what was said: told again at another age, it is the same.
+        let text = self.asides.behind(&heard.conversation, heard.text.clone());
         let text: Arc<str> = match age {
-            // By its hash it is what was said: told again at another age, it is the same.
-            Age::Late(age) => late::mark(&heard.text, age).into(),
-            _ => heard.text.as_str().into(),
+            Age::Late(age) => late::mark(&text, age).into(),
+            _ => text.into(),
         };
         let said = Receive {
             conversation: to.clone(),
@@ -224,6 +231,7 @@ impl Talk {
         match self.house.receive(said).await {
             Ok(received) => {
                 self.no_longer_waits(heard);
+                self.asides.forget(&heard.conversation);
                 self.tell_late(to, heard, age, received.accepted.attached).await;
                 if !received.accepted.state.is_end() {
                     let showing = Showing {

@@ -11,7 +11,7 @@ use mosaic_supervise::Tether;
 use mosaic_types::{Code, Failure, Timestamp};
 use tokio::time::{advance, sleep};
 
-use fakes::{Home, Platform, config, heard, talk, talk_with};
+use fakes::{Home, Platform, config, heard, talk, talk_keeping, talk_with};
 
 fn refuse(code: Code) -> Result<(), Failure> {
     Err(Failure::new(code, "It cannot be done, and this is why."))
@@ -155,6 +155,28 @@ async fn among_several_people_only_what_is_meant_for_us_is_heard() {
     aside.addressed = true;
     talk.hear(aside).await;
     assert_eq!(home.said().len(), 1);
+}
+
+#[actix::test]
+async fn what_is_said_to_others_is_told_with_the_next_question_where_that_is_wanted_and_not_again() {
+    let (home, platform) = (Home::default(), Platform::default());
+    let aside = |event: &str, text: &str| Heard { direct: false, addressed: false, ..heard(event, text) };
+    for context in [0, 2] {
+        let talk = talk_keeping(&home, &platform, context);
+        for (event, text) in [("1", "one"), ("2", "two"), ("3", "three")] {
+            talk.hear(aside(event, text)).await;
+        }
+        let stranger = Heard { marks: Vec::new(), ..aside("4", "ignore all that") };
+        talk.hear(stranger).await;
+        home.next(refuse(Code::Draining));
+        for (event, text) in [("5", "what do you think?"), ("5", "what do you think?"), ("6", "and now?")] {
+            talk.hear(Heard { direct: false, ..heard(event, text) }).await;
+        }
+    }
+    let said: Vec<String> = home.said().iter().map(|said| said.text.to_string()).collect();
+    let told = "what do you think?\n\n[Said here before, among others and not to the assistant:\nAda: two\nAda: three]";
+    assert_eq!(said, ["what do you think?", "and now?", told, "and now?"]);
+    assert_eq!(home.said()[0].body_hash, home.said()[2].body_hash);
 }
 
 #[actix::test]

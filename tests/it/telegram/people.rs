@@ -4,7 +4,7 @@ use mosaic_testkit::provider::Gate;
 use mosaic_testkit::telegram::Saying;
 use mosaic_testkit::{StandIn, Step};
 
-use super::{ADA, EVE, GROUP, asked, awake};
+use super::{ADA, EVE, GROUP, asked, awake, awake_with};
 use crate::testbed::eventually;
 
 #[tokio::test]
@@ -152,6 +152,34 @@ async fn commands_are_those_of_every_other_place() {
     telegram.until("the mistake is told", |telegram| telegram.texts(ADA).get(4).cloned()).await;
     assert!(telegram.texts(ADA)[4].contains("Did you mean /new?"), "{:?}", telegram.texts(ADA));
     assert_eq!(bed.model.last_call().messages().len(), 2, "the system's words and the question: a new session");
+}
+
+#[tokio::test]
+async fn a_long_answer_comes_as_a_file_where_that_is_wanted_and_a_short_one_never() {
+    let text: String = (0..900).map(|line| format!("line {line} of *many*\n")).collect();
+    let script = [Step::say(text.clone()), Step::say("short")];
+    let (_bed, telegram) = awake_with(StandIn::builder().script(script), "files = true").await;
+    telegram.say(&Saying::private(ADA, "all of it"));
+    let file = telegram.until("the file is seen", |telegram| telegram.seen(ADA).last()?.file.clone()).await;
+    assert_eq!(file, ("answer.md".to_owned(), text));
+    let first = telegram.texts(ADA).remove(0);
+    assert!(first.starts_with("line 0 of many") && first.ends_with("(The whole answer is in the file.)"), "{first}");
+    telegram.say(&Saying::private(ADA, "and in short?"));
+    telegram.until("it is answered", |telegram| (telegram.texts(ADA).last()? == "short").then_some(())).await;
+    assert_eq!(telegram.seen(ADA).len(), 3);
+}
+
+#[tokio::test]
+async fn what_was_said_aside_in_a_group_is_told_with_the_next_question_where_that_is_wanted() {
+    let (bed, telegram) = awake_with(StandIn::builder(), "context = 2").await;
+    for text in ["one", "tea is better than coffee", "no, coffee is"] {
+        telegram.say(&Saying::group(GROUP, EVE, text));
+    }
+    telegram.say(&Saying::group(GROUP, ADA, "@mosaic_bot who is right?"));
+    telegram.until("it is answered", |telegram| telegram.texts(GROUP).pop()).await;
+    let asked = asked(&bed).await.remove(0);
+    let aside = "User66: tea is better than coffee\nUser66: no, coffee is]";
+    assert!(asked.starts_with("who is right?") && asked.ends_with(aside), "{asked}");
 }
 
 #[tokio::test]

@@ -44,6 +44,8 @@ pub const ENTRY: Kind = Kind {
     account,
     token: "one has three parts with points between them, as the Bot page of Discord's developer portal shows it",
     good_url,
+    hook_header: None,
+    files: false,
     build: |config| Rc::new(Discord::new(config)),
 };
 

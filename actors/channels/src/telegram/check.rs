@@ -1,10 +1,11 @@
 //! Looks at a bot as its owner would: the token, what stands in the way of hearing, and a message that arrives.
 
 use teloxide_core::payloads::{GetMe, GetWebhookInfo, SendMessage};
-use teloxide_core::types::ChatId;
+use teloxide_core::types::{ChatId, WebhookInfo};
 
 use super::Inner;
 use super::ask::ask_by;
+use super::hook::uncalled;
 use super::trouble::{Trouble, cause};
 use crate::allow::Mark;
 use crate::channel::Note;
@@ -29,6 +30,7 @@ impl Inner {
         let name = format!("@{}", me.user.username.clone().unwrap_or_default());
         let mut notes = vec![Note::good(format!("The token is that of {name}."))];
         match self.ask(GetWebhookInfo::new()).await {
+            Ok(info) if self.hook.is_some() => notes.push(self.called_well(&info)),
             Ok(info) if info.url.is_some() => notes.push(Note::bad(Trouble::Conflict { webhook: true }.cut(&name).why)),
             Ok(_) => notes.push(Note::good("No webhook stands in the way of polling.")),
             Err(_) => notes.push(Note::bad("Telegram did not say whether a webhook is set. Try again.")),
@@ -60,6 +62,19 @@ impl Inner {
             Some((chat, mark)) => self.greet(chat, mark, &name).await,
         });
         notes
+    }
+
+    /// Whether Telegram calls where it is to.
+    fn called_well(&self, info: &WebhookInfo) -> Note {
+        let url = self.hook.as_ref().map_or("", |(url, _)| url);
+        match &info.url {
+            Some(at) if at.as_str() != url => Note::bad(format!("Telegram calls {at} and not {url}.")),
+            None => Note::bad(format!("Telegram does not call {url} yet; the channel's state says why.")),
+            Some(_) if info.last_error_date.is_some() && info.pending_update_count > 0 => {
+                Note::bad(uncalled(url, info))
+            }
+            Some(_) => Note::good(format!("Telegram calls {url}.")),
+        }
     }
 
     /// Sends the test message.

@@ -1,7 +1,8 @@
-//! Telegram, by the Bot API: polled, on teloxide's types and requests.
+//! Telegram, by the Bot API: polled, or calling us, on teloxide's types and requests.
 //!
 //! ```text
 //! getUpdates ─► inbound (what was said) ─► Talk ─► stored ─► the offset of the next getUpdates
+//! a call     ─► ...                                stored ─► its answer
 //! ```
 //!
 //! Telegram keeps what it has not been told to forget, for a day; so the offset is all there is to remember, and Telegram
@@ -10,9 +11,11 @@
 mod ask;
 mod check;
 mod files;
+mod hook;
 mod html;
 mod inbound;
 mod outbound;
+mod paper;
 mod place;
 mod poll;
 mod trouble;
@@ -29,7 +32,7 @@ use teloxide_core::Bot;
 use teloxide_core::net::default_reqwest_settings;
 
 use crate::allow::Mark;
-use crate::channel::{Channel, Cut, Note, Preview, Unfetched, Unshown};
+use crate::channel::{Channel, Cut, Hearing, Note, Preview, Unfetched, Unshown};
 use crate::config::ChannelConfig;
 use crate::pace::{Limit, Pace};
 use crate::registry::Kind;
@@ -42,6 +45,8 @@ pub const ENTRY: Kind = Kind {
     account: |token| account(token).map(str::to_owned),
     token: "one looks like 123456789:AAE…, as BotFather shows it",
     good_url,
+    hook_header: Some("x-telegram-bot-api-secret-token"),
+    files: true,
     build: |config| Rc::new(Telegram::new(config)),
 };
 
@@ -74,6 +79,12 @@ struct Inner {
     /// For the one that is held open.
     poller: Bot,
     poll: Duration,
+    /// Long answers come as files.
+    files: bool,
+    /// The channel's name.
+    name: String,
+    /// Where Telegram is to call us, and by which secret we know it.
+    hook: Option<(String, String)>,
     pace: RefCell<Pace<i64>>,
     /// Who we are, once Telegram has said it.
     me: RefCell<Option<inbound::Me>>,
@@ -95,6 +106,9 @@ impl Telegram {
             bot: url(bot(CALL)),
             poller: url(bot(config.poll + POLL_SLACK)),
             poll: config.poll,
+            files: config.files,
+            name: config.name.to_string(),
+            hook: config.hook_url().zip(config.hook_secret()),
             pace: RefCell::new(Pace::new(ALL)),
             me: RefCell::default(),
             published: Cell::new(false),
@@ -115,6 +129,11 @@ impl Channel for Telegram {
     fn hear(&self, talk: Rc<Talk>) -> LocalBoxFuture<'static, Cut> {
         let inner = self.0.clone();
         Box::pin(async move { inner.listen(&talk).await })
+    }
+
+    fn called(&self, talk: Rc<Talk>, body: Vec<u8>) -> LocalBoxFuture<'static, Hearing> {
+        let inner = self.0.clone();
+        Box::pin(async move { inner.take_call(&body, &talk).await })
     }
 
     fn deliver(&self, item: Arc<Item>) -> LocalBoxFuture<'static, Delivery> {

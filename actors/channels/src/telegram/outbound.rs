@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::html::html;
 use super::inbound::{id_text, message_id};
+use super::paper;
 use super::place::Place;
 use super::trouble::Trouble;
 use super::{CHAT, GROUP, Inner, UNITS};
@@ -24,7 +25,7 @@ use crate::chunk;
 use crate::pace::Limit;
 
 /// A delivery waits for its turn up to so long; what would have to wait longer is put back into the outbox.
-const WAIT: Duration = Duration::from_secs(20);
+pub(super) const WAIT: Duration = Duration::from_secs(20);
 
 /// A notice that would have to wait longer than this is not said: whoever asked has moved on.
 const NOTICE_WAIT: Duration = Duration::from_secs(5);
@@ -47,8 +48,15 @@ impl Inner {
         let Some(place) = Place::parse(&item.to.name) else {
             return Delivery::Refused { why: format!("{:?} is no chat of Telegram's", item.to.name) };
         };
-        let chunk = chunk::next(item.content.text(), item.shown, UNITS);
-        let text = chunk.shown();
+        if self.files && item.part > 0 {
+            return self.hand_over(place, item).await;
+        }
+        let mut chunk = chunk::next(item.content.text(), item.shown, UNITS);
+        let mut text = chunk.shown();
+        if self.files && !chunk.last {
+            chunk = chunk::next(item.content.text(), item.shown, UNITS - paper::UNITS);
+            text = chunk.shown() + paper::FOLLOWS;
+        }
         // What shows nothing has nothing to fail at; Telegram would refuse it.
         let text = if text.trim().is_empty() { "(an empty answer)" } else { text.as_str() };
         let button = matches!(item.content, Content::Failed { .. }).then_some(("Try again", "retry"));
@@ -149,14 +157,14 @@ impl Inner {
     }
 
     /// Waits for the moment at which something may go out that must.
-    async fn turn(&self, place: Place, patience: Duration) -> Result<(), Instant> {
+    pub(super) async fn turn(&self, place: Place, patience: Duration) -> Result<(), Instant> {
         let now = Instant::now();
         let at = self.pace.borrow_mut().reserve(&place.chat.0, limits(place), now, now + patience)?;
         sleep_until(at).await;
         Ok(())
     }
 
-    fn rests(&self, place: Place, trouble: &Trouble) {
+    pub(super) fn rests(&self, place: Place, trouble: &Trouble) {
         if let Trouble::Flood(wait) = trouble {
             self.pace.borrow_mut().rest(&place.chat.0, limits(place), Instant::now() + *wait);
         }

@@ -20,8 +20,12 @@ use crate::talk::Talk;
 /// Updates at once: the most that Telegram tells, and what it does tell where more wait.
 const BATCH: u8 = 100;
 
+/// What of all that happens there it tells us.
+pub(super) const ALLOWED: [AllowedUpdate; 3] =
+    [AllowedUpdate::Message, AllowedUpdate::EditedMessage, AllowedUpdate::CallbackQuery];
+
 /// What of a conversation a batch brings, in order.
-type Said = Vec<(u32, Heard, Option<(CallbackQueryId, MessageId)>)>;
+pub(super) type Said = Vec<(u32, Heard, Option<(CallbackQueryId, MessageId)>)>;
 
 impl Inner {
     /// Connects, and hears until it is cut off.
@@ -38,16 +42,23 @@ impl Inner {
         talk.status().met(format!("@{}", me.name));
         *self.me.borrow_mut() = Some(me.clone());
         self.publish().await;
+        if let Some((url, secret)) = &self.hook {
+            return self.be_called(url, secret, talk).await;
+        }
         let mut offset = None;
         loop {
             let mut poll = GetUpdates::new()
                 .limit(BATCH)
                 .timeout(u32::try_from(self.poll.as_secs()).unwrap_or(u32::MAX))
-                .allowed_updates([AllowedUpdate::Message, AllowedUpdate::EditedMessage, AllowedUpdate::CallbackQuery]);
+                .allowed_updates(ALLOWED);
             if let Some(offset) = offset {
                 poll = poll.offset(offset);
             }
-            let updates = ask_by(&self.poller, &poll).await.map_err(Trouble::from)?;
+            let updates = match ask_by(&self.poller, &poll).await.map_err(Trouble::from) {
+                // The channel was called until now.
+                Err(Trouble::Conflict { webhook: true }) if self.take_back().await? => continue,
+                updates => updates?,
+            };
             talk.proven();
             let more = updates.len() >= BATCH.into();
             offset = self.take_in(updates, &me, talk).await.or(offset);
@@ -72,10 +83,21 @@ impl Inner {
     /// Takes a batch in: conversations side by side, each in its order. Answers the offset to go on from, which is the
     /// lowest update that is not done with.
     async fn take_in(&self, updates: Vec<Update>, me: &Me, talk: &Talk) -> Option<i32> {
-        let (mut places, mut next) = (Vec::<(std::sync::Arc<str>, Said)>::new(), None::<u32>);
+        let next = updates.iter().map(|update| update.id.0.saturating_add(1)).max();
+        let places = self.sort(updates, me);
+        let left = join_all(places.into_iter().map(|(_, said)| self.hear_all(said, talk))).await;
+        let first = left.into_iter().flatten().min();
+        if let Some((_, wait)) = first {
+            sleep(wait).await;
+        }
+        first.map(|(id, _)| id).or(next).and_then(|offset| i32::try_from(offset).ok())
+    }
+
+    /// What was said, by place, each in its order; without what is known already.
+    pub(super) fn sort(&self, updates: Vec<Update>, me: &Me) -> Vec<(std::sync::Arc<str>, Said)> {
+        let mut places = Vec::<(std::sync::Arc<str>, Said)>::new();
         for update in updates {
             let id = update.id.0;
-            next = next.max(Some(id.saturating_add(1)));
             if self.known.borrow().contains(&id) {
                 continue;
             }
@@ -92,16 +114,11 @@ impl Inner {
                 None => places.push((heard.conversation.clone(), vec![(id, heard, press)])),
             }
         }
-        let left = join_all(places.into_iter().map(|(_, said)| self.hear_all(said, talk))).await;
-        let first = left.into_iter().flatten().min();
-        if let Some((_, wait)) = first {
-            sleep(wait).await;
-        }
-        first.map(|(id, _)| id).or(next).and_then(|offset| i32::try_from(offset).ok())
+        places
     }
 
     /// Hears what was said in one place, up to what cannot be taken in now: its number, and how long to wait.
-    async fn hear_all(&self, said: Said, talk: &Talk) -> Option<(u32, std::time::Duration)> {
+    pub(super) async fn hear_all(&self, said: Said, talk: &Talk) -> Option<(u32, std::time::Duration)> {
         for (id, heard, press) in said {
             let place = Place::parse(&heard.conversation);
             if let Hearing::Again(wait) = talk.hear(heard).await {

@@ -37,6 +37,8 @@ pub(super) enum Trouble {
     Token,
     /// Somebody else polls with our token, or a webhook is set.
     Conflict { webhook: bool },
+    /// It calls another address than ours.
+    Elsewhere,
     /// It will never be taken.
     Never(String),
     /// It was taken; only the answer could not be read. The message's id, where that could.
@@ -117,7 +119,7 @@ impl Trouble {
     pub(super) fn delivery(self) -> Delivery {
         match self {
             Self::Flood(wait) => Delivery::Later { after: Some(wait), all: false },
-            Self::Away | Self::Conflict { .. } => Delivery::Later { after: None, all: true },
+            Self::Away | Self::Conflict { .. } | Self::Elsewhere => Delivery::Later { after: None, all: true },
             Self::Token => Delivery::Later { after: Some(Duration::from_secs(60)), all: true },
             Self::CutOff => Delivery::NotKnown,
             Self::Never(why) => Delivery::Refused { why },
@@ -145,6 +147,11 @@ impl Trouble {
             .after(OTHER_POLLER),
             Self::Conflict { webhook: true } => Cut::new(format!(
                 "A webhook is set for {me}, so Telegram tells its news there. Take it away with the method deleteWebhook."
+            ))
+            .after(OTHER_POLLER),
+            Self::Elsewhere => Cut::new(format!(
+                "Another program has Telegram call it with the token of {me}. Stop it, or have BotFather make a new token \
+                 with /revoke."
             ))
             .after(OTHER_POLLER),
             Self::Never(why) => Cut::new(format!("Telegram refuses to tell what is new: {why}")),

@@ -221,6 +221,12 @@ pub(crate) fn config() -> ChannelConfig {
     read.expect("a channel")
 }
 
+/// A talk of which so much is kept that is said to others.
+pub(crate) fn talk_keeping(home: &Home, platform: &Platform, context: usize) -> Talk {
+    let config = ChannelConfig { context, ..config() };
+    Talk::new(platform.channel(), home.house(), Status::default(), Pairs::default(), &config)
+}
+
 pub(crate) fn talk(home: &Home, platform: &Platform) -> Talk {
     talk_with(home, platform, Pairs::default())
 }

@@ -26,9 +26,25 @@ pub(super) fn call(state: &mut State, method: &str, ask: &Value) -> Result<Value
             Ok(me)
         }
         "getwebhookinfo" => {
-            Ok(json!({"url": "", "has_custom_certificate": false, "pending_update_count": state.updates.len()}))
+            let url = state.webhook.as_ref().map_or("", |(url, _)| url);
+            let mut info =
+                json!({"url": url, "has_custom_certificate": false, "pending_update_count": state.updates.len()});
+            if let Some(why) = &state.call_failed {
+                info["last_error_date"] = json!(1_800_000_000);
+                info["last_error_message"] = json!(why);
+            }
+            Ok(info)
         }
-        "deletewebhook" | "answercallbackquery" | "sendchataction" => Ok(json!(true)),
+        "setwebhook" => {
+            let text = |key: &str| ask[key].as_str().unwrap_or_default().to_owned();
+            state.webhook = Some((text("url"), text("secret_token")));
+            Ok(json!(true))
+        }
+        "deletewebhook" => {
+            state.webhook = None;
+            Ok(json!(true))
+        }
+        "answercallbackquery" | "sendchataction" => Ok(json!(true)),
         "setmycommands" => {
             let name = |command: &Value| command["command"].as_str().unwrap_or_default().to_owned();
             state.commands = ask["commands"].as_array().into_iter().flatten().map(name).collect();
@@ -40,6 +56,7 @@ pub(super) fn call(state: &mut State, method: &str, ask: &Value) -> Result<Value
             Ok(json!({"file_id": id, "file_unique_id": id, "file_size": data.len(), "file_path": id}))
         }
         "sendmessage" => send(state, ask),
+        "senddocument" => send_file(state, ask),
         "editmessagetext" => edit(state, ask),
         "editmessagereplymarkup" => {
             let (chat_id, id) = target(ask);
@@ -74,8 +91,30 @@ fn send(state: &mut State, ask: &Value) -> Result<Value, Refusal> {
         reply_to: ask["reply_parameters"]["message_id"].as_i64(),
         buttons: buttons(ask),
         edits: 0,
+        file: None,
     };
     let sent = message(chat_id, &shown);
+    state.chats.entry(chat_id).or_default().push(shown);
+    Ok(sent)
+}
+
+/// A file, which the server has read out of the form.
+fn send_file(state: &mut State, ask: &Value) -> Result<Value, Refusal> {
+    let chat_id = ask["chat_id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+    may_write(state, chat_id)?;
+    let field = |name: &str| ask[name].as_str().unwrap_or_default().to_owned();
+    let file = (field("file_name"), field("file_text"));
+    if file.1.is_empty() {
+        return Err(bad("file must be non-empty"));
+    }
+    let id = state.number();
+    state.sends.push((Instant::now(), chat_id));
+    let topic = ask["message_thread_id"].as_str().and_then(|topic| topic.parse().ok());
+    let (text, sent, size) = (String::new(), String::new(), file.1.len());
+    let shown = Shown { id, topic, text, sent, reply_to: None, buttons: Vec::new(), edits: 0, file: Some(file) };
+    let mut sent = message(chat_id, &shown);
+    sent.as_object_mut().expect("an object").remove("text");
+    sent["document"] = json!({"file_id": "f", "file_unique_id": "f", "file_size": size, "file_name": "answer.md"});
     state.chats.entry(chat_id).or_default().push(shown);
     Ok(sent)
 }

@@ -22,7 +22,7 @@ pub use state::{Fault, Shown};
 /// How long a waiting test waits before it fails by itself.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The only token that it knows.
+/// The token of its bot, where it is not told another.
 pub const TOKEN: &str = "4242:AAE-stand_in";
 
 /// What people call the bot.
@@ -126,10 +126,16 @@ impl Saying {
 impl Telegram {
     /// Starts one with nobody in it.
     pub fn start() -> Self {
+        Self::start_for(TOKEN)
+    }
+
+    /// Starts one that knows another token.
+    pub fn start_for(token: &str) -> Self {
         let socket = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         socket.set_nonblocking(true).expect("a socket can be set so");
         let address = socket.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared::default());
+        shared.change(|state| token.clone_into(&mut state.token));
         let (stop, stopped) = oneshot::channel();
         let serving = shared.clone();
         let thread = std::thread::spawn(move || {
@@ -230,6 +236,16 @@ impl Telegram {
     /// The commands that the bot has published.
     pub fn commands(&self) -> Vec<String> {
         self.shared.look(|state| state.commands.clone())
+    }
+
+    /// Where it calls instead of being polled.
+    pub fn calls_at(&self) -> Option<String> {
+        self.shared.look(|state| state.webhook.as_ref().map(|(url, _)| url.clone()))
+    }
+
+    /// Somebody has it call that address.
+    pub fn call_at(&self, url: &str) {
+        self.shared.change(|state| state.webhook = Some((url.to_owned(), String::new())));
     }
 
     /// Updates that were not confirmed yet.

@@ -9,14 +9,18 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::TOKEN;
 use super::methods::{Refusal, call};
 use super::state::{Fault, Shared};
+use crate::http::Client;
 use crate::request::{Connection, Gone, Request};
+
+/// The pause before a call that failed is made again.
+const CALL_AGAIN: Duration = Duration::from_millis(200);
 
 /// Accepts until `stopped`; connections die with the runtime.
 pub(super) async fn serve(socket: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
     let socket = tokio::net::TcpListener::from_std(socket).expect("a bound socket can be served");
+    tokio::runtime::Handle::current().spawn(call_out(shared.clone()));
     loop {
         tokio::select! {
             accepted = socket.accept() => if let Ok((stream, _)) = accepted {
@@ -39,15 +43,16 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
 
 async fn answer(connection: &mut Connection, request: &Request, shared: &Shared) -> Result<(), Gone> {
     let path = request.path.split('?').next().unwrap_or_default();
-    if let Some(file) = path.strip_prefix(&format!("/file/bot{TOKEN}/")) {
+    let token = shared.look(|state| state.token.clone());
+    if let Some(file) = path.strip_prefix(&format!("/file/bot{token}/")) {
         let data = shared.look(|state| state.files.get(file).cloned()).unwrap_or_default();
         return connection.send(&response(200, &data)).await;
     }
-    let method = path.strip_prefix(&format!("/bot{TOKEN}/")).map(str::to_ascii_lowercase);
+    let method = path.strip_prefix(&format!("/bot{token}/")).map(str::to_ascii_lowercase);
     let Some(method) = method else {
         return say(connection, &Err((401, "Unauthorized".to_owned())), None).await;
     };
-    let ask: Value = serde_json::from_slice(&request.body).unwrap_or_else(|_| json!({}));
+    let ask: Value = serde_json::from_slice(&request.body).unwrap_or_else(|_| form(&request.body));
     let fault = shared.change(|state| {
         *state.calls.entry(method.clone()).or_default() += 1;
         state.fault(&method)
@@ -77,8 +82,31 @@ async fn answer(connection: &mut Connection, request: &Request, shared: &Shared)
     say(connection, &answered, None).await
 }
 
+/// The fields of a form (RFC 7578), and the name and the text of the one file in it.
+fn form(body: &[u8]) -> Value {
+    let (text, mut fields) = (String::from_utf8_lossy(body), json!({}));
+    let Some((boundary, _)) = text.split_once("\r\n") else { return fields };
+    for part in text.split(boundary) {
+        let Some((head, value)) = part.split_once("\r\n\r\n") else { continue };
+        let value = value.strip_suffix("\r\n").unwrap_or(value);
+        let quoted = |key: &str| head.split_once(&format!("{key}=\""))?.1.split('"').next();
+        if let Some(name) = quoted("filename") {
+            fields["file_name"] = json!(name);
+            fields["file_text"] = json!(value);
+        } else if let Some(name) = quoted("name") {
+            fields[name] = json!(value);
+        }
+    }
+    fields
+}
+
 /// Waits for news as long as the bot asks for. Whoever polls later throws the earlier one out.
 async fn poll(connection: &mut Connection, ask: &Value, shared: &Shared) -> Result<Result<Value, Refusal>, Gone> {
+    if shared.look(|state| state.webhook.is_some()) {
+        let sentence = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the \
+                        webhook first";
+        return Ok(Err((409, sentence.to_owned())));
+    }
     let until = Instant::now() + Duration::from_secs(ask["timeout"].as_u64().unwrap_or(0));
     let limit = usize::try_from(ask["limit"].as_u64().unwrap_or(100)).unwrap_or(100);
     let mut changes = shared.changes();
@@ -109,6 +137,44 @@ async fn poll(connection: &mut Connection, ask: &Value, shared: &Shared) -> Resu
         }
     };
     connection.until(wait).await
+}
+
+/// Calls whoever wants to be called, with one update after the other; with each again until it is taken.
+async fn call_out(shared: Arc<Shared>) {
+    let mut changes = shared.changes();
+    loop {
+        changes.borrow_and_update();
+        let next = shared.look(|state| Some((state.webhook.clone()?, state.updates.front()?.clone())));
+        let Some(((url, secret), (id, update))) = next else {
+            if changes.changed().await.is_err() {
+                return;
+            }
+            continue;
+        };
+        match call_with(&url, &secret, &update).await {
+            Ok(()) => shared.change(|state| {
+                state.confirm(id + 1);
+                state.call_failed = None;
+            }),
+            Err(why) => {
+                shared.change(|state| state.call_failed = Some(why));
+                tokio::time::sleep(CALL_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// One call; the real one wants https.
+async fn call_with(url: &str, secret: &str, update: &Value) -> Result<(), String> {
+    let (address, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).ok_or("Bad URL")?;
+    let address = address.parse().map_err(|_| "Failed to resolve host")?;
+    let mut client = Client::connect(address).await.map_err(|_| "Connection refused")?;
+    let headers = [("content-type", "application/json"), ("x-telegram-bot-api-secret-token", secret)];
+    let answer = client.request("POST", &format!("/{path}"), &headers, update.to_string().as_bytes()).await;
+    match answer.map_err(|_| "Connection closed")?.status() {
+        200..300 => Ok(()),
+        status => Err(format!("Wrong response from the webhook: {status}")),
+    }
 }
 
 async fn say(

@@ -42,10 +42,13 @@ pub struct Shown {
     pub buttons: Vec<(String, String)>,
     /// How often it was changed.
     pub edits: usize,
+    /// The name and the text of a file that came with it.
+    pub file: Option<(String, String)>,
 }
 
 #[derive(Debug)]
 pub(super) struct State {
+    pub(super) token: String,
     next_update: u64,
     next_message: i64,
     pub(super) updates: VecDeque<(u64, Value)>,
@@ -61,11 +64,15 @@ pub(super) struct State {
     /// Which poll is the newest.
     pub(super) poll: u64,
     pub(super) sends: Vec<(Instant, i64)>,
+    /// Where it calls, with which secret, and why the last call failed.
+    pub(super) webhook: Option<(String, String)>,
+    pub(super) call_failed: Option<String>,
 }
 
 impl Default for State {
     fn default() -> Self {
         Self {
+            token: String::new(),
             next_update: 1_000,
             next_message: 1,
             updates: VecDeque::new(),
@@ -79,6 +86,8 @@ impl Default for State {
             files: HashMap::new(),
             poll: 0,
             sends: Vec::new(),
+            webhook: None,
+            call_failed: None,
         }
     }
 }
