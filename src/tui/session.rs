@@ -9,12 +9,13 @@ mod older;
 mod pending;
 
 use mosaic_types::event::{Part, StepKind};
+use mosaic_types::tool::ToolStep;
 use mosaic_types::{AgentName, Code, EventBody, FinishedTurn, Seq, SessionEvent, SessionId, TurnId};
 
 use super::doc::Doc;
 use super::file::File;
-use entry::told;
 pub(crate) use entry::{Answer, Entry, Kind, Progress};
+use entry::{told, told_tool};
 pub(crate) use pending::Pending;
 
 /// Bytes of a model's thinking that are kept: the newest.
@@ -137,6 +138,10 @@ impl Session {
                     let from = thinking.ceil_char_boundary(thinking.len() - THINKING_BYTES);
                     thinking.drain(..from);
                 }
+            }
+            (EventBody::StepStarted { name, tool: Some(tool), .. }, Some(turn)) => self.tool(turn, name, &tool, None),
+            (EventBody::StepFinished { name, ok, tool: Some(tool), .. }, Some(turn)) => {
+                self.tool(turn, name, &tool, Some(ok));
             }
             (EventBody::StepStarted { kind, name, part, .. }, Some(turn)) => {
                 if let Some(running) = self.running.as_mut().filter(|running| running.turn == turn) {
@@ -263,6 +268,23 @@ impl Session {
         answer.chars += text.chars().count();
     }
 
+    /// A tool begins to run, or has ended (`ended`: well or not).
+    fn tool(&mut self, turn: TurnId, name: String, tool: &ToolStep, ended: Option<bool>) {
+        let asked = told_tool(name.clone(), &ToolStep { result: None, ..tool.clone() });
+        if let Some(running) = self.running.as_mut().filter(|running| running.turn == turn) {
+            running.call = ended.is_none().then(|| name.clone());
+        }
+        let (told, progress) = match ended {
+            None => (asked.clone(), Progress::Running),
+            Some(true) => (told_tool(name, tool), Progress::Good),
+            Some(false) => (told_tool(name, tool), Progress::Failed),
+        };
+        match ended {
+            None => drop(self.insert(turn, Kind::Step(told, progress))),
+            Some(_) => self.step_over(turn, &asked, told, progress),
+        }
+    }
+
     fn step_finished(&mut self, turn: TurnId, kind: StepKind, name: String, ok: bool, part: Option<&Part>) {
         if let Some(running) = self.running.as_mut().filter(|running| running.turn == turn) {
             running.call = None;
@@ -272,21 +294,27 @@ impl Session {
             _ if ok => Progress::Good,
             _ => Progress::Bad,
         };
-        let begun = self.entries.iter_mut().rev().find(|entry| {
-            entry.turn == Some(turn) && matches!(&entry.kind, Kind::Step(known, Progress::Running) if *known == name)
-        });
-        match begun {
-            Some(entry) => entry.kind = Kind::Step(told(name, part), progress),
-            // That a model answered is told by its answer.
-            None if kind == StepKind::Model && ok && part.is_none() => {
-                if let Some(at) = self.open_answer(turn)
-                    && let Kind::Answer(answer) = &mut self.entries[at].kind
-                {
-                    answer.whole = true;
-                }
+        // That a model answered is told by its answer.
+        if kind == StepKind::Model && ok && part.is_none() {
+            if let Some(at) = self.open_answer(turn)
+                && let Kind::Answer(answer) = &mut self.entries[at].kind
+            {
+                answer.whole = true;
             }
+        } else {
+            self.step_over(turn, &name, told(name.clone(), part), progress);
+        }
+    }
+
+    /// What had begun as `begun` is told so from now on.
+    fn step_over(&mut self, turn: TurnId, begun: &str, told: String, progress: Progress) {
+        let running = self.entries.iter_mut().rev().find(|entry| {
+            entry.turn == Some(turn) && matches!(&entry.kind, Kind::Step(known, Progress::Running) if known == begun)
+        });
+        match running {
+            Some(entry) => entry.kind = Kind::Step(told, progress),
             None => {
-                let at = self.insert(turn, Kind::Step(told(name, part), progress));
+                let at = self.insert(turn, Kind::Step(told, progress));
                 // It stands before the answer that still is to come.
                 if let Some(open) = self.open_answer(turn).filter(|open| *open < at)
                     && matches!(&self.entries[open].kind, Kind::Answer(answer) if answer.doc.is_empty())

@@ -32,11 +32,17 @@ async fn sweep(seeds: impl IntoIterator<Item = u64>, store: &Store) -> seed::Tal
 #[tokio::test]
 async fn whatever_the_process_dies_of_nothing_acknowledged_is_lost_doubled_or_out_of_order() {
     let tally = sweep((0..10).chain(PINNED), &Store::Sqlite).await;
-    assert!(tally.deaths() > 20 && tally.finished > 50 && tally.joined > 5, "the seeds were idle:\n{tally}");
+    assert!(
+        tally.deaths() > 20 && tally.finished > 50 && tally.joined > 5 && tally.tools > 20,
+        "the seeds were idle:\n{tally}"
+    );
 }
 
 #[tokio::test]
 async fn whatever_the_process_dies_of_a_server_keeps_all_that_was_acknowledged_once_and_in_order() {
     let tally = sweep(100..106, &Store::Postgres(postgres::url())).await;
-    assert!(tally.deaths() > 10 && tally.finished > 25 && tally.joined > 2, "the seeds were idle:\n{tally}");
+    assert!(
+        tally.deaths() > 10 && tally.finished > 25 && tally.joined > 2 && tally.tools > 0,
+        "the seeds were idle:\n{tally}"
+    );
 }

@@ -13,7 +13,7 @@ use crate::testbed::{Testbed, eventually, run, soon};
 const ABORTED: Option<i32> = Some(6);
 
 /// A daemon whose agent may use the clock and the planted tools.
-async fn bed(script: impl IntoIterator<Item = Step>) -> Testbed {
+pub(crate) async fn bed(script: impl IntoIterator<Item = Step>) -> Testbed {
     bed_with(script, "").await
 }
 
@@ -139,8 +139,9 @@ async fn a_model_that_asks_for_the_time_is_told_it_and_answers() {
 #[tokio::test]
 async fn chat_in_the_terminal_shows_the_tool_and_the_answer() {
     let bed = bed([calls(&[("clock", "{}")]), Step::say("It is late.")]).await;
-    let said = run(bed.command(&["chat", "what time is it?"]), "").await.good();
-    assert_eq!(said, "Let me see.\nIt is late.\n");
+    let said = run(bed.command(&["chat", "what time is it?"]), "").await;
+    assert!(said.stderr.contains("clock: ") && said.stderr.contains("(UTC)"), "{}", said.stderr);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(0), "Let me see.\nIt is late.\n"));
 }
 
 #[tokio::test]

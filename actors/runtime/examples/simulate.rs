@@ -11,12 +11,14 @@ use world::plan::Plan;
 use world::run::{Broken, Ran, replayed, run};
 use world::tally::Tally;
 
-const USAGE: &str = "simulate [--seeds N] [--from SEED] [--once] [--trace] [--plain | --hours H | --chaos MINUTES]
+const USAGE: &str =
+    "simulate [--seeds N] [--from SEED] [--once] [--trace] [--plain | --tools | --hours H | --chaos MINUTES]
 
   --seeds N         seeds to run, one after the other; 1000
   --from SEED       the first of them; 0
   --once            run each seed once; otherwise each is run twice, and all that happened is compared
   --trace           print what happens, line by line
+  --tools           models ask for tools, between what they say
   --plain           each message is a turn of its own, and no session is removed
   --hours H         each seed is so many hours of mixed traffic with faults
   --chaos MINUTES   each seed is so many minutes of load with one kill a second
@@ -28,12 +30,14 @@ struct Wish {
     once: bool,
     trace: bool,
     plain: bool,
+    tools: bool,
     hours: Option<u32>,
     chaos: Option<u32>,
 }
 
 fn wish() -> Result<Wish, String> {
-    let mut wish = Wish { seeds: 1_000, from: 0, once: false, trace: false, plain: false, hours: None, chaos: None };
+    let mut wish =
+        Wish { seeds: 1_000, from: 0, once: false, trace: false, plain: false, tools: false, hours: None, chaos: None };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut number = || {
@@ -47,6 +51,7 @@ fn wish() -> Result<Wish, String> {
             "--chaos" => wish.chaos = u32::try_from(number()?).ok(),
             "--once" => wish.once = true,
             "--plain" => wish.plain = true,
+            "--tools" => wish.tools = true,
             "--trace" => wish.trace = true,
             _ => return Err(format!("{arg} is not known")),
         }
@@ -59,6 +64,7 @@ fn one(wish: &Wish, seed: u64) -> Result<Ran, Broken> {
         (Some(hours), _) => Plan::hours(seed, hours),
         (None, Some(minutes)) => Plan::chaos(seed, minutes),
         (None, None) if wish.plain => Plan::plain(seed),
+        (None, None) if wish.tools => Plan::with_tools(seed),
         (None, None) => Plan::of(seed),
     };
     if wish.once || wish.trace { run(&plan, wish.trace) } else { replayed(&plan) }

@@ -129,6 +129,7 @@ idle_timeout = "700ms"
 
 [agents.assistant]
 models = ["lab/m-1", "lab/m-2"]
+tools = ["clock", "plant_again", "plant_once"]
 "#,
             self.kept.setting(),
             self.model.base_url()

@@ -95,11 +95,24 @@ impl Plan {
     }
 }
 
+/// Asks for tools whose effects are counted, one that may run again and one that may not.
+fn tools(kind: usize) -> Step {
+    let calls: &[_] = match kind {
+        0 => &[("plant_again", "{}")],
+        1 => &[("plant_once", "{}"), ("clock", "{}")],
+        2 => &[("plant_once", "{\"wait_ms\":40}"), ("plant_again", "{\"wait_ms\":80}")],
+        _ => &[("plant_again", "{\"wait_ms\":200}"), ("plant_onze", "{}"), ("plant_once", "{")],
+    };
+    let calls = calls.iter().map(|(name, arguments)| ((*name).to_owned(), (*arguments).to_owned())).collect();
+    Step::CallTools { text: String::new(), calls }
+}
+
 fn step(dice: &mut Rng) -> Step {
     let (after, pause) = (dice.usize(0..4), Duration::from_millis(dice.u64(1..120)));
     match dice.u8(..100) {
         0..55 => Step::say_in(TEXT, 6, pause),
-        55..84 => Step::say(TEXT),
+        55..66 => Step::say(TEXT),
+        66..84 => tools(after),
         84 => Step::Stall,
         85 | 86 => Step::Mute { text: TEXT.into(), after },
         87 => Step::Silence,

@@ -1,5 +1,7 @@
 //! What must hold in the database itself, read when nothing runs any more.
 
+use std::collections::HashSet;
+
 use anyhow::{Context, Result, ensure};
 use diesel::connection::Connection;
 use diesel::sql_types::Text;
@@ -35,7 +37,7 @@ async fn count(world: &World, what: &str) -> Result<u64> {
     Ok(rows.first().context("a count is one row")?.parse()?)
 }
 
-/// I1, I4, I6 and I8 in the tables. `messages`: how many were acknowledged.
+/// I1, I4, I5, I6 and I8 in the tables. `messages`: how many were acknowledged.
 pub(crate) async fn whole(world: &World, messages: u64) -> Result<()> {
     if matches!(world.kept, Kept::File) {
         let found = ask(world, "SELECT integrity_check AS cell FROM pragma_integrity_check").await?;
@@ -72,6 +74,17 @@ pub(crate) async fn whole(world: &World, messages: u64) -> Result<()> {
             "messages m WHERE m.role = 'assistant' AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.turn_id = m.turn_id)"
                 .to_owned(),
         ),
+        ("calls of tools have no result", "tool_calls WHERE state = 'intended'".to_owned()),
+        (
+            "calls of finished turns were not answered",
+            "tool_calls c JOIN turns t ON t.id = c.turn_id WHERE t.state = 'finished' AND c.result_seq IS NULL".to_owned(),
+        ),
+        (
+            "results of tools answer not one call",
+            "messages m WHERE m.role = 'tool' AND (SELECT COUNT(*) FROM tool_calls c WHERE c.session_id = m.session_id \
+             AND c.result_seq = m.seq) <> 1"
+                .to_owned(),
+        ),
         ("probes of health were left behind", "cursors".to_owned()),
         ("items wait in the outbox", "outbox WHERE state IN ('pending', 'sending')".to_owned()),
     ];
@@ -92,7 +105,35 @@ pub(crate) async fn whole(world: &World, messages: u64) -> Result<()> {
     // Each answer that was stored was paid for once; calls that were cut off come on top.
     let (answers, calls) = (count(world, "messages WHERE role = 'assistant'").await?, world.tally.borrow().calls);
     ensure!(answers <= calls, "{answers} answers of {calls} model calls");
+    effects(world).await?;
     let unknown = count(world, "outbox WHERE state = 'unknown'").await?;
     world.tally.borrow_mut().unknown = unknown;
+    Ok(())
+}
+
+/// What tools did: whatever died, each call had its effect once at the most, and each that is done had it (C4).
+async fn effects(world: &World) -> Result<()> {
+    let kept = std::fs::read_to_string(world.home.path().join("tool-effects")).unwrap_or_default();
+    let lines: HashSet<&str> = kept.lines().collect();
+    ensure!(lines.len() == kept.lines().count(), "a tool had its effect twice: {kept}");
+    let key = "name || ' ' || {turn} || '.' || call_id";
+    let turn = match &world.kept {
+        Kept::File => {
+            "lower(substr(hex(turn_id), 1, 8) || '-' || substr(hex(turn_id), 9, 4) || '-' || substr(hex(turn_id), 13, 4) \
+                       || '-' || substr(hex(turn_id), 17, 4) || '-' || substr(hex(turn_id), 21))"
+        }
+        Kept::Server(_) => "CAST(turn_id AS TEXT)",
+    };
+    let key = key.replace("{turn}", turn);
+    let done = ask(world, &format!("SELECT {key} AS cell FROM tool_calls WHERE name LIKE 'plant%' AND state = 'done'"))
+        .await?;
+    let lost: Vec<_> = done.iter().filter(|call| !lines.contains(call.as_str())).collect();
+    ensure!(lost.is_empty(), "these calls are done and had no effect: {lost:?}");
+    let all: HashSet<_> = ask(world, &format!("SELECT {key} AS cell FROM tool_calls")).await?.into_iter().collect();
+    let stray: Vec<_> = lines.iter().filter(|line| !all.contains(**line)).collect();
+    ensure!(stray.is_empty(), "these had an effect and were never asked for: {stray:?}");
+    let cut = count(world, "tool_calls WHERE state = 'unknown'").await?;
+    let mut tally = world.tally.borrow_mut();
+    (tally.tools, tally.cut_tools) = (all.len() as u64, cut);
     Ok(())
 }

@@ -28,6 +28,9 @@ pub(crate) struct Tally {
     pub(crate) repeated: u64,
     pub(crate) refusals: BTreeMap<String, u64>,
     pub(crate) calls: u64,
+    /// Calls of tools, and those of which nobody knows whether they had an effect.
+    pub(crate) tools: u64,
+    pub(crate) cut_tools: u64,
     /// From the last start, without faults, to the rest of all.
     pub(crate) rest: Vec<Duration>,
 }
@@ -69,6 +72,8 @@ impl Tally {
         self.unknown += other.unknown;
         self.repeated += other.repeated;
         self.calls += other.calls;
+        self.tools += other.tools;
+        self.cut_tools += other.cut_tools;
         self.rest.extend(other.rest);
         for (how, count) in other.ends {
             *self.ends.entry(how).or_default() += count;
@@ -110,6 +115,7 @@ impl fmt::Display for Tally {
         writeln!(f, "{:>8} deliveries unknown", self.unknown)?;
         writeln!(f, "{:>8} requests sent again; refusals: {:?}", self.repeated, self.refusals)?;
         writeln!(f, "{:>8} model calls", self.calls)?;
+        writeln!(f, "{:>8} calls of tools, {} of them with an unknown outcome", self.tools, self.cut_tools)?;
         write!(f, "       0 lost, 0 doubled, 0 out of order, 0 left open")
     }
 }

@@ -35,6 +35,11 @@ impl Voice {
                 let text = self.wrap.as_mut().map_or(text.clone(), |wrap| wrap.push(&text));
                 self.print(&text)?;
             }
+            EventBody::StepFinished { name, tool: Some(tool), .. } if !self.json => {
+                self.break_line()?;
+                let said = tool.result.as_deref().unwrap_or_default();
+                note(&format!("{}: {}", for_terminal(name), for_terminal(said)));
+            }
             // Another step may follow, on a line of its own.
             EventBody::StepFinished { ok: true, part: None, .. } => self.break_line()?,
             // Who lost a race has done nothing wrong.

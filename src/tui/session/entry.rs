@@ -2,6 +2,7 @@
 
 use mosaic_types::attachment::AttachmentRow;
 use mosaic_types::event::Part;
+use mosaic_types::tool::ToolStep;
 use mosaic_types::{FinishedTurn, Seq, TurnId};
 
 use crate::tui::doc::Doc;
@@ -13,6 +14,8 @@ pub(crate) enum Progress {
     Running,
     Good,
     Bad,
+    /// A tool did not do it; its words say why.
+    Failed,
     /// Another one was faster.
     Dropped,
 }
@@ -42,6 +45,15 @@ pub(super) fn told(name: String, part: Option<&Part>) -> String {
     let (seconds, tenths) = (part.ms / 1_000, part.ms % 1_000 / 100);
     let cost = part.cost_usd.map(|cost| format!(" · ${cost:.4}")).unwrap_or_default();
     format!("{name} · {seconds}.{tenths} s{cost}")
+}
+
+/// A tool's call as it is told: what it was asked, and once it has ended what it said.
+pub(super) fn told_tool(name: String, tool: &ToolStep) -> String {
+    let asked = match tool.arguments.as_str() {
+        "" | "{}" => name,
+        arguments => format!("{name} {arguments}"),
+    };
+    tool.result.iter().fold(asked, |asked, said| format!("{asked} · {said}"))
 }
 
 /// A piece of a session.

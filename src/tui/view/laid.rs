@@ -114,6 +114,7 @@ fn round(entry: &Entry, waits: bool, columns: usize) -> (Mark, Vec<Row>, Vec<Row
                 Progress::Running => ("·", Tone::Soft, name),
                 Progress::Good => ("✓", Tone::Good, name),
                 Progress::Bad => ("✗", Tone::Bad, format!("{name} did not answer")),
+                Progress::Failed => ("✗", Tone::Bad, name),
                 Progress::Dropped => ("–", Tone::Soft, format!("{name} was not waited for")),
             };
             let row = Row::of(INDENT, Tone::Plain).with(mark, tone).with(format!(" {text}"), Tone::Soft);

@@ -35,6 +35,29 @@ async fn an_answer_is_shown_while_it_comes_and_formatted_and_says_who_gave_it_an
     ada.is_content();
 }
 
+#[cfg(feature = "chaos")]
+#[tokio::test]
+async fn a_tool_is_seen_with_what_it_was_asked_and_said_also_after_a_reload() {
+    let asks = [("clock", "{\"zone\":\"Asia/Tokyo\"}"), ("clock", "{\"zone\":\"Mars\"}")];
+    let calls = asks.map(|(name, arguments)| (name.to_owned(), arguments.to_owned())).into();
+    let script = [Step::CallTools { text: String::new(), calls }, Step::say("It is late.")];
+    let bed = crate::tools::bed(script).await;
+    let ada = Visitor::owner(&bed).await;
+    ada.says("what time is it?").await;
+    for _ in 0..2 {
+        ada.page.sees("It is late.").await;
+        ada.page.until("document.querySelectorAll('li.done details .plain').length === 1").await;
+        let seen = "[...document.querySelectorAll('li.done, li.failed')].map((step) => step.textContent).join(' / ')";
+        let seen = ada.page.eval(seen).await;
+        let seen = seen.as_str().unwrap_or_default().to_owned();
+        assert!(seen.contains("Asia/Tokyo\"}") && seen.contains("+09:00 (Asia/Tokyo)"), "{seen}");
+        assert!(seen.contains("There is no time zone \"Mars\""), "{seen}");
+        assert_eq!(ada.transcript().await, [pair("user", "what time is it?"), pair("assistant", "It is late.")]);
+        ada.page.reload().await;
+    }
+    ada.is_content();
+}
+
 #[tokio::test]
 async fn an_answer_can_be_stopped_by_key_and_by_button() {
     let slow = Step::say_in("one two three four five six seven eight nine ten", 10, Duration::from_secs(20));

@@ -142,8 +142,9 @@ impl SessionState {
     pub(super) fn ended(&mut self, end: &TurnEnd, next: Option<StartTurn>, at: Timestamp) -> Follow {
         self.row.updated_at = at;
         if let (Some(active), TurnEnd::Finished(finished)) = (self.active.take(), end) {
-            active.turn.said.into_iter().for_each(|message| self.history.add(message));
-            self.history.add(ChatMessage::new(Role::Assistant, finished.text.as_str()));
+            let mut said = active.turn.said;
+            said.push(ChatMessage::new(Role::Assistant, finished.text.as_str()));
+            self.history.add(said);
         }
         if let Some(next) = next {
             let position = self.queue.iter().position(|waiting| waiting.id == next.turn);

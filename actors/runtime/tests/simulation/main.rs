@@ -140,6 +140,26 @@ fn whatever_happens_every_accepted_turn_ends_once_in_order_and_nothing_is_left_b
 }
 
 #[test]
+fn whatever_happens_every_tool_call_has_one_result_and_runs_again_only_where_it_may() {
+    let tally = run((0..80).map(Plan::with_tools));
+    happened(
+        &tally,
+        &[
+            "ends: killed",
+            "tools: calls that went well",
+            "tools: calls that failed",
+            "tools: calls that hang",
+            "tools: panics",
+            "tools: calls that ran again",
+            "models: answers that ask for tools",
+            "people: turns cancelled",
+            "turns: of several steps",
+            "turns: finished",
+        ],
+    );
+}
+
+#[test]
 fn whatever_dies_every_answer_is_seen_once_on_its_platform_or_accounted_for() {
     let mut counts = std::collections::BTreeMap::<&str, u64>::new();
     for seed in 0..100 {

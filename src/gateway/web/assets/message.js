@@ -194,10 +194,13 @@ class Answered {
     const told = steps.filter((step) => step.kind !== "model" || steps.length > 1 || live);
     this.steps.hidden = told.length === 0;
     const words = { works: "works", cut: "was cut off", done: "done", failed: "failed" };
-    const card = ({ kind, name, ok, told: part }) => {
+    const card = ({ kind, name, ok, told: part, asked, said }) => {
       const state = ok === null ? (live ? "works" : "cut") : ok ? "done" : "failed";
       const more = part && [el("span", {}, `${(part.ms / 1_000).toFixed(1)} s`), el("span", {}, dollars(part.cost_usd))];
       const parts = [el("span", { class: "kind" }, kind), el("span", { dir: "auto" }, shown(name)), ...(more ?? []), el("span", { class: "hidden" }, `: ${words[state]}`)];
+      // What a tool was asked, and what it said.
+      if (asked && asked !== "{}") parts.splice(2, 0, el("code", { dir: "auto" }, shown(asked)));
+      if (said) return el("li", { class: state }, el("details", {}, el("summary", {}, ...parts), el("div", { class: "plain", dir: "auto" }, shown(said))));
       // What one of several models said by itself.
       if (!part?.text) return el("li", { class: state }, ...parts);
       return el("li", { class: state }, el("details", {}, el("summary", {}, ...parts), el("div", { class: "plain", dir: "auto" }, shown(part.text))));

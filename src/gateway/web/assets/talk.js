@@ -19,6 +19,10 @@ const indexOf = (text, count) => {
 
 const nothing = () => ({ attempt: 0, step: 0, text: "", length: 0, thinking: "", steps: [] });
 
+/// The step of a tool's call, made where it is not there.
+const tool = ({ live: { steps } }, call, name) =>
+  steps.find((step) => step.kind === "tool" && step.call === call) ?? steps[steps.push({ kind: "tool", name, call, ok: null }) - 1];
+
 const files = (session, all = []) =>
   all.map((file) => ({ ...file, url: `/api/v1/sessions/${encodeURIComponent(session)}/attachments/${encodeURIComponent(file.id)}` }));
 
@@ -55,10 +59,19 @@ export class Talk {
   load(rows) {
     for (const row of rows) {
       const turn = this.turn(row.turn, row.seq);
+      if (this.first === null || row.seq < this.first) this.first = row.seq;
+      for (const { id, name, arguments: asked, state } of row.tool_calls ?? []) {
+        Object.assign(tool(turn, id, name), { ok: state === "intended" ? null : state === "done", asked });
+      }
+      if (row.role === "tool") {
+        tool(turn, row.tool_call_id, row.tool).said = row.text;
+        continue;
+      }
+      // It called tools and said nothing beside.
+      if (!row.text && row.tool_calls) continue;
       turn.entries.set(row.seq, {
         seq: row.seq, id: row.id, role: row.role, text: row.text, at: row.created_at, agent: row.agent, files: files(this.id, row.attachments),
       });
-      if (this.first === null || row.seq < this.first) this.first = row.seq;
     }
     this.changed(null);
   }
@@ -141,13 +154,23 @@ export class Talk {
     turn.live.thinking += text;
   }
 
-  ["step.started"](turn, { kind, name, part }) {
+  /// A tool begins to run, or has ended: the model's step before it is over.
+  called(turn, name, ok, told) {
+    // It may have called tools and said nothing beside.
+    if (turn.done && !turn.done.text) turn.done = null;
+    this.commit(turn);
+    Object.assign(tool(turn, told.call, name), { ok, asked: told.arguments, said: told.result });
+  }
+
+  ["step.started"](turn, { kind, name, part, tool }) {
     turn.state = "running";
+    if (tool) return this.called(turn, name, null, tool);
     if (part === undefined) this.commit(turn);
     turn.live.steps.push({ kind, name, part, ok: null });
   }
 
-  ["step.finished"](turn, { kind, name, ok, part, seq }) {
+  ["step.finished"](turn, { kind, name, ok, part, tool, seq }) {
+    if (tool) return this.called(turn, name, ok, tool);
     const { steps } = turn.live;
     const same = (step) => step.name === name && step.part === part?.number;
     // One that is told again, as it is stored, is the one that was told live.

@@ -1,5 +1,8 @@
 //! What stands where in a conversation.
 
+use mosaic_types::ToolState;
+use mosaic_types::tool::ToolStep;
+
 use super::*;
 
 #[test]
@@ -7,8 +10,16 @@ fn a_turn_of_several_steps_shows_each_and_keeps_the_order_of_the_conversation() 
     let mut model = connected();
     let key = first(&mut model, "hi");
     model.hear(ack(&key, "s", 1));
-    let ok = |name: &str, kind| EventBody::StepFinished { kind, name: name.into(), ok: true, part: None, tool: None };
-    let begun = |name: &str, kind| EventBody::StepStarted { kind, name: name.into(), part: None, tool: None };
+    let tool = |kind, state, result: Option<&str>| {
+        let (call, arguments, result) = ("c".to_owned(), "{\"zone\":\"UTC\"}".to_owned(), result.map(str::to_owned));
+        (kind == StepKind::Tool).then(|| Box::new(ToolStep { call, arguments, state, result, ms: 3 }))
+    };
+    let ok = |name: &str, kind| {
+        let tool = tool(kind, Some(ToolState::Done), Some("12:00"));
+        EventBody::StepFinished { kind, name: name.into(), ok: true, part: None, tool }
+    };
+    let begun =
+        |name: &str, kind| EventBody::StepStarted { kind, name: name.into(), part: None, tool: tool(kind, None, None) };
     for (seq, body) in [
         (Some(1), accepted("hi")),
         (Some(2), started()),
@@ -36,8 +47,8 @@ fn a_turn_of_several_steps_shows_each_and_keeps_the_order_of_the_conversation() 
     ] {
         model.hear(event("s", 1, seq, body));
     }
-    let want =
-        ["> hi", "lab/m-1 Bad", "< let me see", "clock Good", "> and quickly", "< noon"].map(str::to_owned).to_vec();
+    let clock = "clock {\"zone\":\"UTC\"} · 12:00 Good";
+    let want = ["> hi", "lab/m-1 Bad", "< let me see", clock, "> and quickly", "< noon"].map(str::to_owned).to_vec();
     assert_eq!(shown(&model), want);
     // One who reads it in the journal sees the same, but for what only was streamed.
     model.session_mut().forget();
@@ -52,7 +63,7 @@ fn a_turn_of_several_steps_shows_each_and_keeps_the_order_of_the_conversation() 
     ] {
         model.hear(event("s", 1, Some(seq), body));
     }
-    assert_eq!(shown(&model), ["> hi", "clock Good", "> and quickly", "< noon"]);
+    assert_eq!(shown(&model), ["> hi", clock, "> and quickly", "< noon"]);
 }
 
 #[test]

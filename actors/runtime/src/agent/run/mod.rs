@@ -24,6 +24,7 @@ mod tools;
 pub use actor::{Keeper, RunActor, died};
 pub use call::{Chosen, RunInput, RunOrder};
 pub(crate) use foresee::{CutOff, may_have_cost};
+pub(crate) use prompt::ends_exchange;
 pub use shelf::Shelf;
 pub(crate) use shelf::is_blind;
 pub use sink::{Piece, Sink};

@@ -49,14 +49,21 @@ pub(super) fn messages(system: &Arc<str>, dialogue: &[ChatMessage], budget: usiz
             break;
         }
         left = left.saturating_sub(cost);
-        // An exchange begins with what a person said, in one message or several: never cut between it and its answer.
-        if message.role == Role::User && (index == 0 || dialogue[index - 1].role != Role::User) {
+        // An exchange begins with what a person said, in one message or several: never cut between it and its answer, also
+        // where more was said while tools ran.
+        let begins = || index == 0 || ends_exchange(&dialogue[index - 1]);
+        if message.role == Role::User && begins() {
             from = index;
         }
     }
     let mut sent: Vec<_> = dialogue[from..].to_vec();
     shorten(&mut sent, room);
     system.into_iter().chain(sent).collect()
+}
+
+/// Whether what was asked before is answered with this.
+pub(crate) fn ends_exchange(message: &ChatMessage) -> bool {
+    message.role == Role::Assistant && message.tool_calls.is_empty()
 }
 
 /// Where even the exchange that is to be answered does not fit, leaves out what tools said in it, the oldest first.

@@ -140,6 +140,14 @@ fn a_call_and_its_result_are_sent_together_or_not_at_all() {
 }
 
 #[test]
+fn what_is_not_answered_yet_is_sent_though_more_was_said_while_tools_ran() {
+    let user = |text: &str| ChatMessage::new(Role::User, text);
+    let dialogue =
+        [user("old"), ChatMessage::new(Role::Assistant, "so"), user("q"), asked("a"), told("a", "it"), user("and?")];
+    assert_eq!(lines(&prompt::messages(&"".into(), &dialogue, 1))[0], "user q");
+}
+
+#[test]
 fn where_the_newest_exchange_is_too_long_its_oldest_results_are_left_out() {
     let long = "x".repeat(4_000);
     let dialogue = [ChatMessage::new(Role::User, "q"), asked("a"), told("a", &long), asked("b"), told("b", &long)];

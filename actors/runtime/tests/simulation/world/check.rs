@@ -131,6 +131,9 @@ fn journal(table: &Table, removed: bool) -> Result<(), String> {
     if let Some(lost) = accepted.get(ended.len()).filter(|_| !removed) {
         return Err(format!("I1: {session}: {lost} was accepted and has no end"));
     }
+    if let Some((turn, call)) = table.turns.iter().find_map(|turn| Some((turn, turn.unanswered()?))) {
+        return Err(format!("I5: {session}: {call} of {} has no result", turn.id));
+    }
     if let Some(turn) = table.turns.iter().find(|turn| !turn.is_answered(table.answer_of(turn))) {
         return Err(format!("I1: {session}: not all that {} was asked is answered, once and in order", turn.id));
     }

@@ -7,19 +7,19 @@ use std::sync::Arc;
 use mosaic_store::StoreError;
 use mosaic_types::journal::{
     AcceptTurn, ChangeSession, EndTurn, Entry, InboxKey, NewSession, OpenTurn, Outcome, PartTurn, RestartTurn, Said,
-    SessionPhase, SessionRow, Snapshot, StartTurn, StepTurn, TurnEnd, TurnState, Write,
+    SessionPhase, SessionRow, Snapshot, StartTurn, StepTurn, ToolsTurn, TurnEnd, TurnState, Write,
 };
 use mosaic_types::ledger::{Beside, Known};
 use mosaic_types::outbox::Conversation;
 use mosaic_types::{
-    ChatMessage, Epoch, EventBody, Role, Seq, SessionEvent, SessionId, Spent, Timestamp, TurnId, limits,
+    ChatMessage, Epoch, EventBody, Role, Seq, SessionEvent, SessionId, Spent, Timestamp, ToolState, TurnId, limits,
 };
 use uuid::Uuid;
 
 use super::post::Post;
 use super::removed::Removed;
 use super::table::Table;
-use super::turn::Turn;
+use super::turn::{Asked, Turn};
 
 /// An input, by its key.
 #[derive(Debug, Clone)]
@@ -64,6 +64,7 @@ impl Disk {
             Write::Accept(accept) => self.accept(accept),
             Write::Step(step) => Ok(self.step(step)),
             Write::Part(part) => Ok(self.part(part)),
+            Write::Tools(tools) => self.tools(tools),
             Write::End(end) => self.end(end),
             Write::Start { session, epoch, next, at } => Ok(self.start(session, *epoch, next, *at)),
             Write::Restart(restart) => self.restart(restart),
@@ -171,6 +172,7 @@ impl Disk {
             id: accept.turn,
             state: TurnState::Queued,
             said: vec![said],
+            calls: Vec::new(),
             collects: accept.entry == Entry::Waits { collects: true },
             delivers: Conversation::of(&accept.inbox).is_some(),
             spent: Spent::default(),
@@ -201,15 +203,37 @@ impl Disk {
         let Some(index) = table.open_turn(step.turn) else { return Outcome::Stale };
         let mut events: Vec<_> = step.parts.iter().map(|part| table.journal(Some(step.turn), part.clone())).collect();
         let event = table.journal(Some(step.turn), step.said.step());
-        let said = Said::new(table.seq(), Role::Assistant, step.said.text.as_str());
+        let seq = table.seq();
+        let said = Said::new(seq, Role::Assistant, step.said.text.as_str());
         let turn = &mut table.turns[index];
-        turn.said.push((Some(step.saw), said));
+        turn.said.push((Some(step.saw), Said { asked: step.asked.clone(), ..said }));
+        let asked = step.asked.iter().enumerate().map(|(number, call)| Asked {
+            call: call.clone(),
+            place: (step.saw, seq, number),
+            state: ToolState::Intended,
+            result: None,
+        });
+        turn.calls.extend(asked);
         turn.spent = step.own;
         turn.parts.clear();
         table.row.updated_at = step.at;
         events.push(event);
         self.enter(&step.beside);
         Outcome::Written(events)
+    }
+
+    fn tools(&mut self, tools: &ToolsTurn) -> Result<Outcome, StoreError> {
+        let Some(table) = self.owned(&tools.session, tools.epoch) else { return Ok(Outcome::Stale) };
+        let Some(index) = table.open_turn(tools.turn) else { return Ok(Outcome::Stale) };
+        let events = tools.results.iter().map(|result| table.answer(index, result)).collect::<Result<_, _>>()?;
+        Ok(Outcome::Written(events))
+    }
+
+    /// Whether the call of this key has its result.
+    pub(super) fn has_result(&self, key: &str) -> bool {
+        let Some((turn, call)) = key.split_once('.') else { return false };
+        let Some((_, turn)) = turn.parse().ok().and_then(|id| self.turn(TurnId(id))) else { return false };
+        turn.calls.iter().any(|asked| asked.call.id == call && asked.result.is_some())
     }
 
     fn part(&mut self, part: &PartTurn) -> Outcome {
@@ -237,6 +261,11 @@ impl Disk {
             return Err(broken("at most one turn of a session runs"));
         }
         let turn = Some(end.turn);
+        if end.cuts_tools {
+            let calls = &mut table.turns[index].calls;
+            let open = calls.iter_mut().filter(|asked| asked.state == ToolState::Intended);
+            open.for_each(|asked| asked.state = ToolState::Unknown);
+        }
         let mut events: Vec<_> = end.steps.iter().map(|step| table.journal(turn, step.clone())).collect();
         events.push(table.journal(turn, end.end.clone().into_event()));
         let seq = table.seq();
@@ -281,7 +310,10 @@ impl Disk {
         table.row.state = SessionPhase::Running;
         table.row.updated_at = restart.at;
         let body = EventBody::TurnRestarted { attempt: restart.attempt };
-        let events = vec![table.journal(Some(restart.turn), body)];
+        let mut events = vec![table.journal(Some(restart.turn), body)];
+        for result in &restart.unknown {
+            events.push(table.answer(index, result)?);
+        }
         self.enter(&restart.lost);
         Ok(Outcome::Written(events))
     }
@@ -363,7 +395,7 @@ impl Disk {
             let Some(rest) = left.checked_sub(size) else { break };
             left = rest;
             newest_first.push(ChatMessage::new(Role::Assistant, answer));
-            newest_first.extend(said.into_iter().rev().map(|said| ChatMessage::new(said.role, said.text)));
+            newest_first.extend(said.iter().rev().map(Said::message));
         }
         newest_first.reverse();
         Some(Snapshot {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Arbiter;
+use mosaic_runtime::agent::config::ToolUse;
 use mosaic_runtime::provider::ProviderSettings;
 use mosaic_runtime::session::config::SessionConfig;
 use mosaic_runtime::{
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use super::World;
 use super::model::Models;
 use super::store::{MemoryStore, lock};
+use super::tools;
 
 /// The name of an agent.
 pub(crate) fn agent(number: usize) -> AgentName {
@@ -75,8 +77,9 @@ impl House {
             (Arc::new(Models::new(provider(number), world.clone())) as Arc<dyn mosaic_providers::Provider>, settings)
         });
         let providers = Providers::start(&root.adopt_supervisor(family("providers")), built.collect());
+        let allowed = if plan.tools > 0 { tools::NAMES.map(str::to_owned).into() } else { Vec::new() };
         let profiles = (0..plan.agents).map(|number| AgentProfile {
-            tools: Default::default(),
+            tools: ToolUse { allowed: allowed.clone(), max_steps: tools::STEPS },
             name: agent(number),
             system: "".into(),
             // Every other agent has a model to fall back to.
@@ -94,7 +97,7 @@ impl House {
         let outbox = Outbox::new(&outside);
         let budgets = Budgets::default();
         let doors = Arc::new(Doors {
-            tools: Default::default(),
+            tools: tools::all(&world),
             outside,
             store,
             writer,

@@ -23,6 +23,7 @@ pub(crate) mod store;
 mod table;
 pub(crate) mod tally;
 mod told;
+mod tools;
 mod turn;
 mod view;
 
@@ -80,6 +81,8 @@ pub(crate) struct World {
     pub(crate) tally: Mutex<Tally>,
     /// Calls that models heard and that cost something, by the first of the inputs that they were to answer.
     pub(crate) heard: Mutex<BTreeMap<String, usize>>,
+    /// How often each call of a tool ran, by its key.
+    deeds: Mutex<BTreeMap<String, usize>>,
     /// Told when something was found that must not be.
     pub(crate) stop: Notify,
     trace: Mutex<Trace>,
@@ -87,6 +90,7 @@ pub(crate) struct World {
     /// Draws for the store, for models, for ids and jitter, and for chaos.
     store: Mutex<Dice>,
     model: Mutex<Dice>,
+    tools: Mutex<Dice>,
     chance: Mutex<Dice>,
     pub(crate) chaos: Mutex<Dice>,
     /// Virtual time that earlier lives took, and when this one began.
@@ -113,6 +117,8 @@ impl World {
         Arc::new(Self {
             tables: Tables::default(),
             heard: Mutex::default(),
+            deeds: Mutex::default(),
+            tools: dice(8),
             tally: Mutex::default(),
             stop: Notify::new(),
             trace: Mutex::new(Trace { lines: traced.then(Vec::new), ..Trace::default() }),
@@ -241,6 +247,19 @@ impl World {
     /// Draws for a model.
     pub(crate) fn model<T>(&self, draw: impl FnOnce(&mut Dice, &Plan) -> T) -> T {
         draw(&mut held(&self.model), &self.plan)
+    }
+
+    /// Draws for a tool.
+    pub(crate) fn tool<T>(&self, draw: impl FnOnce(&mut Dice, &Plan) -> T) -> T {
+        draw(&mut held(&self.tools), &self.plan)
+    }
+
+    /// A call of a tool runs: for which time.
+    pub(crate) fn ran(&self, key: &str) -> usize {
+        let mut deeds = held(&self.deeds);
+        let times = deeds.entry(key.to_owned()).or_default();
+        *times += 1;
+        *times
     }
 
     /// A model begins to work for `session`, or stops.

@@ -10,6 +10,7 @@ use mosaic_types::{ChatEvent, ChatRequest, ProviderName, Role, StopReason, Usage
 
 use super::World;
 use super::dice::Dice;
+use super::tools;
 
 /// A provider in the world.
 pub(crate) struct Models {
@@ -74,18 +75,24 @@ impl Models {
     }
 
     /// What happens to a call, and after how long.
-    fn fate(&self, text: &str) -> (Duration, Beginning) {
+    fn fate(&self, text: &str, may_ask: bool) -> (Duration, Beginning) {
         let calm = self.world.is_calm();
         let name = self.name.clone();
         let (what, takes, begins) = self.world.model(|dice, plan| {
             let (bad, panics) = (dice.happens(plan.bad_calls), dice.happens(plan.panics));
             let slow = dice.happens(200);
             let takes = dice.millis(0..=if slow { 3_000 } else { 40 });
-            let pieces = spoken(dice, &answer_to(text));
+            let asks = may_ask && dice.happens(plan.tools);
+            let pieces = if asks {
+                tools::asked(dice).into_iter().map(|event| (dice.millis(0..=30), Part::Event(event))).collect()
+            } else {
+                spoken(dice, &answer_to(text))
+            };
             let (what, begins) = match (calm, panics, bad) {
                 (false, true, _) if dice.happens(400) => ("models: panics of a call", Beginning::Panic),
                 (false, true, _) => ("models: panics in mid-stream", broken_off(dice, pieces, Some(Part::Panic))),
                 (false, false, true) => misfortune(dice, name, pieces),
+                _ if asks => ("models: answers that ask for tools", Beginning::Answer(pieces)),
                 _ => ("models: calls that went well", Beginning::Answer(pieces)),
             };
             (what, takes, begins)
@@ -100,7 +107,11 @@ impl Models {
     fn asked(&self, request: &ChatRequest) -> String {
         let said: Vec<_> = request.messages.iter().filter(|message| message.role != Role::System).collect();
         let (mut asked, mut seen, mut right) = (Vec::new(), HashSet::new(), true);
+        right &= tools::are_paired(&said);
         for message in &said {
+            if message.role == Role::Tool || !message.tool_calls.is_empty() {
+                continue;
+            }
             if message.role == Role::User {
                 right &= seen.insert(&*message.text);
                 asked.push(&*message.text);
@@ -186,7 +197,8 @@ impl Provider for Models {
         let text = self.asked(&request);
         let session = text.split('.').next().unwrap_or_default();
         let at_work = AtWork::begin(session, self.world.clone());
-        let (takes, begins) = self.fate(&text);
+        let may_ask = !request.tools.is_empty() && request.sampling.tool_choice.is_none();
+        let (takes, begins) = self.fate(&text, may_ask);
         if !matches!(begins, Beginning::Refusal(_)) {
             let first = text.split(AND).next().unwrap_or_default().to_owned();
             *self.world.heard.lock().expect("nothing panics while it is held").entry(first).or_default() += 1;

@@ -58,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) kills_at_root: Permille,
     /// Calls of a model that go wrong.
     pub(crate) bad_calls: Permille,
+    /// Answers that ask for tools in place of words.
+    pub(crate) tools: Permille,
     /// Calls whose stream or beginning panics.
     pub(crate) panics: Permille,
     /// Batches that are refused.
@@ -112,6 +114,11 @@ impl Plan {
         }
     }
 
+    /// The same, and models ask for tools.
+    pub(crate) fn with_tools(seed: u64) -> Self {
+        Self { tools: *Dice::new(seed, 9).pick(&[200, 500, 900]), ..Self::of(seed) }
+    }
+
     /// The mode of a message.
     pub(crate) fn mode(&self, dice: &mut Dice) -> Option<QueueMode> {
         if self.modes.len() > 1 { *dice.pick(&self.modes) } else { self.modes[0] }
@@ -155,6 +162,7 @@ impl Plan {
             kills: dice.pick(&kills).clone(),
             kills_at_root,
             bad_calls,
+            tools: 0,
             panics,
             bad_commits,
             unknown_commits: 0,

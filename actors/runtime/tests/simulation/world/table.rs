@@ -1,8 +1,9 @@
 //! A session of a store in memory, with the journal of its turns.
 
-use mosaic_types::journal::{SessionRow, TurnState};
+use mosaic_store::StoreError;
+use mosaic_types::journal::{Said, SessionRow, TurnState};
 use mosaic_types::routing::Route;
-use mosaic_types::{AgentName, Epoch, EventBody, Seq, SessionEvent, TurnId};
+use mosaic_types::{AgentName, Epoch, EventBody, Role, Seq, SessionEvent, ToolResult, TurnId};
 
 use super::turn::Turn;
 
@@ -50,6 +51,20 @@ impl Table {
         let event = SessionEvent { body, session: self.row.id.clone(), turn, seq: Some(self.seq() + 1) };
         self.events.push(event.clone());
         event
+    }
+
+    /// Stores what a tool said.
+    pub(super) fn answer(&mut self, index: usize, result: &ToolResult) -> Result<SessionEvent, StoreError> {
+        let seq = self.seq() + 1;
+        let turn = &mut self.turns[index];
+        let id = turn.id;
+        let asked = turn.calls.iter_mut().find(|asked| asked.call.id == result.call.id && asked.result.is_none());
+        let asked = asked.ok_or_else(|| StoreError::Corrupt("a call has one result (I5)".to_owned()))?;
+        (asked.state, asked.result) = (result.state, Some(seq));
+        let saw = asked.place.0;
+        let answers = Some(result.call.id.clone());
+        turn.said.push((Some(saw), Said { answers, ..Said::new(seq, Role::Tool, result.text.as_str()) }));
+        Ok(self.journal(Some(id), result.event()))
     }
 
     pub(super) fn begin(&mut self, index: usize, agent: &AgentName, route: Option<&Route>) -> SessionEvent {

@@ -11,6 +11,10 @@ pub(super) fn named(write: &Write) -> String {
             format!("accept {}@{} {} in {} {:?}", accept.session, accept.epoch, accept.text, accept.turn, accept.entry)
         }
         Write::Step(step) => format!("step {}@{} {} {}", step.session, step.epoch, step.turn, step.step),
+        Write::Tools(tools) => {
+            let calls: Vec<_> = tools.results.iter().map(|result| result.call.id.as_str()).collect();
+            format!("tools {}@{} {} {calls:?}", tools.session, tools.epoch, tools.turn)
+        }
         Write::End(end) => format!("end {}@{} {} {:?}", end.session, end.epoch, end.turn, end.end.state()),
         Write::Start { session, epoch, next, .. } => format!("start {session}@{epoch} {}", next.turn),
         Write::Restart(again) => {

@@ -2,9 +2,19 @@
 
 use mosaic_types::journal::{Said, TurnState};
 use mosaic_types::routing::Route;
-use mosaic_types::{AgentName, EventBody, ModelRef, Seq, Spent, TurnId};
+use mosaic_types::{AgentName, EventBody, ModelRef, Role, Seq, Spent, ToolCall, ToolState, TurnId};
 
 use super::model::asked_by;
+
+/// A call of a tool, as it is stored.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(super) call: ToolCall,
+    /// The newest input that its message saw, the message, and its place among the calls of that.
+    pub(super) place: (Seq, Seq, usize),
+    pub(super) state: ToolState,
+    pub(super) result: Option<Seq>,
+}
 
 /// A turn as it is stored.
 #[derive(Debug)]
@@ -14,6 +24,8 @@ pub(crate) struct Turn {
     /// Its messages, each with the newest input that was seen where a model said it.
     pub(super) said: Vec<(Option<Seq>, Said)>,
     pub(super) collects: bool,
+    /// What its steps asked for, in order: by which message, at which place, and the result.
+    pub(super) calls: Vec<Asked>,
     /// Some of its inputs came from platforms.
     pub(super) delivers: bool,
     pub(super) spent: Spent,
@@ -35,7 +47,8 @@ impl Turn {
     /// Whether its inputs were answered, each once and in the order of acceptance: by its steps, and by `last` where
     /// the turn is finished. Without it the newest may still be open.
     pub(crate) fn is_answered(&self, last: Option<&str>) -> bool {
-        let steps = self.said.iter().filter(|(saw, _)| saw.is_some()).map(|(_, step)| &*step.text);
+        let words = |step: &Said| step.role == Role::Assistant && step.asked.is_empty();
+        let steps = self.said.iter().filter(|(saw, step)| saw.is_some() && words(step)).map(|(_, step)| &*step.text);
         let mut answered = Vec::new();
         for answer in steps.chain(last) {
             let Some(asked) = asked_by(answer) else { return false };
@@ -52,7 +65,15 @@ impl Turn {
 
     /// Answers that were not its last.
     pub(crate) fn steps(&self) -> usize {
-        self.said.len() - self.inputs()
+        self.said.iter().filter(|(saw, said)| saw.is_some() && said.role == Role::Assistant).count()
+    }
+
+    /// What is wrong with its calls: once it has ended, each has one result, and each of a turn that was answered has a
+    /// message too (I5).
+    pub(crate) fn unanswered(&self) -> Option<&str> {
+        let answered = self.state == TurnState::Finished;
+        let wrong = |asked: &&Asked| asked.state == ToolState::Intended || (answered && asked.result.is_none());
+        self.calls.iter().filter(|_| !self.is_open()).find(wrong).map(|asked| asked.call.id.as_str())
     }
 
     /// Whether it has not ended.
@@ -63,7 +84,10 @@ impl Turn {
     /// As the model sees it.
     pub(super) fn dialogue(&self) -> Vec<Said> {
         let mut said = self.said.clone();
-        said.sort_by_key(|(saw, said)| (saw.unwrap_or(said.seq), said.seq));
+        said.sort_by_key(|(saw, said)| match self.calls.iter().find(|asked| asked.result == Some(said.seq)) {
+            Some(Asked { place: (saw, step, number), .. }) => (*saw, *step, number + 1),
+            None => (saw.unwrap_or(said.seq), said.seq, 0),
+        });
         said.into_iter().map(|(_, said)| said).collect()
     }
 }
