@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mosaic_types::settings::Section;
+use mosaic_types::usage::LongPrompt;
 use mosaic_types::{Price, ProviderName, Secret};
 
 use crate::openai::AZURE;
@@ -198,10 +199,14 @@ fn read_model(section: &Section<'_>) -> ModelConfig {
     let output_tokens = section.opt_whole("output_tokens", 1..=100_000_000);
     let (cached_input_usd_per_mtok, cache_write_usd_per_mtok) =
         (price("cached_input_usd_per_mtok"), price("cache_write_usd_per_mtok"));
+    let long_prompt = read_long_prompt(&section.section("long_prompt"));
     let price = match (price("input_usd_per_mtok"), price("output_usd_per_mtok")) {
-        (Some(input), Some(output)) => {
-            Some(Price { cached_input_usd_per_mtok, cache_write_usd_per_mtok, ..Price::new(input, output) })
-        }
+        (Some(input), Some(output)) => Some(Price {
+            cached_input_usd_per_mtok,
+            cache_write_usd_per_mtok,
+            long_prompt,
+            ..Price::new(input, output)
+        }),
         _ => None,
     };
     let priced = [section.given("input_usd_per_mtok"), section.given("output_usd_per_mtok")];
@@ -209,12 +214,22 @@ fn read_model(section: &Section<'_>) -> ModelConfig {
         let missing = if priced[0] { "output_usd_per_mtok" } else { "input_usd_per_mtok" };
         section.wrong(missing, "a price has both \"input_usd_per_mtok\" and \"output_usd_per_mtok\"");
     }
-    for cache in ["cached_input_usd_per_mtok", "cache_write_usd_per_mtok"] {
+    for cache in ["cached_input_usd_per_mtok", "cache_write_usd_per_mtok", "long_prompt"] {
         if section.given(cache) && !priced[0] && !priced[1] {
             section.wrong(cache, "it is a part of a price: set \"input_usd_per_mtok\" and \"output_usd_per_mtok\" too");
         }
     }
     ModelConfig { context_tokens, output_tokens, price, vision: section.opt_flag("vision") }
+}
+
+fn read_long_prompt(section: &Section<'_>) -> Option<LongPrompt> {
+    let above_tokens = section.opt_whole("above_tokens", 1..=100_000_000);
+    let times = |key| section.opt_real(key, 1.0..=1_000.0).unwrap_or(1.0);
+    let (input_times, output_times) = (times("input_times"), times("output_times"));
+    if above_tokens.is_none() && (section.given("input_times") || section.given("output_times")) {
+        section.wrong("above_tokens", "say from which length on a prompt is a long one, as in above_tokens = 200000");
+    }
+    above_tokens.map(|above_tokens| LongPrompt { above_tokens, input_times, output_times })
 }
 
 #[cfg(test)]
@@ -272,6 +287,20 @@ mod tests {
             ModelConfig { context_tokens: Some(400_000), output_tokens: None, price: Some(price), vision: Some(false) };
         assert_eq!(config.models, [("gpt-5-mini".into(), known), ("local".into(), ModelConfig::default())].into());
         assert!(!format!("{config:?}").contains("from a file"));
+    }
+
+    #[test]
+    fn a_price_of_long_prompts_is_read_and_what_is_missing_told() {
+        let model = |more: &str| read(&format!("[models.m]\ninput_usd_per_mtok = 1\noutput_usd_per_mtok = 2\n{more}"));
+        let config =
+            model("output_tokens = 900\nlong_prompt = { above_tokens = 100, input_times = 2 }").expect("all is well");
+        let long = LongPrompt { above_tokens: 100, input_times: 2.0, output_times: 1.0 };
+        let known = config.models["m"];
+        assert_eq!((known.output_tokens, known.price.expect("a price").long_prompt), (Some(900), Some(long)));
+        let told = model("long_prompt = { input_times = 2 }").expect_err("from which length on?");
+        assert!(told.contains("above_tokens = 200000"), "{told}");
+        let told = read("[models.m]\nlong_prompt = { above_tokens = 100 }").expect_err("of which price?");
+        assert!(told.contains("it is a part of a price"), "{told}");
     }
 
     #[test]

@@ -81,6 +81,20 @@ pub struct Price {
     /// Input that is written to the provider's cache; `None`: as other input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write_usd_per_mtok: Option<f64>,
+    /// What a long prompt costs more; `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long_prompt: Option<LongPrompt>,
+}
+
+/// What all of a call costs more whose prompt is long.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LongPrompt {
+    /// A prompt with more tokens than these is long.
+    pub above_tokens: u64,
+    /// So many times as much all of its input costs, from the cache or not.
+    pub input_times: f64,
+    /// So many times as much its answer costs.
+    pub output_times: f64,
 }
 
 impl Price {
@@ -91,6 +105,7 @@ impl Price {
             output_usd_per_mtok,
             cached_input_usd_per_mtok: None,
             cache_write_usd_per_mtok: None,
+            long_prompt: None,
         }
     }
 
@@ -109,11 +124,13 @@ impl Price {
         let written = usage.cache_write_tokens.min(usage.input_tokens - cached);
         let plain = usage.input_tokens - cached - written;
         let input = self.input_usd_per_mtok;
-        (plain as f64 * input
+        let read = plain as f64 * input
             + cached as f64 * self.cached_input_usd_per_mtok.unwrap_or(input)
-            + written as f64 * self.cache_write_usd_per_mtok.unwrap_or(input)
-            + usage.output_tokens as f64 * self.output_usd_per_mtok)
-            / 1e6
+            + written as f64 * self.cache_write_usd_per_mtok.unwrap_or(input);
+        let said = usage.output_tokens as f64 * self.output_usd_per_mtok;
+        let long = self.long_prompt.filter(|long| usage.input_tokens > long.above_tokens);
+        let (input_times, output_times) = long.map_or((1.0, 1.0), |long| (long.input_times, long.output_times));
+        (read * input_times + said * output_times) / 1e6
     }
 }
 
@@ -135,6 +152,18 @@ mod tests {
         assert_eq!(price.at_most(1_000_000, 0), 1.0, "writing costs no more than reading");
         let odd = Usage { cached_input_tokens: 5_000_000, ..Usage::new(1_000_000, 0) };
         assert_eq!(cost(price, odd), 0.1, "no more is read from a cache than is read");
+    }
+
+    #[test]
+    fn a_long_prompt_costs_more_and_its_answer_too() {
+        let long_prompt = Some(LongPrompt { above_tokens: 200_000, input_times: 2.0, output_times: 1.5 });
+        let price = Price { cached_input_usd_per_mtok: Some(0.1), long_prompt, ..Price::new(1.0, 10.0) };
+        let cost = |usage| (price.of(usage) * 1e6).round() / 1e6;
+        assert_eq!(cost(Usage::new(200_000, 100_000)), 1.2);
+        assert_eq!(cost(Usage::new(200_001, 100_000)), 1.900_002);
+        let cached = Usage { cached_input_tokens: 200_000, ..Usage::new(300_000, 0) };
+        assert_eq!(cost(cached), 0.24, "what is cached belongs to the prompt, and costs more as the rest does");
+        assert!(price.at_most(200_001, 1) > price.at_most(200_000, 1) * 1.9);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod models;
 
 use mosaic_types::Price;
+use mosaic_types::usage::LongPrompt;
 
 /// What is known of a model. `None` is not known, never guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -52,6 +53,7 @@ struct Model {
     output: u64,
     can: &'static str,
     price: [f64; 4],
+    long: Option<LongPrompt>,
 }
 
 impl Maker {
@@ -82,6 +84,7 @@ impl Model {
             price: Some(Price {
                 cached_input_usd_per_mtok: told(cached),
                 cache_write_usd_per_mtok: told(written),
+                long_prompt: self.long,
                 ..Price::new(input, output)
             }),
             vision: Some(self.can.contains('v')),
@@ -98,6 +101,8 @@ pub(crate) fn claude_output_tokens(model: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use mosaic_types::Usage;
+
     use super::*;
 
     #[test]
@@ -116,10 +121,27 @@ mod tests {
     }
 
     #[test]
+    fn a_long_prompt_of_the_catalogue_costs_what_its_maker_asks() {
+        let cost = |host, model, input| {
+            let price = Maker::at(host).expect("a maker").facts(model).price.expect("a price");
+            (price.of(Usage::new(input, 1_000_000)) * 1e3).round() / 1e3
+        };
+        let [openai, google] = ["api.openai.com", "generativelanguage.googleapis.com"];
+        assert_eq!((cost(openai, "gpt-5.5", 272_000), cost(openai, "gpt-5.5", 500_000)), (31.36, 50.0));
+        assert_eq!((cost(openai, "gpt-5-mini", 272_000), cost(google, "gemini-2.5-pro", 1_000_000)), (2.068, 17.5));
+        assert_eq!(cost("api.anthropic.com", "claude-haiku-5-5", 1_000_000), 3.0);
+        assert_eq!(cost("api.x.ai", "grok-4.5", 300_000), 13.2);
+    }
+
+    #[test]
     fn the_catalogue_is_in_order() {
         for maker in models::MAKERS {
             for (at, model) in maker.models.iter().enumerate() {
-                let Model { id, window, output, can, price: [input, out, cached, written] } = model;
+                let Model { id, window, output, can, price: [input, out, cached, written], long } = model;
+                let dearer = |long: &LongPrompt| {
+                    long.above_tokens < *window && long.input_times > 1.0 && long.output_times > 1.0
+                };
+                assert!(long.as_ref().is_none_or(dearer), "{id}");
                 assert!(*window >= 8192 && *output >= 4096 && input <= out, "{id}");
                 assert!(*cached <= *input && (*written < 0.0 || written >= input), "{id}");
                 assert!(can.chars().all(|letter| "vtr".contains(letter)), "{id}");

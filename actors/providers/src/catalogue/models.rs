@@ -3,8 +3,10 @@
 //!
 //! All of them stand in LiteLLM's public list (release 1.106.2, file `model_prices_and_context_window_backup.json`), which
 //! names the maker's page for each; they were read there on 2026-11-23. Few were held against the maker's page itself:
-//! where they were, a comment says so. Prices are those of short prompts, paid at once: where a long prompt costs more, a
-//! comment says so.
+//! where they were, a comment says so. Prices are those that are paid at once, and of short prompts; what a long one costs
+//! more stands round a model. What is kept in a cache for an hour costs more to write; we ask for five minutes.
+
+use mosaic_types::usage::LongPrompt;
 
 use super::{Maker, Model};
 
@@ -12,7 +14,12 @@ use super::{Maker, Model};
 const NONE: f64 = -1.0;
 
 const fn model(id: &'static str, window: u64, output: u64, can: &'static str, price: [f64; 4]) -> Model {
-    Model { id, window, output, can, price }
+    Model { id, window, output, can, price, long: None }
+}
+
+/// Beyond so many tokens of a prompt its input costs so many times as much, and its answer.
+const fn long(above_tokens: u64, [input_times, output_times]: [f64; 2], model: Model) -> Model {
+    Model { long: Some(LongPrompt { above_tokens, input_times, output_times }), ..model }
 }
 
 /// All makers.
@@ -29,13 +36,12 @@ pub(super) const MAKERS: &[Maker] = &[
 
 /// <https://platform.claude.com/docs/en/about-claude/pricing>
 ///
-/// Input and output of Fable, Opus and the 5.5 models were held against the maker's own pages. Haiku 5.5 costs five times
-/// as much beyond a prompt of 100,000 tokens.
+/// Input and output of Fable, Opus and the 5.5 models were held against the maker's own pages.
 const ANTHROPIC: &[Model] = &[
     model("claude-fable-5", 1_000_000, 128_000, "vtr", [10.0, 50.0, 1.0, 12.5]),
     model("claude-fable-5-1", 1_000_000, 128_000, "vtr", [10.0, 50.0, 0.25, 12.5]),
     model("claude-haiku-4-5", 200_000, 64_000, "vtr", [1.0, 5.0, 0.1, 1.25]),
-    model("claude-haiku-5-5", 1_000_000, 128_000, "vtr", [0.1, 0.5, 0.01, 0.125]),
+    long(100_000, [5.0, 5.0], model("claude-haiku-5-5", 1_000_000, 128_000, "vtr", [0.1, 0.5, 0.01, 0.125])),
     model("claude-opus-4-5", 200_000, 64_000, "vtr", [5.0, 25.0, 0.5, 6.25]),
     model("claude-opus-4-6", 1_000_000, 128_000, "vtr", [5.0, 25.0, 0.5, 6.25]),
     model("claude-opus-4-7", 1_000_000, 128_000, "vtr", [5.0, 25.0, 0.5, 6.25]),
@@ -49,8 +55,6 @@ const ANTHROPIC: &[Model] = &[
 ];
 
 /// <https://developers.openai.com/api/docs/pricing>
-///
-/// Prompts beyond 272,000 tokens cost twice as much where the window is larger than that.
 const OPENAI: &[Model] = &[
     model("gpt-4.1", 1_047_576, 32_768, "vt", [2.0, 8.0, 0.5, NONE]),
     model("gpt-4.1-mini", 1_047_576, 32_768, "vt", [0.4, 1.6, 0.1, NONE]),
@@ -61,31 +65,29 @@ const OPENAI: &[Model] = &[
     model("gpt-5-nano", 272_000, 128_000, "vtr", [0.05, 0.4, 0.005, NONE]),
     model("gpt-5.1", 272_000, 128_000, "vtr", [1.25, 10.0, 0.125, NONE]),
     model("gpt-5.2", 272_000, 128_000, "vtr", [1.75, 14.0, 0.175, NONE]),
-    model("gpt-5.4", 922_000, 128_000, "vtr", [2.5, 15.0, 0.25, NONE]),
+    long(272_000, [2.0, 1.5], model("gpt-5.4", 922_000, 128_000, "vtr", [2.5, 15.0, 0.25, NONE])),
     model("gpt-5.4-mini", 272_000, 128_000, "vtr", [0.75, 4.5, 0.075, NONE]),
     model("gpt-5.4-nano", 272_000, 128_000, "vtr", [0.2, 1.25, 0.02, NONE]),
-    model("gpt-5.5", 922_000, 128_000, "vtr", [5.0, 30.0, 0.5, NONE]),
-    model("gpt-5.6", 922_000, 128_000, "vtr", [4.0, 20.0, 0.4, 5.0]),
-    model("gpt-5.6-luna", 922_000, 128_000, "vtr", [0.2, 1.2, 0.02, 0.25]),
-    model("gpt-5.6-sol", 922_000, 128_000, "vtr", [4.0, 20.0, 0.4, 5.0]),
-    model("gpt-5.6-terra", 922_000, 128_000, "vtr", [2.0, 12.0, 0.2, 2.5]),
-    model("gpt-6-astra", 922_000, 128_000, "vtr", [10.0, 50.0, 1.0, 12.5]),
-    model("gpt-6-luna", 922_000, 128_000, "vtr", [0.1, 0.5, 0.01, 0.125]),
-    model("gpt-6-sol", 922_000, 128_000, "vtr", [2.0, 10.0, 0.2, 2.5]),
-    model("gpt-6.1-sol", 922_000, 128_000, "vtr", [2.0, 10.0, 0.1, 2.5]),
+    long(272_000, [2.0, 1.5], model("gpt-5.5", 922_000, 128_000, "vtr", [5.0, 30.0, 0.5, NONE])),
+    long(272_000, [2.0, 1.5], model("gpt-5.6", 922_000, 128_000, "vtr", [4.0, 20.0, 0.4, 5.0])),
+    long(272_000, [2.0, 1.5], model("gpt-5.6-luna", 922_000, 128_000, "vtr", [0.2, 1.2, 0.02, 0.25])),
+    long(272_000, [2.0, 1.5], model("gpt-5.6-sol", 922_000, 128_000, "vtr", [4.0, 20.0, 0.4, 5.0])),
+    long(272_000, [2.0, 1.5], model("gpt-5.6-terra", 922_000, 128_000, "vtr", [2.0, 12.0, 0.2, 2.5])),
+    long(272_000, [2.0, 1.5], model("gpt-6-astra", 922_000, 128_000, "vtr", [10.0, 50.0, 1.0, 12.5])),
+    long(272_000, [2.0, 1.5], model("gpt-6-luna", 922_000, 128_000, "vtr", [0.1, 0.5, 0.01, 0.125])),
+    long(272_000, [2.0, 1.5], model("gpt-6-sol", 922_000, 128_000, "vtr", [2.0, 10.0, 0.2, 2.5])),
+    long(272_000, [2.0, 1.5], model("gpt-6.1-sol", 922_000, 128_000, "vtr", [2.0, 10.0, 0.1, 2.5])),
     model("o3", 200_000, 100_000, "vtr", [2.0, 8.0, 0.5, NONE]),
 ];
 
 /// <https://ai.google.dev/gemini-api/docs/pricing>
-///
-/// Pro models cost more beyond 200,000 tokens.
 const GOOGLE: &[Model] = &[
     model("gemini-2.5-flash", 1_048_576, 65_536, "vtr", [0.3, 2.5, 0.03, NONE]),
     model("gemini-2.5-flash-lite", 1_048_576, 65_536, "vtr", [0.1, 0.4, 0.01, NONE]),
-    model("gemini-2.5-pro", 1_048_576, 65_536, "vtr", [1.25, 10.0, 0.125, NONE]),
+    long(200_000, [2.0, 1.5], model("gemini-2.5-pro", 1_048_576, 65_536, "vtr", [1.25, 10.0, 0.125, NONE])),
     model("gemini-3-flash-preview", 1_048_576, 65_536, "vtr", [0.5, 3.0, 0.05, NONE]),
     model("gemini-3.1-flash-lite", 1_048_576, 65_536, "vtr", [0.25, 1.5, 0.025, NONE]),
-    model("gemini-3.1-pro-preview", 1_048_576, 65_536, "vtr", [2.0, 12.0, 0.2, NONE]),
+    long(200_000, [2.0, 1.5], model("gemini-3.1-pro-preview", 1_048_576, 65_536, "vtr", [2.0, 12.0, 0.2, NONE])),
     model("gemini-3.5-flash", 1_048_576, 65_536, "vtr", [1.5, 9.0, 0.15, NONE]),
     model("gemini-3.5-flash-lite", 1_048_576, 65_536, "vtr", [0.3, 2.5, 0.03, NONE]),
     model("gemini-3.6-flash", 1_048_576, 65_536, "vtr", [0.75, 3.75, 0.075, NONE]),
@@ -94,7 +96,7 @@ const GOOGLE: &[Model] = &[
     model("gemini-4-argon", 1_048_576, 1_048_576, "vtr", [2.0, 10.0, 0.1, NONE]),
     model("gemini-flash-latest", 1_048_576, 65_536, "vtr", [0.75, 3.75, 0.075, NONE]),
     model("gemini-flash-lite-latest", 1_048_576, 65_536, "vtr", [0.3, 2.5, 0.03, NONE]),
-    model("gemini-pro-latest", 1_048_576, 65_536, "vtr", [2.0, 12.0, 0.2, NONE]),
+    long(200_000, [2.0, 1.5], model("gemini-pro-latest", 1_048_576, 65_536, "vtr", [2.0, 12.0, 0.2, NONE])),
 ];
 
 /// <https://api-docs.deepseek.com/quick_start/pricing>
@@ -120,15 +122,13 @@ const MISTRAL: &[Model] = &[
 ];
 
 /// <https://docs.x.ai/docs/models>
-///
-/// Prompts beyond 200,000 tokens cost more.
 const XAI: &[Model] = &[
-    model("grok-4.20", 1_000_000, 1_000_000, "vtr", [1.25, 2.5, 0.2, NONE]),
-    model("grok-4.3", 1_000_000, 1_000_000, "vtr", [1.25, 2.5, 0.2, NONE]),
-    model("grok-4.5", 500_000, 500_000, "vtr", [2.0, 6.0, 0.3, NONE]),
-    model("grok-4.6", 500_000, 500_000, "vtr", [2.0, 6.0, 0.5, NONE]),
-    model("grok-4.7", 500_000, 500_000, "vtr", [2.0, 6.0, 0.5, NONE]),
-    model("grok-code-fast-1", 256_000, 256_000, "vtr", [1.0, 2.0, 0.2, NONE]),
+    long(200_000, [2.0, 2.0], model("grok-4.20", 1_000_000, 1_000_000, "vtr", [1.25, 2.5, 0.2, NONE])),
+    long(200_000, [2.0, 2.0], model("grok-4.3", 1_000_000, 1_000_000, "vtr", [1.25, 2.5, 0.2, NONE])),
+    long(200_000, [2.0, 2.0], model("grok-4.5", 500_000, 500_000, "vtr", [2.0, 6.0, 0.3, NONE])),
+    long(200_000, [2.0, 2.0], model("grok-4.6", 500_000, 500_000, "vtr", [2.0, 6.0, 0.5, NONE])),
+    long(200_000, [2.0, 2.0], model("grok-4.7", 500_000, 500_000, "vtr", [2.0, 6.0, 0.5, NONE])),
+    long(200_000, [2.0, 2.0], model("grok-code-fast-1", 256_000, 256_000, "vtr", [1.0, 2.0, 0.2, NONE])),
 ];
 
 /// <https://console.groq.com/docs/models>
