@@ -1,5 +1,7 @@
 //! `mosaic route`: which models answer, and why.
 
+mod rules;
+
 use std::io::Read;
 
 use clap::{Args, Subcommand};
@@ -7,7 +9,7 @@ use mosaic_runtime::routing::{Asked, explain_alone, tokens_of};
 use mosaic_types::journal::API_CHANNEL;
 use mosaic_types::page::Page;
 use mosaic_types::routing::{EffectiveRule, Explained, Need, RuleSource};
-use mosaic_types::{AgentName, ChannelName, Code, Failure, Timestamp, UserId, limits};
+use mosaic_types::{AgentName, ChannelName, Code, Failure, RuleName, Timestamp, UserId, limits};
 use serde_json::json;
 
 use super::client::Client;
@@ -27,6 +29,20 @@ enum Command {
     /// List the rules that hold for you, in the order in which they are looked at
     #[command(after_help = "Your own rules go before those of the config; the first that holds decides.")]
     List,
+    /// Make a rule of your own, behind those that you have
+    #[command(after_help = "mosaic route add code --task code --model openai/gpt-5 --model anthropic/claude-opus-5\n\
+                            mosaic route add night --hours 22:00-06:00 --timezone Europe/Berlin --strategy race\n\n\
+                            It holds for what you ask from now on. A rule without a condition holds always.")]
+    Add(rules::Add),
+    /// Change a rule of your own: what is not named stays as it is
+    #[command(after_help = "mosaic route edit code --model openai/gpt-5 --position 1\n\
+                            mosaic route edit night --clear hours --off")]
+    Edit(rules::Edit),
+    /// Remove a rule of your own
+    Remove {
+        /// Its name
+        name: RuleName,
+    },
     /// Say what a text would be taken for, which rule would decide, and which models would answer
     #[command(after_help = "mosaic route explain \"Refactor this function\"\n\
                             mosaic route explain --agent poet --at 2026-11-23T23:00:00Z - < message.txt\n\n\
@@ -55,6 +71,9 @@ struct Explain {
 pub(super) async fn run(common: Common, route: Route) -> Result<(), CliError> {
     match route.command {
         Command::List => list(&common).await,
+        Command::Add(add) => rules::add(&common, add).await,
+        Command::Edit(edit) => rules::edit(&common, edit).await,
+        Command::Remove { name } => rules::remove(&common, &name).await,
         Command::Explain(explain) => tell(&common, explain).await,
     }
 }

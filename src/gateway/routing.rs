@@ -173,6 +173,12 @@ fn check(gate: &Gate, rule: &Rule) -> Result<(), ApiError> {
     for agent in &rule.agent {
         gate.doors.agents.choose(Some(agent.clone()))?;
     }
+    let known = || gate.channels.iter().map(|channel| &*channel.name).chain([API_CHANNEL]);
+    if let Some(missing) = rule.channel.iter().find(|channel| !known().any(|known| known == channel.as_str())) {
+        let names: Vec<&str> = known().collect();
+        let sentence = format!("There is no channel {missing}. Those there are: {}.", names.join(", "));
+        return Err(ApiError(Failure::new(Code::BadRequest, sentence)));
+    }
     Ok(())
 }
 

@@ -81,7 +81,12 @@ async fn by_the_shipped_rules_code_a_summary_and_a_simple_question_go_to_three_m
         assert_eq!((&said["reason"], &said["rules"]), (&told["reason"], &told["rules"]));
         // Of a call that no session keeps nothing else is decided.
         let call = json!({"model": "assistant", "messages": [{"role": "user", "content": text}]});
-        let stateless: Value = api.send("POST", "/v1/chat/completions", call).await.json();
+        let stateless = api.send("POST", "/v1/chat/completions", call).await;
+        let told = ["x-mosaic-model", "x-mosaic-route"].map(|name| stateless.header(name).expect("it says why"));
+        let why =
+            if provider == "own" { "the agent's own models".to_owned() } else { why.replace(['“', '”'], "\"") };
+        assert_eq!(told, [format!("{provider}/m").as_str(), &why]);
+        let stateless: Value = stateless.json();
         assert_eq!(stateless["choices"][0]["message"]["content"], provider, "{stateless}");
     }
     let journal = api.journal(&session).await;
@@ -258,6 +263,60 @@ async fn a_persons_own_rules_go_before_those_of_the_config_and_change_what_comes
     assert_eq!(api.send("DELETE", &format!("{rules}/{}", id_of(&made)), Value::Null).await.status(), 204);
     assert_eq!(names(&api.get(rules).await), ["short"]);
     assert_eq!(who(&api.ask(&session, CODE).await).0, "theirs");
+}
+
+#[tokio::test]
+async fn a_rule_of_ones_own_is_made_changed_and_removed_on_the_command_line() {
+    let [mine, own] = ["mine", "own"].map(always);
+    let mut bed = Testbed::asleep(StandIn::builder());
+    let rule = "[[routing.rules]]\nname = \"all\"\nmodels = [\"own/m\"]\n";
+    configure(&bed, &[("mine", &mine), ("own", &own)], rule);
+    let away = run(bed.command(&["route", "add", "code", "--strategy", "race"]), "").await;
+    assert_eq!(away.code, Some(69), "it is kept by a daemon: {}", away.stderr);
+    bed.restart().await;
+    let say = async |args: &[&str]| {
+        let args: Vec<&str> = ["route"].iter().chain(args).copied().collect();
+        run(bed.command(&args), "").await
+    };
+    say(&["add", "code", "--task", "code", "--task", "maths", "--model", "mine/m", "--channel", "api"]).await.good();
+    say(&[
+        "add",
+        "late",
+        "--hours",
+        "22:00-06:00",
+        "--days",
+        "sat",
+        "--timezone",
+        "Europe/Berlin",
+        "--strategy",
+        "race",
+    ])
+    .await
+    .good();
+    let session = bed.api().session().await;
+    assert_eq!(who(&bed.api().ask(&session, CODE).await).0, "mine");
+    let listed = say(&["list"]).await.good();
+    for word in ["1  code  user    ", "maths", "asks mine/m", "22:00-06:00", "Europe/Berlin", "sat"] {
+        assert!(listed.contains(word), "{word}\n{listed}");
+    }
+    say(&["edit", "late", "--rename", "always", "--position", "1", "--clear", "hours", "--clear", "days"]).await.good();
+    say(&["edit", "code", "--off"]).await.good();
+    let listed = say(&["list"]).await.good();
+    assert!(listed.contains("1  always  user    always") && listed.contains("nothing: it is switched off"), "{listed}");
+    assert!(!listed.contains("22:00"), "{listed}");
+    for (args, code, told) in [
+        (&["remove", "all"][..], 1, "stands in the config"),
+        (&["remove", "none"], 1, "rule"),
+        (&["edit", "code"], 2, "--off"),
+        (&["edit", "code", "--hours", "22:00-06:00", "--clear", "hours"], 2, "at once"),
+        (&["edit", "code", "--channel", "telegram"], 1, "There is no channel telegram. Those there are: api."),
+        (&["add", "code", "--model", "mine/m"], 1, "another name"),
+    ] {
+        let said = say(args).await;
+        assert!(said.code == Some(code) && said.stderr.contains(told), "{args:?}: {:?} {}", said.code, said.stderr);
+    }
+    say(&["remove", "always"]).await.good();
+    assert_eq!(names(&bed.api().get("/api/v1/routing/rules").await), ["code"]);
 }
 
 #[tokio::test]

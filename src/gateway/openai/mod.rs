@@ -67,7 +67,11 @@ impl Target {
     ),
     request_body = Completion,
     responses(
-        (status = 200, description = "The answer, or its chunks.", content(
+        (status = 200, description = "The answer, or its chunks.", headers(
+            ("x-mosaic-model" = String, description = "Which model answers, as provider/model. Where there is no session."),
+            ("x-mosaic-route" = String, description = "Why that one was asked first: the rule that decided, or who named it. \
+                                                       Where there is no session."),
+        ), content(
             (Completed<'_> = "application/json"),
             (String = "text/event-stream", example = json!("data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":0,\"model\":\"assistant\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hello\"},\"finish_reason\":null}]}\n\ndata: [DONE]\n\n")),
         )),

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use actix_web::HttpResponse;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 use futures_util::stream;
 use mosaic_runtime::agent::run::{Chosen, Piece, RunInput, RunOrder, Sink, died};
@@ -120,6 +121,12 @@ pub(super) async fn answer(gate: &Gate, payer: UserId, target: Target, mut wish:
     let (tools, at) = (wish.tools(), gate.doors.outside.now());
     // A model that was named answers, whatever rules say.
     let route = if model.is_none() { route(gate, payer, &agent, &messages, &tools, &sampling, at).await } else { None };
+    let why = match (&model, &route) {
+        (Some(chosen), _) => chosen.why,
+        (None, Some(route)) => route.reason.as_str(),
+        (None, None) => "the agent's own models",
+    };
+    let why = header(why);
     let (pieces, mut heard) = mpsc::channel(PIECES);
     let order = RunOrder {
         last: false,
@@ -144,14 +151,25 @@ pub(super) async fn answer(gate: &Gate, payer: UserId, target: Target, mut wish:
     };
     agents.run(&agent, gate.doors.providers.clone(), order).await?;
     // The status is given only when a model has begun to answer.
-    match heard.recv().await {
-        Some(Piece::Began { .. }) => {}
+    let model = match heard.recv().await {
+        Some(Piece::Began { model }) => header(&model.to_string()),
         Some(Piece::Failed(failure)) => return Err(ApiError(failure)),
         Some(Piece::Event(_)) | None => return Err(ApiError(died())),
-    }
+    };
     let usage_wanted = wish.wants_usage();
     let head = Head::new(gate, wish.model);
-    if wish.stream { Ok(stream_pieces(head, heard, usage_wanted, busy)) } else { whole(&head, heard).await }
+    let mut answer =
+        if wish.stream { stream_pieces(head, heard, usage_wanted, busy) } else { whole(&head, heard).await? };
+    answer.headers_mut().insert(HeaderName::from_static("x-mosaic-model"), model);
+    answer.headers_mut().insert(HeaderName::from_static("x-mosaic-route"), why);
+    Ok(answer)
+}
+
+/// A text as a header bears it: what is no plain letter is a question mark.
+fn header(text: &str) -> HeaderValue {
+    let plain = |letter: char| if letter == ' ' || letter.is_ascii_graphic() { letter } else { '?' };
+    let text: String = text.chars().map(|letter| if "“”".contains(letter) { '"' } else { plain(letter) }).collect();
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("?"))
 }
 
 /// What a rule says of a call: its text is what the user said last, and all that it sends must be read.
