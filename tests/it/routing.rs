@@ -278,8 +278,13 @@ async fn a_rule_of_ones_own_is_made_changed_and_removed_on_the_command_line() {
         let args: Vec<&str> = ["route"].iter().chain(args).copied().collect();
         run(bed.command(&args), "").await
     };
-    say(&["add", "code", "--task", "code", "--task", "maths", "--model", "mine/m", "--channel", "api"]).await.good();
-    say(&[
+    let good = async |args: &[&str]| {
+        let said = say(args).await;
+        assert_eq!(said.code, Some(0), "{args:?}: {}", said.stderr);
+        said.stdout
+    };
+    good(&["add", "code", "--task", "code", "--task", "maths", "--model", "mine/m", "--channel", "api"]).await;
+    good(&[
         "add",
         "late",
         "--hours",
@@ -291,17 +296,16 @@ async fn a_rule_of_ones_own_is_made_changed_and_removed_on_the_command_line() {
         "--strategy",
         "race",
     ])
-    .await
-    .good();
+    .await;
     let session = bed.api().session().await;
     assert_eq!(who(&bed.api().ask(&session, CODE).await).0, "mine");
-    let listed = say(&["list"]).await.good();
+    let listed = good(&["list"]).await;
     for word in ["1  code  user    ", "maths", "asks mine/m", "22:00-06:00", "Europe/Berlin", "sat"] {
         assert!(listed.contains(word), "{word}\n{listed}");
     }
-    say(&["edit", "late", "--rename", "always", "--position", "1", "--clear", "hours", "--clear", "days"]).await.good();
-    say(&["edit", "code", "--off"]).await.good();
-    let listed = say(&["list"]).await.good();
+    good(&["edit", "late", "--rename", "always", "--position", "1", "--clear", "hours", "--clear", "days"]).await;
+    good(&["edit", "code", "--off"]).await;
+    let listed = good(&["list"]).await;
     assert!(listed.contains("1  always  user    always") && listed.contains("nothing: it is switched off"), "{listed}");
     assert!(!listed.contains("22:00"), "{listed}");
     for (args, code, told) in [
@@ -315,7 +319,7 @@ async fn a_rule_of_ones_own_is_made_changed_and_removed_on_the_command_line() {
         let said = say(args).await;
         assert!(said.code == Some(code) && said.stderr.contains(told), "{args:?}: {:?} {}", said.code, said.stderr);
     }
-    say(&["remove", "always"]).await.good();
+    good(&["remove", "always"]).await;
     assert_eq!(names(&bed.api().get("/api/v1/routing/rules").await), ["code"]);
 }
 

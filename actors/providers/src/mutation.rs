@@ -12,8 +12,12 @@ use crate::wire::assemble::Assembler;
 use crate::wire::sse::Decoder;
 use crate::{anthropic, gemini, ollama, openai, responses};
 
-/// Mutants of each stream. The whole takes some seconds without optimisation.
+/// Mutants of each stream. The whole takes some seconds without optimisation; MOSAIC_TEST_MUTANTS=100000 asks for more.
 const SEEDS: u64 = 400;
+
+fn seeds() -> u64 {
+    std::env::var("MOSAIC_TEST_MUTANTS").map_or(SEEDS, |seeds| seeds.parse().expect("a number of mutants"))
+}
 
 /// Bytes that mean something to one of the readers.
 const SPICE: &[&[u8]] = &[
@@ -132,7 +136,7 @@ async fn survives<R: Reader>(path: &str, body: &str, decoder: fn() -> Decoder, r
         let good = read(decoder(), reader(), stream, &mut fastrand::Rng::with_seed(0));
         assert_eq!(good, at != 3, "{path}, stream {at} as it is");
         let mut answers = 0;
-        for seed in 0..SEEDS {
+        for seed in 0..seeds() {
             let mut chance = fastrand::Rng::with_seed(seed << 3 | at as u64);
             let other = &streams[chance.usize(..streams.len())];
             let bytes = mutant(stream, other, &mut chance);
@@ -141,7 +145,7 @@ async fn survives<R: Reader>(path: &str, body: &str, decoder: fn() -> Decoder, r
             let whole = chance.usize(..bytes.len() + 1);
             let _ = Assembler::new(peer(), decoder(), reader()).whole(&bytes[..whole]);
         }
-        assert!(answers < SEEDS, "{path}: nothing that was done to stream {at} was noticed");
+        assert!(answers < seeds(), "{path}: nothing that was done to stream {at} was noticed");
     }
 }
 
