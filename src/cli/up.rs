@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::house::House;
 use super::output::{note, print};
-use super::{CliError, Common};
+use super::{CliError, Common, wrap};
 use crate::app::App;
 use crate::detect::NO_PROVIDER;
 use crate::home::HomeError;
@@ -115,14 +115,20 @@ fn say(
     if resumed > 0 {
         text += &format!("Sessions that go on where they were cut off: {resumed}\n");
     }
+    let page = if link.is_some() {
+        "The link above leads to a page that asks for a key, tries it, and begins the chat.\n"
+    } else {
+        ""
+    };
     if let Some(link) = link {
         text += &format!("\nSign a browser in, once, within a day; later `mosaic link` makes a new link:\n  {link}\n");
     }
     text += &if providers.is_empty() {
-        format!("\n{NO_PROVIDER}\n")
+        format!("\n{NO_PROVIDER}\n{page}")
     } else {
         format!("\nTry it in another terminal:  {} chat \"hello\"\n", own_name())
     };
+    let text = wrap::columns(&std::io::stdout()).map_or(text.clone(), |columns| wrap::wrapped(&text, columns));
     // A daemon runs on where nobody reads what it says.
     let _ = print(&text);
 }

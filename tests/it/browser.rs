@@ -1,6 +1,8 @@
 //! Browsers: signed in by a link or a token, held to their own pages, signed out.
 
+use mosaic::detect::NO_PROVIDER;
 use mosaic_testkit::http::{Client, Response};
+use mosaic_testkit::{Pty, StandIn};
 use serde_json::{Value, json};
 
 use crate::testbed::{Talk, Testbed, refusal, run};
@@ -191,6 +193,18 @@ async fn the_command_prints_a_link_that_works_and_the_first_start_on_a_terminal_
     bed.stop().await;
     let second = terminal(&bed).await;
     assert!(!second.contains("/claim#"), "one was used: {second}");
+}
+
+#[tokio::test]
+async fn the_first_start_without_a_model_points_at_the_page_behind_its_link_in_whole_words() {
+    let bed = Testbed::asleep(StandIn::builder());
+    bed.write_config("detect = false\n[gateway]\nbind = \"127.0.0.1:0\"\n");
+    let pty = Pty::start(&bed.command(&["up"]), 60, 40).expect("a terminal");
+    let screen = pty.sees("begins the chat.").await;
+    assert!(screen.contains("/claim#") && screen.contains("The link above leads to a page"), "{screen}");
+    let words: Vec<&str> = screen.split_whitespace().collect();
+    let told: Vec<&str> = NO_PROVIDER.split_whitespace().collect();
+    assert!(words.windows(told.len()).any(|window| window == told), "no word of it is cut in two: {screen}");
 }
 
 /// Starts the daemon on a terminal, stops it when it is ready, and answers what it said.

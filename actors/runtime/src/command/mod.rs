@@ -102,13 +102,14 @@ async fn model(way: &Way, row: SessionRow, from: Principal, wish: Option<ModelWi
     if let ModelWish::Only(model) = &wish {
         way.doors.providers.check(model)?;
     }
-    let doubt = match &wish {
-        ModelWish::Only(model) => unlisted(&way.doors.providers, model).await,
-        _ => None,
-    };
     let change = Change { model: Some(wish), ..Change::nothing(row.id.clone(), from) };
-    let text = told(&way.ask(&row.id, from, None, false, change).await?);
-    Ok(doubt.map_or(text.clone(), |doubt| format!("{text} {doubt}")))
+    let row = way.ask(&row.id, from, None, false, change).await?;
+    // Asked for when it holds already: what is said next must not overtake it.
+    let doubt = match &row.model {
+        Some(model) => unlisted(&way.doors.providers, model).await,
+        None => None,
+    };
+    Ok(doubt.map_or_else(|| told(&row), |doubt| format!("{} {doubt}", told(&row))))
 }
 
 /// A doubt about a model that its provider does not list; none where the list cannot be had, or the config names it.
