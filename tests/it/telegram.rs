@@ -51,6 +51,15 @@ async fn channel(bed: &Testbed) -> Value {
     bed.api().get("/api/v1/channels").await["items"][0].clone()
 }
 
+/// What became of all that went out, once nothing more does.
+async fn settled(bed: &Testbed) -> Value {
+    eventually("all is settled", || async {
+        let outbox = channel(bed).await["outbox"].clone();
+        (outbox["pending"] == 0 && outbox["sending"] == 0).then_some(outbox)
+    })
+    .await
+}
+
 /// The inputs that were taken in, over all sessions of the channel.
 async fn asked(bed: &Testbed) -> Vec<String> {
     let mut texts = Vec::new();
@@ -73,6 +82,8 @@ async fn a_private_message_is_answered_there_and_kept_like_any_other() {
     eventually("what was taken in is confirmed", || async { (telegram.unconfirmed() == 0).then_some(()) }).await;
     assert!(telegram.calls("sendChatAction") > 0, "typing is shown");
 
+    // What people see is written down a moment later.
+    settled(&bed).await;
     let family = channel(&bed).await;
     assert_eq!(family["name"], "family");
     assert_eq!((&family["state"], &family["health"]), (&json!("up"), &json!("healthy")), "{family}");

@@ -5,10 +5,10 @@ use std::time::Duration;
 use mosaic_testkit::provider::Gate;
 use mosaic_testkit::telegram::{Fault, Saying, Shown};
 use mosaic_testkit::{StandIn, Step, Telegram};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
-use super::{ADA, EVE, GROUP, asked, asleep, awake, channel};
+use super::{ADA, EVE, GROUP, asked, asleep, awake, channel, settled};
 use crate::testbed::{eventually, run};
 
 /// Waits until the channel's trouble holds these words.
@@ -17,15 +17,6 @@ async fn trouble(bed: &crate::testbed::Testbed, words: &str) {
         channel(bed).await["trouble"].as_str().filter(|told| told.contains(words)).map(|_| ())
     })
     .await;
-}
-
-/// What became of all that went out, once nothing more does.
-async fn settled(bed: &crate::testbed::Testbed) -> Value {
-    eventually("all is settled", || async {
-        let outbox = channel(bed).await["outbox"].clone();
-        (outbox["pending"] == 0 && outbox["sending"] == 0).then_some(outbox)
-    })
-    .await
 }
 
 #[tokio::test]
