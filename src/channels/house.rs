@@ -11,8 +11,11 @@ use mosaic_supervise::Link;
 use mosaic_types::command::Line;
 use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::outbox::Conversation;
+use mosaic_types::page::Limit;
 use mosaic_types::pairing::NewPairing;
-use mosaic_types::{AgentName, Attachment, Failure, Outside, Principal, SessionEvent, SessionId, TurnId, UserRole};
+use mosaic_types::{
+    AgentName, Attachment, Failure, Outside, Principal, SessionEvent, SessionId, TurnId, UserRole, limits,
+};
 
 use crate::gateway::attachments;
 
@@ -85,6 +88,17 @@ impl House for Floor {
     fn offer(&self, pairing: NewPairing) -> Work<bool> {
         let doors = self.doors.clone();
         Box::pin(async move { Ok(matches!(doors.commit(Write::OfferPairing(pairing)).await?, Outcome::Written(_))) })
+    }
+
+    fn cursors(&self, channel: Arc<str>) -> Work<Vec<(String, String)>> {
+        let (doors, kept) = (self.doors.clone(), Limit::new(Some(limits::PAGE.1)).expect("it is the most"));
+        Box::pin(async move { Ok(doors.store.cursors(&channel, kept).await?) })
+    }
+
+    fn keep_cursor(&self, channel: Arc<str>, scope: Arc<str>, value: Arc<str>) -> Work<()> {
+        let (doors, at) = (self.doors.clone(), self.doors.outside.now());
+        let keep = Write::KeepCursor { channel, scope, value, at };
+        Box::pin(async move { doors.commit(keep).await.map(drop) })
     }
 
     fn read(&self, session: SessionId, turn: TurnId) -> LocalBoxFuture<'static, Option<Box<dyn Reader>>> {

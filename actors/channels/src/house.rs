@@ -39,6 +39,12 @@ pub trait House: Send + Sync {
     /// Keeps a stranger's code; `false` where that is not to be: there is one already, or too many wait.
     fn offer(&self, pairing: NewPairing) -> Work<bool>;
 
+    /// What the channel of that name keeps, by scope, what was kept last before the others.
+    fn cursors(&self, channel: Arc<str>) -> Work<Vec<(String, String)>>;
+
+    /// Keeps something for the channel of that name, in place of what was kept under that scope.
+    fn keep_cursor(&self, channel: Arc<str>, scope: Arc<str>, value: Arc<str>) -> Work<()>;
+
     /// Reads along in a session while `turn` is open; `None` where it has ended.
     fn read(&self, session: SessionId, turn: TurnId) -> LocalBoxFuture<'static, Option<Box<dyn Reader>>>;
 }

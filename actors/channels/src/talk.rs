@@ -10,7 +10,7 @@ use mosaic_messages::Receive;
 use mosaic_types::command::{CANCELLED, Line, Request};
 use mosaic_types::outbox::Conversation;
 use mosaic_types::pairing::NewPairing;
-use mosaic_types::{AgentName, Attachment, Code, Failure, TurnId, limits};
+use mosaic_types::{AgentName, Attachment, Code, Failure, Timestamp, TurnId, limits};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -120,6 +120,21 @@ impl Talk {
     /// Has the turn's preview stand still.
     pub(crate) async fn hush(&self, turn: TurnId, conversation: &Arc<str>) {
         self.voices.hush(turn, conversation).await;
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.house.outside().now()
+    }
+
+    /// What the channel keeps, by scope, what was kept last before the others.
+    pub async fn kept(&self) -> Result<Vec<(String, String)>, Failure> {
+        self.house.cursors(self.name.clone()).await
+    }
+
+    /// Keeps something under a scope, in place of what was kept there.
+    pub async fn keep(&self, scope: Arc<str>, value: Arc<str>) -> Result<(), Failure> {
+        self.house.keep_cursor(self.name.clone(), scope, value).await
     }
 
     /// Whether its sender may talk there.

@@ -128,6 +128,9 @@ pub trait Store: Send + Sync {
     /// Strangers who wait and those who were let in, by channel, oldest first. Codes that expired may be among them.
     fn pairings(&self) -> Work<'_, Vec<PairingRow>>;
 
+    /// What a channel keeps, by scope, what was kept last before the others, `limit` at the most.
+    fn cursors(&self, channel: &str, limit: Limit) -> Work<'_, Vec<(String, String)>>;
+
     /// The routing rules of everyone, each person's in their order.
     fn rules(&self) -> Work<'_, Vec<(UserId, OwnRule)>>;
 

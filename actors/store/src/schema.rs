@@ -70,6 +70,12 @@ tables! {
         expires_at -> Instant,
         name -> Text,
     }
+    cursors (channel, scope) {
+        channel -> Text,
+        scope -> Text,
+        value -> Text,
+        updated_at -> Instant,
+    }
     sessions (id) {
         id -> Text,
         user_id -> Uid,

@@ -216,6 +216,8 @@ pub enum Write {
     Pair { hash: [u8; 32], user: UserId, at: Timestamp },
     /// Forgets a stranger, or somebody who was let in. `Written`, or `Missing`.
     Unpair { channel: Arc<str>, sender: Arc<str> },
+    /// Keeps how far a platform's stream was taken in, or another thing that its channel must find again. `Written`.
+    KeepCursor { channel: Arc<str>, scope: Arc<str>, value: Arc<str>, at: Timestamp },
     /// Enters into the ledger what was spent beside turns' answers; what becomes of an entry that is there already is
     /// said at [`Beside::id`]. `Written`.
     Spend(Vec<Beside>),

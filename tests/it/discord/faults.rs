@@ -8,7 +8,7 @@ use mosaic_testkit::{StandIn, Step};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{ADA, EVE, ROOM, ada, asked, asleep, awake, channel, named};
+use super::{ADA, EVE, GUILD, ROOM, ada, asked, asleep, awake, channel, guild, named};
 use crate::testbed::{Testbed, eventually};
 
 /// Waits until the channel's trouble holds these words.
@@ -27,13 +27,12 @@ type Ending = (&'static str, fn(&Discord));
 async fn ended(endings: &[Ending]) -> (usize, usize) {
     let (_bed, discord) = awake(StandIn::builder()).await;
     let mut expected = Vec::new();
-    for (name, end) in endings {
-        discord.listening().await;
-        let before = discord.connections();
+    for (number, (name, end)) in endings.iter().enumerate() {
+        discord.welcomed(number + 1).await;
         end(&discord);
         discord.say(&ada(name));
         expected.push(format!("You said: {name}"));
-        discord.until("it comes back", |discord| (discord.connections() > before).then_some(())).await;
+        discord.welcomed(number + 2).await;
         discord.deafen(false);
         discord.until(name, |discord| (discord.texts(dm(ADA)) == expected).then_some(())).await;
     }
@@ -66,18 +65,62 @@ async fn a_session_that_discord_has_forgotten_is_begun_anew() {
             .into_iter()
             .enumerate()
     {
+        discord.welcomed(number + 1).await;
         end(&discord);
+        discord.say(&ada(&format!("lost {number}")));
         discord.until("it identifies", |discord| (discord.greetings().0 == number + 2).then_some(())).await;
-        discord.listening().await;
+        discord.until("it is caught up", |discord| (discord.texts(dm(ADA)).len() == number + 1).then_some(())).await;
     }
     // It says so only when it is resumed.
+    discord.welcomed(3).await;
     discord.lapse(true);
     discord.cut_gateway();
     discord.until("it tries to resume", |discord| (discord.greetings().1 == 1).then_some(())).await;
     discord.until("it identifies", |discord| (discord.greetings().0 == 4).then_some(())).await;
     discord.listening().await;
     discord.say(&ada("hello"));
+    discord.shows(dm(ADA), &["You said: lost 0", "You said: lost 1", "You said: hello"]).await;
+}
+
+#[tokio::test]
+async fn what_was_said_on_discord_while_the_daemon_was_away_is_answered_once_when_it_is_back() {
+    let (mut bed, discord) = awake(StandIn::builder()).await;
+    discord.say(&named(EVE, "hello"));
+    discord.shows(ROOM, &["You said: hello"]).await;
+    assert!(bed.stop().await.success());
+    // Ada may talk and never did; Eve is in a room that is known, and in a thread that is new.
+    discord.say(&ada("anybody there?"));
+    discord.say(&named(EVE, "and here?"));
+    discord.say(&guild(EVE, "lovely weather"));
+    discord.open_thread(777, ROOM, GUILD);
+    discord.say(&named(EVE, "on topic").in_room(777));
+    discord.say(&named(EVE, "good bye"));
+    bed.restart().await;
+    discord.shows(dm(ADA), &["You said: anybody there?"]).await;
+    discord.shows(ROOM, &["You said: hello", "You said: and here?", "You said: good bye"]).await;
+    discord.shows(777, &["You said: on topic"]).await;
+    assert!(bed.stop().await.success());
+    bed.restart().await;
+    discord.until("it identifies", |discord| (discord.greetings().0 == 3).then_some(())).await;
+    discord.listening().await;
+    discord.say(&ada("still there?"));
+    discord.shows(dm(ADA), &["You said: anybody there?", "You said: still there?"]).await;
+    assert_eq!((discord.texts(ROOM).len(), discord.texts(777).len(), asked(&bed).await.len()), (3, 1, 6));
+}
+
+#[tokio::test]
+async fn a_page_of_discord_that_cannot_be_had_at_first_is_asked_for_again() {
+    let (mut bed, discord) = awake(StandIn::builder()).await;
+    discord.say(&ada("hello"));
     discord.shows(dm(ADA), &["You said: hello"]).await;
+    assert!(bed.stop().await.success());
+    for number in 0..120 {
+        discord.say(&guild(EVE, &format!("chatter {number}")));
+    }
+    discord.say(&named(EVE, "at last"));
+    discord.fail("history", [Fault::Refuse(500, 0, "500".to_owned()), Fault::Flood(0.5), Fault::CutBefore]);
+    bed.restart().await;
+    discord.shows(ROOM, &["You said: at last"]).await;
 }
 
 #[tokio::test]
@@ -107,7 +150,7 @@ async fn what_discord_tells_again_is_known_and_what_cannot_be_read_holds_nothing
     discord.replay();
     discord.say(&ada("three"));
     discord.until("it is answered", |discord| (discord.texts(dm(ADA)).len() == 4).then_some(())).await;
-    assert_eq!(discord.texts(dm(ADA))[3], "You said: three");
+    assert_eq!(discord.texts(dm(ADA))[3], "You said: three", "{:?} {}", discord.texts(dm(ADA)), bed.log());
     let mut all = asked(&bed).await;
     all.sort();
     assert_eq!(all, ["one", "three", "two"]);
@@ -214,13 +257,19 @@ async fn under_seeded_faults_every_message_on_discord_is_answered_once_and_in_or
     }
 }
 
-/// The process dies round a delivery: Discord can be asked, so that nothing stays unknown.
+/// The process dies between Discord and the store, and round a delivery. Discord can be asked for both.
 #[cfg(feature = "chaos")]
 #[tokio::test]
-async fn whenever_the_process_dies_round_a_delivery_to_discord_the_answer_is_seen_once() {
-    for point in
-        ["accept.after_commit", "accept.before_ack", "deliver.before_call", "deliver.in_call", "deliver.after_call"]
-    {
+async fn whenever_the_process_dies_a_message_on_discord_is_one_turn_and_its_answer_is_seen_once() {
+    for point in [
+        "accept.received",
+        "accept.before_commit",
+        "accept.after_commit",
+        "accept.before_ack",
+        "deliver.before_call",
+        "deliver.in_call",
+        "deliver.after_call",
+    ] {
         let (mut bed, discord) = asleep(StandIn::builder());
         bed.set_env("MOSAIC_DIE_AT", point);
         bed.restart().await;

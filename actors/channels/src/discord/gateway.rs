@@ -1,6 +1,7 @@
 //! The connection: opened, kept, and what is told on it handed on.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -8,7 +9,7 @@ use serde_json::Value;
 use serenity::model::channel::Message as Said;
 use serenity::model::gateway::GatewayIntents;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
@@ -33,6 +34,9 @@ const GOODBYE: Duration = Duration::from_secs(2);
 
 /// After a cut, what was heard is worked on for so long before it is told.
 const FINISH: Duration = Duration::from_secs(5);
+
+/// How often it is kept how far all was taken in.
+const KEEP: Duration = Duration::from_secs(1);
 
 /// Discord moves its bots about as it likes: after a connection that held for so long, that is no trouble.
 const HELD: Duration = Duration::from_secs(10);
@@ -67,12 +71,14 @@ impl Inner {
         };
         let _ = timeout(FINISH, lanes.finish()).await;
         self.settle(&lanes);
+        self.advance(&lanes, &talk).await;
         self.lanes.replace(lanes);
         left.cut()
     }
 
     /// One connection.
     async fn converse(self: &Rc<Self>, talk: &Rc<Talk>, lanes: &mut Lanes) -> Result<std::convert::Infallible, Left> {
+        self.find_position(talk).await?;
         let known = self.session.take().and_then(super::link::Known::tried);
         self.session.replace(known.clone());
         let url = match &known {
@@ -102,6 +108,8 @@ impl Inner {
         talk: &Rc<Talk>,
         lanes: &mut Lanes,
     ) -> Left {
+        let mut keeping = interval(KEEP);
+        keeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let listens = lanes.has_room();
             let effects = tokio::select! {
@@ -118,6 +126,10 @@ impl Inner {
                 },
                 () = sleep_until(link.wake()) => link.tick(Instant::now(), listens).into_iter().collect(),
                 () = lanes.work() => Vec::new(),
+                _ = keeping.tick() => {
+                    self.advance(lanes, talk).await;
+                    Vec::new()
+                }
             };
             for effect in effects {
                 match effect {
@@ -142,7 +154,8 @@ impl Inner {
     /// Keeps in mind up to where the session is done with.
     fn settle(&self, lanes: &Lanes) {
         if let Some(known) = &mut *self.session.borrow_mut() {
-            known.seq = lanes.done();
+            // The greeting itself is not told again.
+            known.seq = lanes.done().max(1);
         }
     }
 
@@ -170,14 +183,21 @@ impl Inner {
 
     /// Has the right thing done about an event.
     fn told(self: &Rc<Self>, event: Event, kind: &str, data: &str, me: &Me, talk: &Rc<Talk>, lanes: &mut Lanes) {
+        match kind {
+            "READY" => self.begin_to_catch_up(event, me, talk, lanes),
+            "GUILD_CREATE" => self.catch_up_guild(event, data, me, talk, lanes),
+            _ => {}
+        }
         if matches!(kind, "MESSAGE_CREATE" | "MESSAGE_UPDATE") {
             match serde_json::from_str::<Said>(data) {
                 // A link in it was looked up; nobody changed it.
                 Ok(said) if kind == "MESSAGE_UPDATE" && said.edited_timestamp.is_none() => {}
                 Ok(said) => {
+                    let number = said.id.get();
+                    lanes.saw(number);
                     if let Some(heard) = read(&said, me) {
                         let work = self.clone().take_in(heard.clone(), talk.clone());
-                        lanes.push(heard.conversation, event, Box::pin(work));
+                        lanes.push(heard.conversation, event, number - 1, Box::pin(work));
                     }
                 }
                 Err(_) => tracing::warn!("a message of Discord's cannot be read and is passed over"),
@@ -190,7 +210,7 @@ impl Inner {
                         // Discord waits for the answer: it waits for nothing that was said before.
                         let place = heard.event.clone();
                         let work = self.clone().serve(asked, heard, talk.clone());
-                        lanes.push(place, event, Box::pin(work));
+                        lanes.push(place, event, u64::MAX, Box::pin(work));
                     }
                 }
                 Err(_) => tracing::warn!("an interaction of Discord's cannot be read and is passed over"),
@@ -198,11 +218,30 @@ impl Inner {
         }
     }
 
-    /// Hears something until it is done with.
-    pub(super) async fn take_in(self: Rc<Self>, mut heard: Heard, talk: Rc<Talk>) {
-        if self.known.borrow().contains(&heard.event) {
-            return;
+    /// Hears something until it is done with, unless that is in hand already: what is asked for by REST may be told by
+    /// the gateway at the same moment.
+    pub(super) async fn take_in(self: Rc<Self>, heard: Heard, talk: Rc<Talk>) {
+        if !self.knows(&heard.event) {
+            self.hear_out(heard, &talk).await;
         }
+    }
+
+    /// Whether something is in hand or done with; from now on it is.
+    pub(super) fn knows(&self, event: &Arc<str>) -> bool {
+        let mut known = self.known.borrow_mut();
+        if known.contains(event) {
+            return true;
+        }
+        if known.len() >= KNOWN {
+            known.pop_front();
+        }
+        known.push_back(event.clone());
+        false
+    }
+
+    /// Hears something for as long as it takes: what cannot be taken in now is told again.
+    pub(super) async fn hear_out(&self, mut heard: Heard, talk: &Talk) {
+        self.meet(&heard, talk).await;
         if self.by_room && !heard.direct && heard.addressed {
             let parent = self.parent(&heard.conversation).await;
             heard.marks.extend(parent.map(|room| Mark::Chat(room.to_string())));
@@ -210,11 +249,6 @@ impl Inner {
         while let Hearing::Again(wait) = talk.hear(heard.clone()).await {
             sleep(wait).await;
         }
-        let mut known = self.known.borrow_mut();
-        if known.len() >= KNOWN {
-            known.pop_front();
-        }
-        known.push_back(heard.event);
     }
 }
 

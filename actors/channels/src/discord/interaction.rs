@@ -159,7 +159,7 @@ impl Inner {
     /// Does what an interaction asks for, and answers it.
     pub(super) async fn serve(self: Rc<Self>, interaction: Interaction, heard: Heard, talk: Rc<Talk>) {
         let key = heard.event.clone();
-        if self.known.borrow().contains(&key) {
+        if self.knows(&key) {
             return;
         }
         let button = interaction.kind == BUTTON;
@@ -167,7 +167,7 @@ impl Inner {
             Rc::new(Asked { id: interaction.id, token: interaction.token, button, stage: Cell::new(Stage::Fresh) });
         self.asked.borrow_mut().insert(key.clone(), asked.clone());
         let admitted = talk.admits(&heard);
-        let mut work = Box::pin(self.clone().take_in(heard, talk));
+        let mut work = Box::pin(self.hear_out(heard, &talk));
         if timeout(PROMPT, &mut work).await.is_err() {
             self.defer(&asked).await;
             work.await;

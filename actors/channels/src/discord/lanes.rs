@@ -1,7 +1,7 @@
 //! What was heard and is not done with: places side by side, each in its order. From here it is known up to which event a
-//! session is done with.
+//! session is done with, and up to which message.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -16,15 +16,22 @@ pub(super) type Event = (u32, u64);
 
 type Work = LocalBoxFuture<'static, ()>;
 
+/// Something that is to be done, in the order of its coming.
+type Serial = u64;
+
 /// One lane for each place in which something was said.
 #[derive(Default)]
 pub(super) struct Lanes {
     session: u32,
     /// The last event of this session that came.
     last: u64,
-    open: BTreeSet<Event>,
-    waiting: HashMap<Arc<str>, VecDeque<(Event, Work)>>,
-    running: FuturesUnordered<LocalBoxFuture<'static, (Arc<str>, Event)>>,
+    /// The last message that came.
+    seen: u64,
+    next: Serial,
+    /// What is not done with: the event that it belongs to, and the message up to which all is done with meanwhile.
+    open: HashMap<Serial, (Event, u64)>,
+    waiting: HashMap<Arc<str>, VecDeque<(Serial, Work)>>,
+    running: FuturesUnordered<LocalBoxFuture<'static, (Arc<str>, Serial)>>,
 }
 
 impl Lanes {
@@ -40,22 +47,30 @@ impl Lanes {
         (self.session, seq)
     }
 
-    /// Has work about an event done, after all that came before it in the same place.
-    pub(super) fn push(&mut self, place: Arc<str>, event: Event, work: Work) {
-        self.open.insert(event);
+    /// A message came, whether or not there is anything to do about it.
+    pub(super) fn saw(&mut self, message: u64) {
+        self.seen = self.seen.max(message);
+    }
+
+    /// Has work about an event done, after all that came before it in the same place. Until then only what came up to
+    /// the message `before` counts as done with.
+    pub(super) fn push(&mut self, place: Arc<str>, event: Event, before: u64, work: Work) {
+        let serial = self.next;
+        self.next += 1;
+        self.open.insert(serial, (event, before));
         match self.waiting.get_mut(&place) {
-            Some(waiting) => waiting.push_back((event, work)),
+            Some(waiting) => waiting.push_back((serial, work)),
             None => {
                 self.waiting.insert(place.clone(), VecDeque::new());
-                self.run(place, event, work);
+                self.run(place, serial, work);
             }
         }
     }
 
-    fn run(&self, place: Arc<str>, event: Event, work: Work) {
+    fn run(&self, place: Arc<str>, serial: Serial, work: Work) {
         self.running.push(Box::pin(async move {
             work.await;
-            (place, event)
+            (place, serial)
         }));
     }
 
@@ -66,10 +81,10 @@ impl Lanes {
 
     /// Works until something is done, for ever where there is nothing to do.
     pub(super) async fn work(&mut self) {
-        let Some((place, event)) = self.running.next().await else { return std::future::pending().await };
-        self.open.remove(&event);
+        let Some((place, serial)) = self.running.next().await else { return std::future::pending().await };
+        self.open.remove(&serial);
         match self.waiting.get_mut(&place).and_then(VecDeque::pop_front) {
-            Some((event, work)) => self.run(place, event, work),
+            Some((serial, work)) => self.run(place, serial, work),
             None => drop(self.waiting.remove(&place)),
         }
     }
@@ -83,8 +98,14 @@ impl Lanes {
 
     /// The event of this session up to which all is done with.
     pub(super) fn done(&self) -> u64 {
-        let first = self.open.range((self.session, 0)..).next();
-        first.map_or(self.last, |(_, seq)| seq.saturating_sub(1))
+        let open = self.open.values().filter(|((session, _), _)| *session == self.session).map(|((_, seq), _)| *seq);
+        open.min().map_or(self.last, |first| first.saturating_sub(1))
+    }
+
+    /// The message up to which all is done with, where `known` is one such.
+    pub(super) fn position(&self, known: u64) -> u64 {
+        let open = self.open.values().map(|(_, before)| *before).min();
+        open.unwrap_or(self.seen).min(self.seen.max(known)).max(known)
     }
 }
 
@@ -99,7 +120,8 @@ mod tests {
     fn push(lanes: &mut Lanes, place: &str, seq: u64) -> oneshot::Sender<()> {
         let (tell, told) = oneshot::channel();
         let event = lanes.came(seq);
-        lanes.push(place.into(), event, Box::pin(async move { told.await.expect("told") }));
+        lanes.saw(seq);
+        lanes.push(place.into(), event, seq - 1, Box::pin(async move { told.await.expect("told") }));
         tell
     }
 
@@ -112,10 +134,10 @@ mod tests {
         assert_eq!(lanes.done(), 1);
         two.send(()).expect("it waits");
         lanes.work().await;
-        assert_eq!(lanes.done(), 1, "the first is still open");
+        assert_eq!((lanes.done(), lanes.position(0)), (1, 1), "the first is still open");
         one.send(()).expect("it waits");
         lanes.work().await;
-        assert_eq!(lanes.done(), 4);
+        assert_eq!((lanes.done(), lanes.position(0), lanes.position(9)), (4, 3, 9), "the fourth was no message");
     }
 
     #[tokio::test]
@@ -152,7 +174,7 @@ mod tests {
         for seq in 0..ROOM as u64 {
             assert!(lanes.has_room());
             let event = lanes.came(seq);
-            lanes.push("a".into(), event, Box::pin(std::future::pending()));
+            lanes.push("a".into(), event, 0, Box::pin(std::future::pending()));
         }
         assert!(!lanes.has_room());
     }

@@ -15,6 +15,7 @@ mod inbound;
 mod interaction;
 mod lanes;
 mod link;
+mod missed;
 mod outbound;
 mod rest;
 mod trouble;
@@ -59,7 +60,7 @@ const ALL: Limit = Limit { most: 40, per: Duration::from_secs(1) };
 const ROOM: [Limit; 2] =
     [Limit { most: 2, per: Duration::from_secs(1) }, Limit { most: 5, per: Duration::from_secs(5) }];
 
-/// Events that are known to be done with, and told again.
+/// Events that are known to be in hand or done with, and told again.
 const KNOWN: usize = 1_000;
 
 /// Threads of which it is remembered where they belong, at the most.
@@ -81,7 +82,12 @@ struct Inner {
     known: RefCell<VecDeque<Arc<str>>>,
     /// What was asked by a command or a button, and waits for its answer.
     asked: RefCell<HashMap<Arc<str>, Rc<interaction::Asked>>>,
-    /// Rooms are on the list of those who may talk, so it matters to which room a thread belongs.
+    missed: missed::Missed,
+    /// Those on the list of people who may talk.
+    users: Vec<String>,
+    /// Roles are on that list.
+    by_role: bool,
+    /// Rooms are on that list, so it matters to which room a thread belongs.
     by_room: bool,
     /// What is known of that.
     parents: RefCell<HashMap<u64, Option<u64>>>,
@@ -100,6 +106,9 @@ impl Discord {
             published: Cell::new(false),
             known: RefCell::default(),
             asked: RefCell::default(),
+            missed: missed::Missed::default(),
+            users: config.allow.iter().filter_map(user).collect(),
+            by_role: config.allow.iter().any(|mark| matches!(mark, Mark::Role(_))),
             by_room: config.allow.iter().any(|mark| matches!(mark, Mark::Chat(_))),
             parents: RefCell::default(),
         }))
@@ -158,6 +167,13 @@ impl Channel for Discord {
     fn say(&self, to: Conversation, reply_to: Option<Arc<str>>, text: String) -> LocalBoxFuture<'static, ()> {
         let inner = self.0.clone();
         Box::pin(async move { inner.mention(&to, reply_to.as_deref(), &text).await })
+    }
+}
+
+fn user(mark: &Mark) -> Option<String> {
+    match mark {
+        Mark::User(id) => Some(id.clone()),
+        Mark::Role(_) | Mark::Guild(_) | Mark::Chat(_) => None,
     }
 }
 

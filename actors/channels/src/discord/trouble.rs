@@ -70,6 +70,8 @@ pub(super) enum Left {
     Lapsed,
     /// So many sessions were begun that no more can be, for so long.
     Spent(Duration),
+    /// The house cannot say how far all was taken in.
+    Unknown,
     /// A call on the way in failed.
     Call(Trouble),
 }
@@ -115,6 +117,7 @@ impl Left {
                 wait.as_secs().div_ceil(60)
             ))
             .after(*wait),
+            Self::Unknown => Cut::new("Where to go on from cannot be read from the store."),
             Self::Call(trouble) => trouble.cut(),
         }
     }

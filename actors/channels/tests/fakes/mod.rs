@@ -124,6 +124,14 @@ impl House for Home {
         Box::pin(ready(Ok(true)))
     }
 
+    fn cursors(&self, _: Arc<str>) -> Work<Vec<(String, String)>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    fn keep_cursor(&self, _: Arc<str>, _: Arc<str>, _: Arc<str>) -> Work<()> {
+        Box::pin(ready(Ok(())))
+    }
+
     fn read(&self, _: SessionId, _: TurnId) -> LocalBoxFuture<'static, Option<Box<dyn Reader>>> {
         Box::pin(ready(None))
     }

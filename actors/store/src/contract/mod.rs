@@ -97,6 +97,7 @@ macro_rules! store_contract {
             a_newer_link_voids_the_older_one
             a_stranger_waits_until_somebody_lets_them_in_or_their_code_expires
             three_strangers_of_a_channel_wait_and_no_more
+            what_a_channel_keeps_is_found_again
             a_browser_ends_with_its_token_and_by_itself
             an_end_leaves_an_item_for_each_conversation_that_its_inputs_came_from
             an_open_turn_knows_that_it_delivers

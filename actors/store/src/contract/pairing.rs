@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mosaic_types::Timestamp;
 use mosaic_types::journal::{Outcome, Write};
+use mosaic_types::page::Limit;
 use mosaic_types::pairing::NewPairing;
 
 use super::Hand;
@@ -62,4 +63,26 @@ pub async fn three_strangers_of_a_channel_wait_and_no_more(store: Arc<dyn Store>
     hand.events_of(offer(7, "family", "e", 11)).await;
     let names = known(&hand).await.into_iter().map(|(sender, _)| sender).collect::<Vec<_>>();
     assert_eq!(names, ["b", "d", "e", "d"], "the one of the other channel has a moment left");
+}
+
+pub async fn what_a_channel_keeps_is_found_again(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    let keep = |channel: &str, scope: &str, value: &str, at| Write::KeepCursor {
+        channel: channel.into(),
+        scope: scope.into(),
+        value: value.into(),
+        at: Timestamp(at),
+    };
+    for (channel, scope, value, at) in
+        [("guild", "bot", "1", 1), ("guild", "bot/7", "ada", 2), ("other", "bot", "9", 3), ("guild", "bot", "5", 4)]
+    {
+        assert_eq!(hand.write(keep(channel, scope, value, at)).await, Outcome::Written(Vec::new()));
+    }
+    let kept = async |channel, limit| {
+        hand.store.cursors(channel, Limit::new(Some(limit)).expect("in bounds")).await.expect("reads")
+    };
+    let pair = |scope: &str, value: &str| (scope.to_owned(), value.to_owned());
+    assert_eq!(kept("guild", 10).await, [pair("bot", "5"), pair("bot/7", "ada")], "what was kept last comes first");
+    assert_eq!(kept("guild", 1).await, [pair("bot", "5")]);
+    assert_eq!(kept("nobody", 10).await, []);
 }

@@ -90,6 +90,11 @@ impl Store for Database {
         self.read(async move |conn: &mut Conn<'_>| read::pairings(conn).await)
     }
 
+    fn cursors(&self, channel: &str, limit: Limit) -> Work<'_, Vec<(String, String)>> {
+        let channel = channel.to_owned();
+        self.read(async move |conn: &mut Conn<'_>| read::cursors(conn, &channel, limit).await)
+    }
+
     fn owner(&self) -> Work<'_, Option<UserId>> {
         self.read(async move |conn: &mut Conn<'_>| read::owner(conn).await)
     }

@@ -134,7 +134,7 @@ impl Discord {
         self.shared.change(|state| state.lapses = lapses);
     }
 
-    /// How often a heartbeat is asked for; half a second unless told.
+    /// How often a heartbeat is asked for; each second and a half unless told.
     pub fn beat(&self, every: Duration) {
         self.shared.change(|state| state.beat_ms = u64::try_from(every.as_millis()).expect("milliseconds fit"));
     }
@@ -241,6 +241,12 @@ impl Discord {
     /// Waits until the bot listens.
     pub async fn listening(&self) {
         self.until("the bot listens", |discord| discord.is_listening().then_some(())).await;
+    }
+
+    /// Waits until the bot listens on its so-manieth connection.
+    pub async fn welcomed(&self, times: usize) {
+        let welcomed = |discord: &Self| discord.shared.look(|state| state.welcomes >= times && state.live.is_some());
+        self.until(&format!("the bot comes {times} times"), |discord| welcomed(discord).then_some(())).await;
     }
 }
 

@@ -202,5 +202,6 @@ impl Discord {
 
 /// The room exists from when somebody is in it.
 fn settle(state: &mut State, saying: &Saying) {
+    state.roles.insert(saying.user, saying.roles.clone());
     state.rooms.entry(saying.room).or_insert(Room { guild: saying.guild, parent: None });
 }

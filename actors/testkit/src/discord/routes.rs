@@ -1,5 +1,7 @@
 //! What each route does.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -29,6 +31,7 @@ impl Ask<'_> {
             ("GET", ["applications", "@me"]) => "application",
             ("PUT", ["applications", _, "commands"]) => "publish",
             ("POST", ["users", "@me", "channels"]) => "open",
+            ("GET", ["guilds", _, "members", _]) => "member",
             ("GET", ["channels", _]) => "channel",
             ("GET", ["channels", _, "messages"]) => "history",
             ("POST", ["channels", _, "messages"]) => "send",
@@ -68,6 +71,7 @@ pub(super) fn call(state: &mut State, shared: &Shared, ask: &Ask<'_>) -> Answer 
         }
         "open" => open(state, &ask.body),
         "channel" => channel(state, ask.part(1)),
+        "member" => member(state, ask.part(3)),
         "history" => history(state, ask),
         "send" => send(state, ask.part(1), &ask.body),
         "edit" => edit(state, ask.part(1), ask.part(3), &ask.body),
@@ -110,6 +114,24 @@ fn channel(state: &State, room: u64) -> Result<Value, Answer> {
     };
     Ok(json!({"id": room.to_string(), "type": kind, "guild_id": found.guild.map(|id| id.to_string()),
         "parent_id": found.parent.map(|id| id.to_string()), "last_message_id": last}))
+}
+
+/// The guilds, as they are told when a session begins.
+pub(super) fn guilds(state: &State) -> Vec<Value> {
+    let all: BTreeSet<u64> = state.rooms.values().filter_map(|room| room.guild).collect();
+    let rooms = |guild, threads| -> Vec<Value> {
+        let of = |room: &Room| room.guild == Some(guild) && room.parent.is_some() == threads;
+        let of = state.rooms.iter().filter(|(_, room)| of(room));
+        of.filter_map(|(id, _)| channel(state, *id).ok()).collect()
+    };
+    let told =
+        |guild: u64| json!({"id": guild.to_string(), "channels": rooms(guild, false), "threads": rooms(guild, true)});
+    all.into_iter().map(told).collect()
+}
+
+fn member(state: &State, user: u64) -> Result<Value, Answer> {
+    let roles: Vec<String> = state.roles.get(&user).into_iter().flatten().map(u64::to_string).collect();
+    Ok(json!({"user": {"id": user.to_string()}, "roles": roles}))
 }
 
 fn history(state: &State, ask: &Ask<'_>) -> Result<Value, Answer> {

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
+use super::routes;
 use super::state::{Shared, bot};
 use super::{OTHER_TOKEN, TOKEN};
 
@@ -81,6 +82,7 @@ async fn converse(mut socket: Socket, shared: &Shared) {
             let _ = other.send(Push::Drop);
         }
         let _ = live.send(Push::News);
+        state.welcomes += 1;
     });
     loop {
         tokio::select! {
@@ -170,6 +172,9 @@ async fn admit(socket: &mut Socket, shared: &Shared) -> Option<(String, usize)> 
             json!({"v": 10, "user": bot(), "session_id": name, "resume_gateway_url": shared.gateway,
                 "guilds": [], "application": {"id": super::APPLICATION.to_string(), "flags": 0}}),
         );
+        for guild in routes::guilds(state) {
+            session.keep("GUILD_CREATE", guild);
+        }
         state.sessions.insert(name.clone(), session);
         for saying in std::mem::take(&mut state.unsaid) {
             saying.say(state);

@@ -94,6 +94,8 @@ pub(super) struct State {
     pub(super) files: HashMap<String, Vec<u8>>,
     pub(super) asked: Vec<Asked>,
     pub(super) typed: usize,
+    /// By user.
+    pub(super) roles: HashMap<u64, Vec<u64>>,
     /// What is said once the bot listens.
     pub(super) unsaid: Vec<Saying>,
     pub(super) sends: Vec<(Instant, u64)>,
@@ -103,6 +105,8 @@ pub(super) struct State {
     pub(super) identifies: usize,
     pub(super) resumes: usize,
     pub(super) connections: usize,
+    /// Connections on which a session began or went on.
+    pub(super) welcomes: usize,
     pub(super) remaining: u64,
     pub(super) content: bool,
     pub(super) deaf: bool,
@@ -126,6 +130,7 @@ impl Default for State {
             files: HashMap::new(),
             asked: Vec::new(),
             typed: 0,
+            roles: HashMap::new(),
             unsaid: Vec::new(),
             sends: Vec::new(),
             sessions: HashMap::new(),
@@ -133,11 +138,12 @@ impl Default for State {
             identifies: 0,
             resumes: 0,
             connections: 0,
+            welcomes: 0,
             remaining: 1_000,
             content: true,
             deaf: false,
             lapses: false,
-            beat_ms: 500,
+            beat_ms: 1_500,
             intents: 0,
         }
     }

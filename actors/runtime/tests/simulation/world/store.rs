@@ -237,6 +237,10 @@ impl Store for MemoryStore {
         nobody_asks()
     }
 
+    fn cursors(&self, _: &str, _: Limit) -> Work<'_, Vec<(String, String)>> {
+        nobody_asks()
+    }
+
     fn rules(&self) -> Work<'_, Vec<(UserId, mosaic_types::routing::OwnRule)>> {
         nobody_asks()
     }

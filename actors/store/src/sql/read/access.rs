@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use mosaic_types::journal::TokenRow;
+use mosaic_types::page::Limit;
 use mosaic_types::pairing::PairingRow;
 use mosaic_types::signin::{Browser, LinkRow};
 use mosaic_types::{UserId, UserRole};
@@ -9,7 +10,7 @@ use mosaic_types::{UserId, UserRole};
 use super::{Conn, RunQueryDsl, all};
 use crate::StoreError;
 use crate::rows::{BrowserRecord, LinkRecord, PairingRecord, TokenRecord};
-use crate::schema::{browsers, links, pairings, tokens, users};
+use crate::schema::{browsers, cursors, links, pairings, tokens, users};
 use crate::sql_types::Id;
 
 pub(in super::super) async fn tokens(conn: &mut Conn<'_>) -> Result<Vec<TokenRow>, StoreError> {
@@ -37,6 +38,19 @@ pub(in super::super) async fn links(conn: &mut Conn<'_>) -> Result<Vec<LinkRow>,
 pub(in super::super) async fn pairings(conn: &mut Conn<'_>) -> Result<Vec<PairingRow>, StoreError> {
     let order = (pairings::channel, pairings::created_at, pairings::sender);
     all(pairings::table.order(order).select(PairingRecord::as_select()).load(conn).await?)
+}
+
+pub(in super::super) async fn cursors(
+    conn: &mut Conn<'_>,
+    channel: &str,
+    limit: Limit,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let order = (cursors::updated_at.desc(), cursors::scope);
+    let kept = cursors::table
+        .filter(cursors::channel.eq(channel))
+        .order(order)
+        .limit(i64::try_from(limit.rows()).unwrap_or(i64::MAX));
+    Ok(kept.select((cursors::scope, cursors::value)).load(conn).await?)
 }
 
 pub(in super::super) async fn owner(conn: &mut Conn<'_>) -> Result<Option<UserId>, StoreError> {

@@ -59,6 +59,7 @@ pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome,
         Write::OfferPairing(new) => pairing::offer(conn, new).await,
         Write::Pair { hash, user, at } => pairing::pair(conn, *hash, *user, *at).await,
         Write::Unpair { channel, sender } => pairing::unpair(conn, channel, sender).await,
+        Write::KeepCursor { channel, scope, value, at } => pairing::keep(conn, channel, scope, value, *at).await,
         Write::Spend(entries) => ledger::spend(conn, entries).await,
         Write::SetRules { user, rules } => rules::set(conn, *user, rules).await,
     }

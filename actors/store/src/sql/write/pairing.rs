@@ -1,4 +1,4 @@
-//! Strangers on channels: offered a code, let in, forgotten.
+//! What channels keep: strangers who were offered a code, let in, forgotten; and how far a platform was heard.
 
 use diesel::prelude::*;
 use mosaic_types::journal::Outcome;
@@ -8,7 +8,7 @@ use mosaic_types::{Timestamp, UserId};
 use super::{Conn, RunQueryDsl};
 use crate::StoreError;
 use crate::rows::PairingRecord;
-use crate::schema::pairings;
+use crate::schema::{cursors, pairings};
 use crate::sql_types::{Digest, Id, Ts};
 
 /// Keeps a stranger's code, unless there is no room for one more or there is one already.
@@ -63,4 +63,25 @@ pub(super) async fn unpair(conn: &mut Conn<'_>, channel: &str, sender: &str) -> 
     let theirs = pairings::channel.eq(channel).and(pairings::sender.eq(sender));
     let gone = diesel::delete(pairings::table.filter(theirs)).execute(conn).await?;
     Ok(if gone > 0 { Outcome::Written(Vec::new()) } else { Outcome::Missing })
+}
+
+/// Keeps a value in place of the one before.
+pub(super) async fn keep(
+    conn: &mut Conn<'_>,
+    channel: &str,
+    scope: &str,
+    value: &str,
+    at: Timestamp,
+) -> Result<Outcome, StoreError> {
+    let at = Ts::from(at);
+    let new =
+        (cursors::channel.eq(channel), cursors::scope.eq(scope), cursors::value.eq(value), cursors::updated_at.eq(at));
+    diesel::insert_into(cursors::table)
+        .values(new)
+        .on_conflict((cursors::channel, cursors::scope))
+        .do_update()
+        .set((cursors::value.eq(value), cursors::updated_at.eq(at)))
+        .execute(conn)
+        .await?;
+    Ok(Outcome::Written(Vec::new()))
 }
