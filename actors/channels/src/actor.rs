@@ -102,7 +102,7 @@ impl Handler<Deliver> for ChannelActor {
         let (channel, talk, span) = (self.channel.clone(), self.talk.clone(), ask.span);
         let work = async move {
             talk.hush(ask.item.turn, &ask.item.to.name).await;
-            channel.deliver(ask.item).await
+            channel.deliver(ask.item, ask.calling).await
         };
         Box::pin(work.instrument(span))
     }

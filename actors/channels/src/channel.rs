@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
+use mosaic_messages::channel::Calling;
 use mosaic_types::Timestamp;
 use mosaic_types::TurnId;
 use mosaic_types::outbox::{Conversation, Delivery, Finding, Item};
@@ -31,8 +32,9 @@ pub trait Channel: 'static {
         Box::pin(std::future::ready(Hearing::Done))
     }
 
-    /// Shows one part of an item.
-    fn deliver(&self, item: Arc<Item>) -> LocalBoxFuture<'static, Delivery>;
+    /// Shows one part of an item. Where the platform cannot be asked what it shows, and seeing it twice is possible, that the
+    /// call is about to be made is noted by `calling` before.
+    fn deliver(&self, item: Arc<Item>, calling: Arc<dyn Calling>) -> LocalBoxFuture<'static, Delivery>;
 
     /// Finds out what became of a part that was cut off.
     fn reconcile(&self, item: Arc<Item>) -> LocalBoxFuture<'static, Finding>;

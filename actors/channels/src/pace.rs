@@ -9,6 +9,15 @@ use tokio::time::Instant;
 /// Chats that are remembered, at the most; one that was quiet for longer than every limit looks back needs not be.
 const CHATS: usize = 10_000;
 
+/// A moment further ahead is given to nobody: whoever wants it asks again by then.
+pub const AHEAD: Duration = Duration::from_secs(20);
+
+/// Who comes later than this for a moment that was kept for them is given another one.
+const LATE: Duration = Duration::from_millis(100);
+
+/// Moments that are kept, at the most, before those that nobody came for are forgotten.
+const KEPT: usize = 1_024;
+
 /// At most so many in any span of this length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
@@ -53,6 +62,12 @@ impl Window {
         self.given.insert(place, at);
     }
 
+    fn take_back(&mut self, at: Instant) {
+        if let Ok(place) = self.given.binary_search(&at) {
+            self.given.remove(place);
+        }
+    }
+
     /// How many were given in the span before `now`, or lie ahead.
     fn used(&self, now: Instant) -> usize {
         self.given.iter().filter(|given| **given + self.limit.per > now).count()
@@ -71,12 +86,14 @@ struct Chat {
 pub struct Pace<C> {
     all: Window,
     chats: HashMap<C, Chat>,
+    /// Moments ahead, by what they are kept for.
+    kept: HashMap<i64, Instant>,
 }
 
 impl<C: Eq + Hash + Clone> Pace<C> {
     /// Nothing was sent yet; `all` holds over all chats.
     pub fn new(all: Limit) -> Self {
-        Self { all: Window::new(all), chats: HashMap::new() }
+        Self { all: Window::new(all), chats: HashMap::new(), kept: HashMap::new() }
     }
 
     /// Gives away the first moment at which something may go to `chat`, whose own limits are `limits`.
@@ -100,6 +117,35 @@ impl<C: Eq + Hash + Clone> Pace<C> {
         self.all.give(at);
         entry.windows.iter_mut().for_each(|window| window.give(at));
         Ok(at)
+    }
+
+    /// Lets what is named `of` go to `chat` now, or says when it may: within [`AHEAD`] that moment is kept for it. Who waits
+    /// elsewhere in this way has not begun, and can be cut off without a doubt.
+    ///
+    /// # Errors
+    /// The moment at which to come again.
+    pub fn admit(&mut self, of: i64, chat: &C, limits: &[Limit], now: Instant) -> Result<(), Instant> {
+        if let Some(at) = self.kept.get(&of).copied() {
+            if at > now {
+                return Err(at);
+            }
+            self.kept.remove(&of);
+            let entry = chat_entry(&mut self.chats, chat, limits);
+            if at + LATE >= now && entry.rests.is_none_or(|until| until <= now) {
+                return Ok(());
+            }
+            self.all.take_back(at);
+            entry.windows.iter_mut().for_each(|window| window.take_back(at));
+        }
+        let at = self.reserve(chat, limits, now, now + AHEAD)?;
+        if at <= now {
+            return Ok(());
+        }
+        if self.kept.len() >= KEPT {
+            self.kept.retain(|_, at| *at + AHEAD > now);
+        }
+        self.kept.insert(of, at);
+        Err(at)
     }
 
     /// Whether something that nobody would miss may go to `chat` right now; if so, the moment is given away. It leaves a
@@ -188,6 +234,23 @@ mod tests {
         assert_eq!(refused, Err(now + Duration::from_secs(149)));
         assert!(!pace.spare(&1, &[CHAT], now), "previews rest with the chat");
         assert_eq!(pace.reserve(&1, &[CHAT], now, far(now)), Ok(now + Duration::from_secs(149)));
+    }
+
+    #[test]
+    fn a_moment_is_kept_for_who_comes_again_and_given_away_where_they_come_late() {
+        let (mut pace, now) = (Pace::new(ALL), Instant::now());
+        assert_eq!(pace.admit(1, &1, &[CHAT], now), Ok(()));
+        assert_eq!(pace.admit(2, &1, &[CHAT], now), Err(now + SECOND));
+        assert_eq!(pace.admit(2, &1, &[CHAT], now), Err(now + SECOND), "the same, however often");
+        assert_eq!(pace.admit(3, &1, &[CHAT], now), Err(now + SECOND * 2));
+        assert!(!pace.spare(&1, &[CHAT], now + SECOND), "no preview goes before it");
+        assert_eq!(pace.admit(2, &1, &[CHAT], now + SECOND + LATE), Ok(()));
+        let late = now + SECOND * 2 + LATE * 5;
+        assert_eq!(pace.admit(4, &1, &[CHAT], late), Err(now + SECOND * 3));
+        assert_eq!(pace.admit(3, &1, &[CHAT], late), Err(now + SECOND * 4), "its own moment has gone by");
+        pace.rest(&2, &[CHAT], now + Duration::from_secs(149));
+        assert_eq!(pace.admit(5, &2, &[CHAT], now), Err(now + Duration::from_secs(149)));
+        assert!(!pace.kept.contains_key(&5), "too far ahead to be kept");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! A channel never tries again by itself: what it answers decides what becomes of the item. It gives up on its platform
 //! before [`PATIENCE`] is over, and says then what it knows.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +16,20 @@ use tracing::Span;
 /// enough for a person who waits.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The outbox's memory of a delivery.
+pub trait Calling: std::fmt::Debug + Send + Sync {
+    /// Notes that the platform is about to be called, where it cannot be asked later and a second call would be seen.
+    /// `false`: that could not be noted, and the platform must not be called now.
+    fn note(self: Arc<Self>) -> Pin<Box<dyn Future<Output = bool> + Send>>;
+}
+
 /// Asks a channel to show one part of an item: an edit of the item's preview if it is the first and there is one, else a
 /// new message with the part's nonce. Where the text is cut is up to the channel, see [`Item::rest`].
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Delivery")]
 pub struct Deliver {
     pub item: Arc<Item>,
+    pub calling: Arc<dyn Calling>,
     /// What the delivery is part of.
     pub span: Span,
 }

@@ -165,6 +165,7 @@ tables! {
         why -> Nullable<Text>,
         created_at -> Instant,
         updated_at -> Instant,
+        called -> BigInt,
     }
     previews (turn_id, channel, account, conversation) {
         turn_id -> Uid,

@@ -135,6 +135,8 @@ pub struct Item {
     pub attempt: u32,
     /// The process that took it up last, see [`TakeItems::holder`].
     pub holder: Option<Uuid>,
+    /// Its channel has noted that it was about to call the platform, see [`Settled::Calling`].
+    pub called: bool,
     pub created_at: Timestamp,
 }
 
@@ -228,6 +230,9 @@ pub struct SettleItem {
 /// What became of an item.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Settled {
+    /// Nothing yet: it is still held, and its platform is about to be called. Noted by channels whose platform cannot be
+    /// asked: what is cut off without it was never sent.
+    Calling,
     /// A part was delivered; pending again where there is more.
     Shown(Shown),
     /// Pending again, from then on.
@@ -269,6 +274,7 @@ mod tests {
             shown: 0,
             attempt: 1,
             holder: None,
+            called: false,
             created_at: Timestamp(0),
         }
     }

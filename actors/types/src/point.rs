@@ -60,7 +60,7 @@ points! {
     ToolBeforeCommit = "tool.before_commit",
     /// All rows of a turn's end are written, in a transaction that is open.
     FinishBeforeCommit = "finish.before_commit",
-    /// A turn's end is stored and published; the next turn is not begun.
+    /// A turn's end is stored; nobody knows of it.
     FinishAfterCommit = "finish.after_commit",
     /// Events are stored and about to be published.
     PublishBefore = "publish.before",

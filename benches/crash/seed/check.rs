@@ -7,15 +7,15 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::World;
 use super::person::{Message, json, request};
 use super::process::At;
+use super::{World, phone};
 
 /// For so long work may go on after the last start (I10): calls that fail are tried again for some seconds, and a few
 /// turns wait behind each other.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
 
-async fn get(at: &At, path: &str) -> Result<Value> {
+pub(crate) async fn get(at: &At, path: &str) -> Result<Value> {
     let answer = request(at, "GET", path, &[], &Value::Null).await?;
     ensure!(answer.status() == 200, "GET {path}: {} {}", answer.status(), answer.text());
     json(&answer)
@@ -52,8 +52,11 @@ pub(crate) async fn settled(world: &World, at: &At) -> Result<()> {
 }
 
 async fn restless(world: &World, at: &At) -> Result<Option<String>> {
+    if let Some(what) = phone::restless(world, at).await? {
+        return Ok(Some(what));
+    }
     let sessions = world.sessions.borrow().clone();
-    for session in &sessions {
+    for session in sessions.iter().chain(&phone::sessions(at).await?) {
         let state = state(at, session).await?;
         if state != "idle" {
             return Ok(Some(format!("session {session} is {state}")));
@@ -89,7 +92,12 @@ pub(crate) async fn outside(world: &World, at: &At, sent: &[Message]) -> Result<
             .with_context(|| format!("session {session}"))?;
         world.tally.borrow_mut().told(&told);
     }
-    // A repeat finds the turn that was made, and makes none.
+    Ok(())
+}
+
+/// A repeat finds the turn that was made, and makes none.
+pub(crate) async fn repeats(world: &World, at: &At, sent: &[Message]) -> Result<()> {
+    let sessions = world.sessions.borrow().clone();
     for message in sent {
         let path = format!("/api/v1/sessions/{}/messages", sessions[message.session]);
         let key = [("idempotency-key", message.key.as_str())];

@@ -7,6 +7,7 @@
 
 mod check;
 mod person;
+mod phone;
 mod plan;
 mod process;
 mod rows;
@@ -19,8 +20,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use futures_util::future::try_join_all;
-use mosaic_testkit::{StandIn, Step};
+use futures_util::future::{join_all, try_join_all};
+use mosaic_testkit::{StandIn, Step, Telegram};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -44,6 +45,7 @@ struct World {
     home: TempDir,
     kept: Kept,
     model: StandIn,
+    telegram: Telegram,
     /// Where the daemon listens; nowhere while it is dead.
     at: watch::Sender<Option<At>>,
     sessions: RefCell<Vec<String>>,
@@ -54,6 +56,7 @@ struct World {
 pub(crate) async fn run(seed: u64, binary: &Path, store: &Store) -> Result<Tally> {
     let plan = Plan::draw(seed);
     let model = StandIn::builder().script(plan.script.clone()).start();
+    phone::teach(&model, &plan.notes);
     let (kept, home) = (Kept::make(store).await, tempfile::tempdir()?);
     let mut world = World {
         plan,
@@ -61,6 +64,7 @@ pub(crate) async fn run(seed: u64, binary: &Path, store: &Store) -> Result<Tally
         home,
         kept,
         model,
+        telegram: Telegram::start(),
         at: watch::Sender::new(None),
         sessions: RefCell::default(),
         tally: RefCell::new(Tally { seeds: 1, ..Tally::default() }),
@@ -90,15 +94,20 @@ impl World {
             self.make_sessions().await?;
             try_join_all((0..self.plan.people).map(|person| talk(self, person))).await
         };
-        let (mut process, sent) = tokio::try_join!(self.lives(), people)?;
+        let notes = async { Ok(join_all((0..self.plan.notes.len()).map(|chat| phone::write(self, chat))).await) };
+        let (mut process, sent, _) = tokio::try_join!(self.lives(), people, notes)?;
         let sent: Vec<_> = sent.into_iter().flatten().collect();
         let at = self.up().await;
         check::settled(self, &at).await?;
         self.tally.borrow_mut().rest.push(process.began.elapsed());
-        check::outside(self, &at, &sent).await?;
+        let notes = phone::messages(self, &at).await?;
+        let said: Vec<_> = sent.iter().chain(&notes).cloned().collect();
+        check::outside(self, &at, &said).await?;
+        check::repeats(self, &at, &sent).await?;
+        phone::seen(self, &phone::outbox(&at).await?)?;
         process.terminate()?;
         ensure!(process.ended().await? == End::Stopped, "it did not stop in good order");
-        let messages = sent.len() as u64;
+        let messages = said.len() as u64;
         {
             let mut tally = self.tally.borrow_mut();
             tally.messages = messages;
@@ -130,9 +139,11 @@ idle_timeout = "700ms"
 [agents.assistant]
 models = ["lab/m-1", "lab/m-2"]
 tools = ["clock", "plant_again", "plant_once"]
-"#,
+
+{}"#,
             self.kept.setting(),
-            self.model.base_url()
+            self.model.base_url(),
+            phone::setting(&self.telegram, self.plan.notes.len())
         );
         Ok(std::fs::write(self.home.path().join("config.toml"), text)?)
     }

@@ -30,7 +30,7 @@ impl Fate {
         match dice.u8(..100) {
             0..30 => Self::Killed { after },
             30..85 => {
-                let usual = |point: &Point| !in_drain(*point) && !in_delivery(*point);
+                let usual = |point: &Point| !in_drain(*point);
                 let points: Vec<Point> = Point::ALL.iter().copied().filter(usual).collect();
                 Self::Dies { at: points[dice.usize(..points.len())], passing: dice.u64(1..7) }
             }
@@ -53,13 +53,24 @@ impl Fate {
     }
 }
 
-/// No seed has a platform yet.
-fn in_delivery(point: Point) -> bool {
-    point.name().starts_with("deliver.")
-}
-
 fn in_drain(point: Point) -> bool {
     point.name().starts_with("drain.")
+}
+
+/// Something that somebody writes on a platform.
+#[derive(Debug)]
+pub(crate) struct Note {
+    /// After the one before.
+    pub(crate) after: Duration,
+    /// Between two pieces of its answer.
+    pub(crate) pace: Duration,
+}
+
+impl Note {
+    fn draw(dice: &mut Rng) -> Self {
+        let mut millis = |range: std::ops::Range<u64>| Duration::from_millis(dice.u64(range));
+        Self { after: millis(0..900), pace: millis(1..120) }
+    }
 }
 
 /// One seed's lot.
@@ -73,6 +84,8 @@ pub(crate) struct Plan {
     pub(crate) people: usize,
     /// Messages of each.
     pub(crate) messages: usize,
+    /// What is written in each chat of the platform.
+    pub(crate) notes: Vec<Vec<Note>>,
 }
 
 impl Plan {
@@ -86,7 +99,10 @@ impl Plan {
             fates.push(Fate::Dies { at, passing: 1 });
         }
         fates.extend((0..dice.usize(3..6)).map(|_| Fate::draw(&mut dice)));
-        Self { seed, script, fates, sessions: dice.usize(1..4), people: dice.usize(2..5), messages: dice.usize(3..7) }
+        let (sessions, people, messages) = (dice.usize(1..4), dice.usize(2..5), dice.usize(3..7));
+        let chats = dice.usize(1..4);
+        let notes = (0..chats).map(|_| (0..dice.usize(1..4)).map(|_| Note::draw(&mut dice)).collect()).collect();
+        Self { seed, script, fates, sessions, people, messages, notes }
     }
 
     /// Dice for one of the people.

@@ -12,6 +12,8 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{Instant, timeout};
 
+use super::phone::TOKEN_ENV;
+
 /// For so long a start may take on a machine that does much else.
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 /// For so long a stop may take: the grace of the settings, and some more.
@@ -50,7 +52,7 @@ impl Process {
         let log = OpenOptions::new().create(true).append(true).open(home.join("daemon.log"))?;
         let mut command = Command::new(binary);
         command.arg("up").env_clear().env("MOSAIC_HOME", home).env("PATH", "/usr/bin:/bin");
-        command.envs(order.map(|order| ("MOSAIC_DIE_AT", order)));
+        command.envs([TOKEN_ENV]).envs(order.map(|order| ("MOSAIC_DIE_AT", order)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
         let began = Instant::now();
         let mut child = command.spawn().with_context(|| format!("{} cannot be started", binary.display()))?;

@@ -22,6 +22,9 @@ pub(crate) struct Tally {
     pub(crate) cancelled: u64,
     /// Messages that joined a turn of another.
     pub(crate) joined: u64,
+    /// Messages on a platform, and beginnings of answers that were left standing there.
+    pub(crate) notes: u64,
+    pub(crate) left: u64,
     /// Deliveries to a platform of which nobody knows whether they arrived.
     pub(crate) unknown: u64,
     /// Requests that were refused or cut off, and sent again.
@@ -69,6 +72,8 @@ impl Tally {
         self.failed += other.failed;
         self.cancelled += other.cancelled;
         self.joined += other.joined;
+        self.notes += other.notes;
+        self.left += other.left;
         self.unknown += other.unknown;
         self.repeated += other.repeated;
         self.calls += other.calls;
@@ -112,7 +117,8 @@ impl fmt::Display for Tally {
         let (finished, failed, cancelled) = (self.finished, self.failed, self.cancelled);
         writeln!(f, "{:>8} messages, of which {} joined a turn of another", self.messages, self.joined)?;
         writeln!(f, "{:>8} turns: {finished} answered, {failed} failed, {cancelled} cancelled", self.turns())?;
-        writeln!(f, "{:>8} deliveries unknown", self.unknown)?;
+        let (notes, unknown, left) = (self.notes, self.unknown, self.left);
+        writeln!(f, "{notes:>8} of them on a platform; {unknown} deliveries unknown, {left} beginnings left standing")?;
         writeln!(f, "{:>8} requests sent again; refusals: {:?}", self.repeated, self.refusals)?;
         writeln!(f, "{:>8} model calls", self.calls)?;
         writeln!(f, "{:>8} calls of tools, {} of them with an unknown outcome", self.tools, self.cut_tools)?;

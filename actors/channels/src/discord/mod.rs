@@ -29,6 +29,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use futures_util::future::LocalBoxFuture;
+use mosaic_messages::channel::Calling;
 use mosaic_types::outbox::{Conversation, Delivery, Finding, Item};
 
 use crate::allow::Mark;
@@ -129,7 +130,7 @@ impl Channel for Discord {
         Box::pin(async move { inner.listen(talk).await })
     }
 
-    fn deliver(&self, item: Arc<Item>) -> LocalBoxFuture<'static, Delivery> {
+    fn deliver(&self, item: Arc<Item>, _: Arc<dyn Calling>) -> LocalBoxFuture<'static, Delivery> {
         let inner = self.0.clone();
         Box::pin(async move { inner.show(&item).await })
     }

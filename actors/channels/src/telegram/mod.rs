@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
+use mosaic_messages::channel::Calling;
 use mosaic_types::outbox::{Conversation, Delivery, Finding, Item};
 use teloxide_core::Bot;
 use teloxide_core::net::default_reqwest_settings;
@@ -136,15 +137,15 @@ impl Channel for Telegram {
         Box::pin(async move { inner.take_call(&body, &talk).await })
     }
 
-    fn deliver(&self, item: Arc<Item>) -> LocalBoxFuture<'static, Delivery> {
+    fn deliver(&self, item: Arc<Item>, calling: Arc<dyn Calling>) -> LocalBoxFuture<'static, Delivery> {
         let inner = self.0.clone();
-        Box::pin(async move { inner.show(&item).await })
+        Box::pin(async move { inner.show(&item, calling).await })
     }
 
     fn reconcile(&self, item: Arc<Item>) -> LocalBoxFuture<'static, Finding> {
-        // A bot cannot ask what it has sent. An edit may be repeated.
+        // A bot cannot ask what it has sent. An edit may be repeated, and what was never sent too.
         let edit = item.part == 0 && item.preview.is_some();
-        Box::pin(std::future::ready(if edit { Finding::Repeat } else { Finding::CannotSay }))
+        Box::pin(std::future::ready(if edit || !item.called { Finding::Repeat } else { Finding::CannotSay }))
     }
 
     fn typing(&self, to: Conversation) -> LocalBoxFuture<'static, ()> {

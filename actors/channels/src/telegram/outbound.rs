@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mosaic_messages::channel::Calling;
 use mosaic_types::Point;
 use mosaic_types::outbox::{Content, Conversation, Delivery, Item, Shown};
 use teloxide_core::payloads::{
@@ -24,9 +25,6 @@ use crate::channel::{Preview, Unshown};
 use crate::chunk;
 use crate::pace::Limit;
 
-/// A delivery waits for its turn up to so long; what would have to wait longer is put back into the outbox.
-pub(super) const WAIT: Duration = Duration::from_secs(20);
-
 /// A notice that would have to wait longer than this is not said: whoever asked has moved on.
 const NOTICE_WAIT: Duration = Duration::from_secs(5);
 
@@ -44,12 +42,17 @@ impl Sheet<'_> {
 
 impl Inner {
     /// Shows the next part of an item.
-    pub(super) async fn show(&self, item: &Item) -> Delivery {
+    pub(super) async fn show(&self, item: &Item, calling: Arc<dyn Calling>) -> Delivery {
         let Some(place) = Place::parse(&item.to.name) else {
             return Delivery::Refused { why: format!("{:?} is no chat of Telegram's", item.to.name) };
         };
+        // It waits for its turn in the outbox: what dies there has not been sent, and Telegram cannot be asked.
+        let now = Instant::now();
+        if let Err(at) = self.pace.borrow_mut().admit(item.id, &place.chat.0, limits(place), now) {
+            return Delivery::Later { after: Some(at - now), all: false };
+        }
         if self.files && item.part > 0 {
-            return self.hand_over(place, item).await;
+            return self.hand_over(place, item, &calling).await;
         }
         let mut chunk = chunk::next(item.content.text(), item.shown, UNITS);
         let mut text = chunk.shown();
@@ -61,9 +64,6 @@ impl Inner {
         let text = if text.trim().is_empty() { "(an empty answer)" } else { text.as_str() };
         let button = matches!(item.content, Content::Failed { .. }).then_some(("Try again", "retry"));
         let sheet = Sheet { markdown: text, button: button.filter(|_| chunk.last) };
-        if let Err(at) = self.turn(place, WAIT).await {
-            return Delivery::Later { after: Some(at - Instant::now()), all: false };
-        }
         let preview = item.preview.as_deref().filter(|_| item.part == 0).and_then(message_id);
         let edited = match preview {
             Some(preview) => match self.edit(place, preview, &sheet).await {
@@ -74,6 +74,7 @@ impl Inner {
         };
         let shown = match edited {
             Some(edited) => edited,
+            None if !calling.note().await => return Delivery::Later { after: None, all: false },
             // Somebody took the preview away: the answer is a message of its own then.
             None => self.send(place, item.reply_to.as_deref().filter(|_| item.part == 0), &sheet).await,
         };

@@ -1,13 +1,14 @@
 //! Long answers as files, where a channel is told so: the first part is a message, and the whole comes behind it.
 
+use std::sync::Arc;
+
+use mosaic_messages::channel::Calling;
 use mosaic_types::outbox::{Delivery, Item, Shown};
 use teloxide_core::payloads::SendDocumentSetters;
 use teloxide_core::requests::Requester;
 use teloxide_core::types::InputFile;
-use tokio::time::Instant;
 
 use super::Inner;
-use super::outbound::WAIT;
 use super::place::Place;
 use super::trouble::Trouble;
 
@@ -22,9 +23,9 @@ const NAME: &str = "answer.md";
 
 impl Inner {
     /// Sends the whole text of an item as a file.
-    pub(super) async fn hand_over(&self, place: Place, item: &Item) -> Delivery {
-        if let Err(at) = self.turn(place, WAIT).await {
-            return Delivery::Later { after: Some(at - Instant::now()), all: false };
+    pub(super) async fn hand_over(&self, place: Place, item: &Item, calling: &Arc<dyn Calling>) -> Delivery {
+        if !calling.clone().note().await {
+            return Delivery::Later { after: None, all: false };
         }
         let file = InputFile::memory(item.content.text().to_owned().into_bytes()).file_name(NAME);
         let mut send = self.bot.send_document(place.chat, file);

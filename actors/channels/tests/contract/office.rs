@@ -1,10 +1,12 @@
 //! A channel in its tree, the house behind it, and an outbox of one item at a time before it.
 
 use std::cell::Cell;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic_channels::{ChannelActor, ChannelConfig, Pairs, Status};
+use mosaic_messages::channel::Calling;
 use mosaic_messages::{Deliver, Receive, Reconcile};
 use mosaic_supervise::{Budget, ChildSpec, Link, LinkError, Parent, Restart, Scope, Supervisor};
 use mosaic_types::outbox::{Content, Delivery, Finding, Item, Shown};
@@ -32,6 +34,16 @@ pub(crate) struct Office<S> {
     pub(crate) link: Link<ChannelActor>,
     items: Cell<i64>,
     _root: Parent,
+}
+
+/// An outbox that takes every note.
+#[derive(Debug)]
+struct Noted;
+
+impl Calling for Noted {
+    fn note(self: Arc<Self>) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+        Box::pin(std::future::ready(true))
+    }
 }
 
 impl<S: Stand> Office<S> {
@@ -85,6 +97,7 @@ impl<S: Stand> Office<S> {
             shown: 0,
             attempt: 1,
             holder: None,
+            called: true,
             created_at: Timestamp(0),
         }
     }
@@ -95,7 +108,9 @@ impl<S: Stand> Office<S> {
     }
 
     pub(crate) async fn deliver(&self, item: &Item) -> Result<Delivery, LinkError> {
-        self.link.ask(Deliver { item: Arc::new(item.clone()), span: tracing::Span::none() }).await
+        self.link
+            .ask(Deliver { item: Arc::new(item.clone()), calling: Arc::new(Noted), span: tracing::Span::none() })
+            .await
     }
 
     /// Carries an item to its end, as the outbox does.

@@ -11,6 +11,7 @@ use mosaic_channels::{
     Channel, ChannelConfig, Cut, Heard, House, Note, Pairs, Preview, Reader, Sender, Status, Talk, Unfetched, Unshown,
     Work,
 };
+use mosaic_messages::channel::Calling;
 use mosaic_messages::{Accepted, Kept, Receive, Received};
 use mosaic_types::command::Line;
 use mosaic_types::journal::TurnState;
@@ -187,7 +188,7 @@ impl Channel for Platform {
         }
     }
 
-    fn deliver(&self, _: Arc<Item>) -> LocalBoxFuture<'static, Delivery> {
+    fn deliver(&self, _: Arc<Item>, _: Arc<dyn Calling>) -> LocalBoxFuture<'static, Delivery> {
         Box::pin(ready(Delivery::Done(Shown::default())))
     }
 

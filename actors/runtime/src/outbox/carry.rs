@@ -1,9 +1,12 @@
 //! Takes items up and carries each to its end: the call, what is to be thought of its answer, and the settlement.
 
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mosaic_messages::channel::{Deliver, PATIENCE, Reconcile};
+use mosaic_messages::channel::{Calling, Deliver, PATIENCE, Reconcile};
 use mosaic_supervise::LinkError;
 use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::outbox::{Delivery, Finding, Item, ItemState, SettleItem, Settled, Shown, TakeItems};
@@ -59,6 +62,31 @@ pub(super) async fn take(doors: Arc<Doors>, channel: Arc<str>, limit: usize, pla
     drop(places);
 }
 
+/// Notes of an item that its platform is about to be called.
+struct Memo {
+    doors: Arc<Doors>,
+    item: Arc<Item>,
+    /// It may be in the store.
+    noted: AtomicBool,
+}
+
+impl fmt::Debug for Memo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memo").field("item", &self.item.id).field("noted", &self.noted).finish_non_exhaustive()
+    }
+}
+
+impl Calling for Memo {
+    fn note(self: Arc<Self>) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+        Box::pin(async move {
+            self.noted.store(true, Ordering::SeqCst);
+            let note = settlement(&self.item, Settled::Calling, self.doors.outbox.now());
+            let noted = self.doors.commit(Write::SettleItem(Box::new(note))).await;
+            matches!(noted, Ok(Outcome::Settled { .. }))
+        })
+    }
+}
+
 /// Delivers a part of an item and writes down what became of it.
 async fn deliver(doors: Arc<Doors>, item: Arc<Item>, under_way: UnderWay) {
     let span = span(&item);
@@ -70,14 +98,16 @@ async fn deliver(doors: Arc<Doors>, item: Arc<Item>, under_way: UnderWay) {
             return settle(&doors, &item, settled, under_way).await;
         };
         Point::DeliverBeforeCall.pass();
-        let ask = Deliver { item: item.clone(), span: tracing::Span::current() };
+        let calling = Arc::new(Memo { doors: doors.clone(), item: item.clone(), noted: AtomicBool::new(false) });
+        let ask = Deliver { item: item.clone(), calling: calling.clone(), span: tracing::Span::current() };
         let answer = timeout(PATIENCE, bridge.deliver(ask)).await;
         Point::DeliverAfterCall.pass();
         let settled = match answer {
             Ok(Ok(Delivery::NotKnown) | Err(LinkError::Died)) | Err(_) => {
                 under_way.asks();
                 drop(busy);
-                ask_for(&doors, &*bridge, &item).await
+                let called = calling.noted.load(Ordering::SeqCst);
+                ask_for(&doors, &*bridge, &Arc::new(Item { called, ..item.as_ref().clone() })).await
             }
             Ok(Ok(delivery)) => judge(&doors, &item, delivery),
             // It heard of nothing.
@@ -231,6 +261,7 @@ fn tell(doors: &Doors, item: &Item, settled: &Settled) {
     let (outcome, lost) = match settled {
         Settled::Shown(Shown { up_to: None, .. }) => ("sent", None),
         Settled::Shown(_) => ("part", None),
+        Settled::Calling => return,
         Settled::Later { .. } => ("later", None),
         Settled::Unknown { why } => ("unknown", Some((ItemState::Unknown, why))),
         Settled::Dead { why } => ("dead", Some((ItemState::Dead, why))),

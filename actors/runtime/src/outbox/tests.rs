@@ -190,6 +190,7 @@ fn item(attempt: u32, holder: Uuid) -> Item {
         shown: 0,
         attempt,
         holder: Some(holder),
+        called: false,
         created_at: Timestamp(0),
     }
 }

@@ -166,10 +166,15 @@ pub async fn an_item_is_settled_once_and_by_its_holder_only(store: Arc<dyn Store
     assert_eq!(settle(&hand, &other, sent(), 101).await, Outcome::Stale);
     let nobody = Item { holder: None, ..item.clone() };
     assert_eq!(settle(&hand, &nobody, sent(), 101).await, Outcome::Stale);
+    assert_eq!(settle(&hand, &other, Settled::Calling, 101).await, Outcome::Stale);
+    assert_eq!(settle(&hand, &item, Settled::Calling, 101).await, more(false));
+    assert_eq!(hand.store.held_items().await.expect("reads"), [Item { called: true, ..item.clone() }]);
+    assert!(take(&hand, 10, 1_000).await.is_empty(), "it is held");
     assert_eq!(settle(&hand, &item, later(102), 101).await, more(false));
     assert_eq!(settle(&hand, &item, sent(), 101).await, Outcome::Stale, "it was put back");
     let before = item;
     let item = take_one(&hand, 102).await;
+    assert!(!item.called, "not for this time");
     assert_eq!(settle(&hand, &before, later(103), 103).await, Outcome::Stale, "it was taken up again");
     assert_eq!(settle(&hand, &item, sent(), 103).await, more(false));
     assert_eq!(settle(&hand, &item, later(104), 104).await, Outcome::Stale, "it was sent");

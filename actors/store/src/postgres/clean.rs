@@ -72,7 +72,7 @@ pub(super) fn without_nul(write: &mut Write) {
         Write::SettleItem(settle) => match &mut settle.settled {
             Settled::Shown(shown) => drop(shown.platform_id.as_mut().map(text)),
             Settled::Unknown { why } | Settled::Dead { why } => text(why),
-            Settled::Later { .. } => {}
+            Settled::Calling | Settled::Later { .. } => {}
         },
         Write::Change(change) => text(&mut change.title),
         Write::Fork(fork) => text(&mut fork.new.title),

@@ -337,6 +337,7 @@ pub(crate) struct ItemRecord {
     attempt: i64,
     holder: Option<Id>,
     created_at: Ts,
+    called: i64,
 }
 
 impl TryFrom<ItemRecord> for Item {
@@ -358,6 +359,7 @@ impl TryFrom<ItemRecord> for Item {
             shown: usize::try_from(record.shown).map_err(|_| corrupt("count", &record.shown.to_string()))?,
             attempt: count(record.attempt)?,
             holder: record.holder.map(|holder| holder.0),
+            called: record.called != 0,
             created_at: record.created_at.into(),
         })
     }

@@ -68,6 +68,7 @@ type ItemRow = (
     BigInt,
     Nullable<Uid>,
     Instant,
+    BigInt,
 );
 
 statement! {
@@ -86,7 +87,7 @@ statement! {
     " OR updated_at > " (at: Instant)
     ") ORDER BY due_at, id LIMIT " (limit: BigInt)
     ") RETURNING id, session_id, turn_id, channel, account, conversation, reply_to, body, preview, part, shown, \
-     attempt, holder, created_at"
+     attempt, holder, created_at, called"
 }
 
 statement! {
@@ -112,6 +113,8 @@ statement! {
         shown: Option<i64> => Nullable<BigInt>,
         due: Option<Ts> => Nullable<Instant>,
         why: Option<&'a str> => Nullable<Text>,
+        /// 1 where its platform is about to be called.
+        called: i64 => BigInt,
         at: Ts => Instant,
     } -> (Text, Text, Text);
     "UPDATE outbox SET state = " (state: Text)
@@ -121,6 +124,7 @@ statement! {
     ", shown), attempt = CASE WHEN " (parts: BigInt)
     " > 0 THEN 0 ELSE attempt END, due_at = " (due: Nullable<Instant>)
     ", why = " (why: Nullable<Text>)
+    ", called = " (called: BigInt)
     ", updated_at = " (at: Instant)
     " WHERE id = " (id: BigInt)
     " AND state = 'sending' AND holder = " (holder: Uid)

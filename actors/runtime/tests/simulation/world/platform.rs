@@ -230,7 +230,7 @@ impl Platform {
     fn asked(&self, item: &Item) -> Finding {
         let is_edit = item.part == 0 && item.preview.is_some();
         if !self.askable {
-            return if is_edit { Finding::Repeat } else { Finding::CannotSay };
+            return if is_edit || !item.called { Finding::Repeat } else { Finding::CannotSay };
         }
         let shown = self.board().messages.iter().find(|seen| seen.nonce == item.nonce()).cloned();
         match shown {
@@ -266,6 +266,12 @@ impl Handler<Deliver> for Bridge {
         let work = async move {
             let item = ask.item;
             let (mut call, step, [there, back]) = platform.begin(&item);
+            // From here on nobody can tell, where the platform does not.
+            let edits = item.part == 0 && item.preview.is_some();
+            if !platform.askable && !edits && !ask.calling.note().await {
+                call.nonce = None;
+                return (Delivery::Later { after: None, all: false }, false);
+            }
             tokio::time::sleep(there).await;
             Point::DeliverInCall.pass();
             let seen = match step {

@@ -63,6 +63,7 @@ impl Post {
                 shown: 0,
                 attempt: 0,
                 holder: None,
+                called: false,
                 created_at: end.at,
             };
             let row = Row { item, state: ItemState::Pending, due: first.then_some(end.at), changed: end.at };
@@ -104,19 +105,21 @@ impl Post {
             return Outcome::Stale;
         };
         row.changed = settle.at;
+        row.item.called = settle.settled == Settled::Calling;
         (row.state, row.due) = match &settle.settled {
             Settled::Shown(Shown { up_to: None, .. }) => (ItemState::Sent, None),
             Settled::Shown(Shown { up_to: Some(shown), .. }) => {
                 (row.item.part, row.item.shown, row.item.attempt) = (row.item.part + 1, *shown, 0);
                 (ItemState::Pending, Some(settle.at))
             }
+            Settled::Calling => (ItemState::Sending, Some(settle.at)),
             Settled::Later { due } => (ItemState::Pending, Some(*due)),
             Settled::Unknown { .. } => (ItemState::Unknown, None),
             Settled::Dead { .. } => (ItemState::Dead, None),
         };
         let (open, to) = (row.due.is_some(), row.item.to.clone());
         let more = match settle.settled {
-            Settled::Later { .. } => false,
+            Settled::Calling | Settled::Later { .. } => false,
             _ => open || self.advance(&to, settle.at),
         };
         Outcome::Settled { more }

@@ -87,6 +87,7 @@ pub(super) async fn settle(conn: &mut Conn<'_>, settle: &SettleItem) -> Result<O
         shown: None,
         due: None,
         why: None,
+        called: 0,
         at,
     };
     let pending = ItemState::Pending.as_str();
@@ -98,6 +99,8 @@ pub(super) async fn settle(conn: &mut Conn<'_>, settle: &SettleItem) -> Result<O
             let (platform_id, shown) = (platform_id.as_deref(), Some(i64::try_from(*shown).unwrap_or(i64::MAX)));
             SettleHeldItem { state: pending, platform_id, parts: 1, shown, due: Some(at), ..closed }
         }
+        // Still held: only `pending` ones are taken up, whatever is due.
+        Settled::Calling => SettleHeldItem { state: ItemState::Sending.as_str(), due: Some(at), called: 1, ..closed },
         Settled::Later { due } => SettleHeldItem { state: pending, due: Some((*due).into()), ..closed },
         Settled::Unknown { why } => {
             SettleHeldItem { state: ItemState::Unknown.as_str(), why: Some(why.as_str()), ..closed }
@@ -107,7 +110,7 @@ pub(super) async fn settle(conn: &mut Conn<'_>, settle: &SettleItem) -> Result<O
     let open = change.due.is_some();
     let Some(place) = change.get_result::<Place>(conn).await.optional()? else { return Ok(Outcome::Stale) };
     let more = match &settle.settled {
-        Settled::Later { .. } => false,
+        Settled::Calling | Settled::Later { .. } => false,
         _ if open => true,
         _ => advance(conn, &place, settle.at).await?,
     };
