@@ -106,7 +106,7 @@ fn notes_of_calls_are_bounded_and_half_a_line_spoils_no_other() {
     let held = till.begin(alone(0.5));
     for _ in 0..20_000 {
         till.end(till.begin(alone(0.125)), Some(alone(0.25)));
-        if till.len() > 0 && till.due().begun % 1_000 == 0 {
+        if !till.is_empty() && till.due().begun % 1_000 == 0 {
             till.take();
             till.entered();
         }

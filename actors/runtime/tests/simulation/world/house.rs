@@ -97,7 +97,7 @@ impl House {
         let outbox = Outbox::new(&outside);
         let budgets = Budgets::default();
         let doors = Arc::new(Doors {
-            tools: tools::all(&world),
+            tools: tools::all(world),
             outside,
             store,
             writer,
