@@ -135,5 +135,5 @@ refusals! {
     Completion = BudgetExceeded | BadRequest | Invalid | NotFound | ModelNotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong
         | IdempotencyConflict | Busy | Internal | ProviderAuth | ProviderQuota | ProviderRateLimited
         | ProviderOverloaded | ProviderUnreachable | ProviderStalled | ProviderBadAnswer | ProviderRejected
-        | ContextOverflow | ContentFiltered | Crashed | Draining | NoProvider | Storage | Unavailable;
+        | ContextOverflow | ContentFiltered | Crashed | StepLimit | Draining | NoProvider | Storage | Unavailable;
 }

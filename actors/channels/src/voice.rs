@@ -163,6 +163,17 @@ impl Voices {
     }
 }
 
+/// A text that grows, as it is shown first: until the message's number is stored the process may die and leave it
+/// standing, and nobody is to take it for the answer, which comes as another one.
+fn unfinished(text: &str) -> String {
+    // Behind the end of a code block it would be a part of that line.
+    let gap = if text.ends_with("```") { '\n' } else { ' ' };
+    format!("{text}{gap}…")
+}
+
+/// What that adds.
+const UNFINISHED_UNITS: usize = 2;
+
 async fn show(showing: Showing, channel: &dyn Channel, house: &dyn House, lane: &Lane) {
     let Showing { to, session, turn, reply_to } = showing;
     let Some(mut reader) = house.read(session, turn).await else { return };
@@ -183,13 +194,15 @@ async fn show(showing: Showing, channel: &dyn Channel, house: &dyn House, lane: 
                 }
             }
             _ = look.tick(), if previews => {
-                let Some(text) = draft.due(channel.message_units()) else { continue };
+                let limit = channel.message_units() - if message.is_none() { UNFINISHED_UNITS } else { 0 };
+                let Some(text) = draft.due(limit) else { continue };
                 let _call = lane.call.lock().await;
                 if lane.closed.get() {
                     return;
                 }
+                let seen = if message.is_none() { unfinished(&text) } else { text.clone() };
                 let ask = Preview {
-                    to: to.clone(), turn, reply_to: reply_to.clone(), platform_id: message.clone(), text: text.clone(),
+                    to: to.clone(), turn, reply_to: reply_to.clone(), platform_id: message.clone(), text: seen,
                 };
                 match channel.preview(ask).await {
                     Ok(id) => {
@@ -247,6 +260,15 @@ mod tests {
         let other = SessionEvent { turn: None, ..event(EventBody::TurnCancelled {}) };
         assert_eq!(draft.hear(TURN, &other), News::Nothing);
         assert_eq!(draft.hear(TURN, &event(EventBody::TurnCancelled {})), News::Over);
+    }
+
+    #[test]
+    fn what_grows_is_first_shown_as_unfinished_and_within_a_message() {
+        let mut draft = Draft::default();
+        draft.hear(TURN, &delta(1, 1, 0, &"word ".repeat(200)));
+        let first = unfinished(&draft.due(300 - UNFINISHED_UNITS).expect("something to show"));
+        assert!(first.ends_with(" …") && chunk::units(&first) <= 300);
+        assert_eq!(unfinished("```\nlet a = 1;\n```"), "```\nlet a = 1;\n```\n…");
     }
 
     #[test]

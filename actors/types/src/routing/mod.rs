@@ -3,6 +3,7 @@
 //! A [`Rule`] holds where all its conditions hold; the first that does says which models answer, or how they are used.
 //! What came of it is a [`Route`], which is journaled with the turn's start. Whoever decides sits in the runtime.
 
+mod change;
 mod explained;
 mod moment;
 mod rule;
@@ -14,9 +15,10 @@ use utoipa::ToSchema;
 use crate::ids::{ModelRef, RuleId};
 use crate::outside::Timestamp;
 
+pub use change::RuleChange;
 pub use explained::{EffectiveRule, Explained, Verdict, Weighed};
 pub use moment::{Hours, Zone};
-pub use rule::{BadRule, Rule, RuleChange};
+pub use rule::{BadRule, Rule};
 pub use words::{Day, Language, Need, Strategy, Task};
 
 /// Whose rule it is.

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::books::Books;
-use super::call::RunOrder;
 use super::course::{self, Ended};
+use super::order::RunOrder;
 use super::sink::{Piece, Sink};
 use super::tools;
 use crate::agent::AgentProfile;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use mosaic_types::{ChatEvent, ToolCall, limits};
 
-use super::call::RunInput;
+use super::order::RunInput;
 
 /// Characters of a tool's name, at the most: what OpenAI and Anthropic take.
 const NAME_CHARS: usize = 64;

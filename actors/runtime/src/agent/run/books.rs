@@ -11,8 +11,8 @@ use mosaic_types::journal::Write;
 use mosaic_types::ledger::{Beside, Known};
 use mosaic_types::{EventBody, ModelRef, Outside, SessionId, Spent, Timestamp, TurnId};
 
-use super::call::RunOrder;
 use super::foresee;
+use super::order::RunOrder;
 use super::sink::Sink;
 use crate::agent::AgentProfile;
 use crate::budget::Payer;

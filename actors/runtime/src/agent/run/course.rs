@@ -4,8 +4,9 @@ use mosaic_types::failure::NO_PROVIDER;
 use mosaic_types::{Classify, Code, Failure, FinishedTurn, ModelRef, ToolCall};
 
 use super::books::Books;
-use super::call::{self, Answer, Ask, Chosen, RunOrder};
+use super::call::{self, Answer, Ask};
 use super::lanes::Voice;
+use super::order::{Chosen, RunOrder};
 use super::plan::{FIRST_CHOICE, Next, Plan};
 use super::{compare, panel, race, shelf, tools};
 use crate::agent::AgentProfile;

@@ -9,7 +9,7 @@ use mosaic_types::ledger::{Beside, Known};
 use mosaic_types::routing::Route;
 use mosaic_types::{AgentName, ChatMessage, ModelRef, SessionId, Spent, Timestamp, TurnId, Usage, UserId};
 
-use super::call::Chosen;
+use super::order::Chosen;
 use super::prompt;
 use crate::agent::AgentProfile;
 use crate::agent::config::Strategy;

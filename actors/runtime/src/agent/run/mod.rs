@@ -11,6 +11,7 @@ mod course;
 mod fare;
 mod foresee;
 mod lanes;
+mod order;
 mod panel;
 mod plan;
 mod prompt;
@@ -22,8 +23,8 @@ mod tests;
 mod tools;
 
 pub use actor::{Keeper, RunActor, died};
-pub use call::{Chosen, RunInput, RunOrder};
 pub(crate) use foresee::{CutOff, may_have_cost};
+pub use order::{Chosen, RunInput, RunOrder};
 pub(crate) use prompt::ends_exchange;
 pub use shelf::Shelf;
 pub(crate) use shelf::is_blind;

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use mosaic_types::{ChatEvent, ChatMessage, Code, Failure, FinishedTurn, ModelRef, Role, StopReason};
 
-use super::call::{Ask, RunInput};
+use super::call::Ask;
 use super::compare::{Outcome, one};
 use super::course::follow;
 use super::lanes::{Lane, Lanes, Voice};
+use super::order::RunInput;
 use super::plan::Plan;
 use super::prompt;
 

@@ -13,7 +13,7 @@ use mosaic_store::Store;
 use mosaic_types::chat::Image;
 use mosaic_types::{AttachmentId, AttachmentRow, ChatMessage, Code, Failure, ModelRef, Role, SessionId};
 
-use super::call::RunInput;
+use super::order::RunInput;
 use crate::provider::Providers;
 
 /// Bytes of pictures that one call is sent, the newest ones: in base64 what Anthropic takes as a whole request, 32 MB.

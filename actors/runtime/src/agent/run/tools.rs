@@ -8,7 +8,7 @@ use mosaic_types::{Code, Failure, ModelRef, ToolCall, ToolResult, ToolState, lim
 use tracing::Instrument;
 
 use super::actor::Keeper;
-use super::call::RunOrder;
+use super::order::RunOrder;
 use crate::agent::AgentProfile;
 use crate::provider::Providers;
 
