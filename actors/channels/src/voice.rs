@@ -166,6 +166,7 @@ impl Voices {
 /// A text that grows, as it is shown first: until the message's number is stored the process may die and leave it
 /// standing, and nobody is to take it for the answer, which comes as another one.
 fn unfinished(text: &str) -> String {
+    let text = text.trim_end();
     // Behind the end of a code block it would be a part of that line.
     let gap = if text.ends_with("```") { '\n' } else { ' ' };
     format!("{text}{gap}…")
@@ -267,7 +268,7 @@ mod tests {
         let mut draft = Draft::default();
         draft.hear(TURN, &delta(1, 1, 0, &"word ".repeat(200)));
         let first = unfinished(&draft.due(300 - UNFINISHED_UNITS).expect("something to show"));
-        assert!(first.ends_with(" …") && chunk::units(&first) <= 300);
+        assert!(first.ends_with("word …") && chunk::units(&first) <= 300);
         assert_eq!(unfinished("```\nlet a = 1;\n```"), "```\nlet a = 1;\n```\n…");
     }
 

@@ -199,7 +199,7 @@ async fn a_pause_for_previews_on_discord_stops_them_and_the_final_comes_after_it
     let gate = Gate::new();
     let (_bed, discord) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
     discord.say(&ada("count"));
-    discord.shows(dm(ADA), &["one"]).await;
+    discord.shows(dm(ADA), &["one …"]).await;
     discord.fail("edit", [Fault::Flood(3.0)]);
     let began = Instant::now();
     gate.open();
@@ -224,7 +224,7 @@ async fn a_preview_that_somebody_deleted_on_discord_does_not_take_the_answer_wit
     let gate = Gate::new();
     let (_bed, discord) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
     discord.say(&ada("count"));
-    discord.shows(dm(ADA), &["one"]).await;
+    discord.shows(dm(ADA), &["one …"]).await;
     discord.delete(dm(ADA), discord.seen(dm(ADA))[0].id);
     gate.open();
     discord.shows(dm(ADA), &["one two three"]).await;

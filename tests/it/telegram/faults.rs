@@ -120,7 +120,7 @@ async fn a_pause_for_previews_stops_them_and_the_final_comes_after_it() {
     let gate = Gate::new();
     let (_bed, telegram) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
     telegram.say(&Saying::private(ADA, "count"));
-    telegram.shows(ADA, &["one"]).await;
+    telegram.shows(ADA, &["one …"]).await;
     telegram.fail("editMessageText", [Fault::Flood(3)]);
     let began = Instant::now();
     gate.open();
@@ -144,7 +144,7 @@ async fn an_edit_that_was_cut_off_is_made_again() {
     let gate = Gate::new();
     let (bed, telegram) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
     telegram.say(&Saying::private(ADA, "count"));
-    telegram.shows(ADA, &["one"]).await;
+    telegram.shows(ADA, &["one …"]).await;
     telegram.fail("editMessageText", [Fault::CutBefore, Fault::Refuse(500, "Internal Server Error".to_owned())]);
     gate.open();
     telegram.shows(ADA, &["one two three"]).await;
@@ -190,7 +190,7 @@ async fn a_preview_that_somebody_deleted_does_not_take_the_answer_with_it() {
     let gate = Gate::new();
     let (_bed, telegram) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
     telegram.say(&Saying::private(ADA, "count"));
-    telegram.shows(ADA, &["one"]).await;
+    telegram.shows(ADA, &["one …"]).await;
     telegram.delete(ADA, telegram.seen(ADA)[0].id);
     gate.open();
     telegram.shows(ADA, &["one two three"]).await;

@@ -40,7 +40,7 @@ async fn an_answer_grows_in_one_message_and_ends_as_that_message() {
     let script = [Step::hold_after(&gate, "one **two** three four", 2)];
     let (bed, telegram) = awake(StandIn::builder().script(script)).await;
     telegram.say(&Saying::private(ADA, "count"));
-    telegram.shows(ADA, &["one two"]).await;
+    telegram.shows(ADA, &["one two …"]).await;
     let preview = telegram.seen(ADA).remove(0);
     assert_eq!(preview.buttons, [("Stop".to_owned(), "stop".to_owned())]);
     gate.open();
@@ -58,7 +58,7 @@ async fn a_button_stops_an_answer_and_another_tries_a_failed_one_again() {
     let script = [Step::hold_after(&gate, "one two three", 2), refuse];
     let (bed, telegram) = awake(StandIn::builder().script(script)).await;
     telegram.say(&Saying::private(ADA, "count"));
-    telegram.shows(ADA, &["one two"]).await;
+    telegram.shows(ADA, &["one two …"]).await;
     telegram.press(ADA, EVE, telegram.seen(ADA)[0].id);
     telegram.press(ADA, ADA, telegram.seen(ADA)[0].id);
     telegram.shows(ADA, &["Cancelled."]).await;

@@ -43,7 +43,7 @@ async fn a_conversation_is_live_on_the_socket_while_it_is_answered_on_its_platfo
     let gate = Gate::new();
     let (bed, telegram) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
     telegram.say(&Saying::private(ADA, "count"));
-    telegram.shows(ADA, &["one"]).await;
+    telegram.shows(ADA, &["one …"]).await;
     let session = bed.api().get("/api/v1/sessions").await["items"][0]["id"].as_str().expect("an id").to_owned();
     let (mut wire, _) = Wire::ready(bed.address(), &bed.token()).await;
     wire.subscribe(&session, 0).await;
@@ -97,7 +97,7 @@ async fn a_talk_reads_as_people_expect_it_to() {
     let ended = |telegram: &Telegram| telegram.texts(ADA).last()?.ends_with("That was it.").then_some(());
     telegram.until("the end of the code", ended).await;
     telegram.say(&Saying::private(ADA, "count"));
-    let begun = |telegram: &Telegram| (telegram.texts(ADA).last()? == "one two").then_some(());
+    let begun = |telegram: &Telegram| (telegram.texts(ADA).last()? == "one two …").then_some(());
     telegram.until("it counts", begun).await;
     telegram.say(&Saying::private(ADA, "/stop"));
     let stopped = |telegram: &Telegram| (telegram.texts(ADA).last()? == "Cancelled.").then_some(());
