@@ -134,7 +134,7 @@ pub(crate) async fn a_stop_in_mid_answer_is_heard_and_its_end_stands_in_place_of
     office.stand.say(Who::Ada, Place::Direct, false, "count");
     let said = office.input(1).await;
     tell.send(delta(said.turn, 0, "one two")).expect("it is read");
-    office.until("it is seen", |office| (office.stand.texts(Place::Direct) == ["one two"]).then_some(())).await;
+    office.until("it is seen", |office| (office.stand.texts(Place::Direct) == ["one two …"]).then_some(())).await;
     office.stand.say(Who::Ada, Place::Direct, false, "/stop");
     office.until("it is heard", |office| (office.desk.commands() == ["stop"]).then_some(())).await;
     tell.send(delta(said.turn, 7, " three")).expect("it is read");
