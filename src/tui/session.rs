@@ -4,6 +4,7 @@
 //! connection broke. What a person has typed here is shown from the first moment on as [`Pending`], until its own event
 //! comes.
 
+mod editing;
 mod entry;
 mod older;
 mod pending;
@@ -14,6 +15,7 @@ use mosaic_types::{AgentName, Code, EventBody, FinishedTurn, Seq, SessionEvent, 
 
 use super::doc::Doc;
 use super::file::File;
+pub(crate) use editing::Editing;
 pub(crate) use entry::{Answer, Entry, Kind, Progress};
 use entry::{told, told_tool};
 pub(crate) use pending::Pending;
@@ -69,16 +71,6 @@ pub(crate) struct Session {
     pub(crate) gone: bool,
     /// The first message that left the dialogue, of those before what is shown.
     pub(crate) superseded: Option<Seq>,
-}
-
-/// A message that is being changed, and what was put aside for it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Editing {
-    pub(crate) seq: Seq,
-    pub(crate) draft: String,
-    pub(crate) files: Vec<File>,
-    /// Its own files are on their way.
-    pub(crate) fetching: bool,
 }
 
 /// What an event means beyond its session.

@@ -6,14 +6,12 @@ use std::sync::Arc;
 
 use mosaic_store::StoreError;
 use mosaic_types::journal::{
-    AcceptTurn, ChangeSession, EndTurn, Entry, InboxKey, NewSession, OpenTurn, Outcome, PartTurn, RestartTurn, Said,
-    SessionPhase, SessionRow, Snapshot, StartTurn, StepTurn, ToolsTurn, TurnEnd, TurnState, Write,
+    AcceptTurn, ChangeSession, EndTurn, Entry, InboxKey, NewSession, Outcome, PartTurn, RestartTurn, Said,
+    SessionPhase, SessionRow, StartTurn, StepTurn, ToolsTurn, TurnEnd, TurnState, Write,
 };
 use mosaic_types::ledger::{Beside, Known};
 use mosaic_types::outbox::Conversation;
-use mosaic_types::{
-    ChatMessage, Epoch, EventBody, Role, Seq, SessionEvent, SessionId, Spent, Timestamp, ToolState, TurnId, limits,
-};
+use mosaic_types::{Epoch, EventBody, Role, Seq, SessionEvent, SessionId, Spent, Timestamp, ToolState, TurnId, limits};
 use uuid::Uuid;
 
 use super::post::Post;
@@ -104,7 +102,7 @@ impl Disk {
     }
 
     /// What a turn has spent beside its answer.
-    fn beside(&self, turn: TurnId) -> Spent {
+    pub(super) fn beside(&self, turn: TurnId) -> Spent {
         let of = self.ledger.values().filter(|entry| entry.of.as_ref().is_some_and(|(_, of)| *of == turn));
         of.fold(Spent::default(), |sum, entry| sum.and(entry.spent))
     }
@@ -364,45 +362,5 @@ impl Disk {
     /// Sessions with turns that have not ended.
     pub(crate) fn unfinished(&self) -> Vec<SessionId> {
         self.sessions.values().filter(|table| !table.open.is_empty()).map(|table| table.row.id.clone()).collect()
-    }
-
-    /// What a session needs to live again.
-    pub(crate) fn snapshot(&self, id: &SessionId, context_bytes: usize) -> Option<Snapshot> {
-        let table = self.sessions.get(id)?;
-        let open = table.open.iter().map(|index| {
-            let turn = &table.turns[*index];
-            OpenTurn {
-                id: turn.id,
-                state: turn.state,
-                attempt: turn.attempt,
-                charged: turn.charged,
-                agent: turn.agent.clone(),
-                model: turn.model.clone(),
-                route: turn.route.clone(),
-                collects: turn.collects,
-                delivers: turn.delivers,
-                said: turn.dialogue(),
-                spent: turn.spent,
-                beside: self.beside(turn.id),
-                parts: turn.parts.clone(),
-            }
-        });
-        let (mut newest_first, mut left) = (Vec::new(), context_bytes);
-        for turn in table.turns.iter().rev().filter(|turn| turn.state == TurnState::Finished) {
-            let Some(answer) = table.answer_of(turn) else { break };
-            let said = turn.dialogue();
-            let size = said.iter().map(|said| said.text.len()).sum::<usize>() + answer.len();
-            let Some(rest) = left.checked_sub(size) else { break };
-            left = rest;
-            newest_first.push(ChatMessage::new(Role::Assistant, answer));
-            newest_first.extend(said.iter().rev().map(Said::message));
-        }
-        newest_first.reverse();
-        Some(Snapshot {
-            row: table.row.clone(),
-            open: open.collect(),
-            context: newest_first,
-            last_input: table.last_input,
-        })
     }
 }

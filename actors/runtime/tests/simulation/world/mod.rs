@@ -19,6 +19,7 @@ pub(crate) mod postroom;
 mod reader;
 mod removed;
 pub(crate) mod run;
+mod snapshot;
 pub(crate) mod store;
 mod table;
 pub(crate) mod tally;
