@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use futures_util::future::LocalBoxFuture;
-use mosaic_channels::{House, Reader, Work};
+use mosaic_channels::{House, Look, Reader, Work};
 use mosaic_messages::{ExecuteCommand, KeepPreview, Kept, OpenConversation, Receive, Received, SetSession};
 use mosaic_runtime::doors::unreached;
 use mosaic_runtime::{Doors, Interest, RouterActor};
 use mosaic_supervise::Link;
 use mosaic_types::command::Line;
-use mosaic_types::journal::{Outcome, Write};
+use mosaic_types::journal::{InboxKey, Outcome, Write};
 use mosaic_types::outbox::Conversation;
 use mosaic_types::page::Limit;
 use mosaic_types::pairing::NewPairing;
 use mosaic_types::{
-    AgentName, Attachment, Failure, Outside, Principal, SessionEvent, SessionId, TurnId, UserRole, limits,
+    AgentName, Attachment, Failure, Outside, Point, Principal, Role, Seq, SessionEvent, SessionId, TurnId, UserRole,
+    limits,
 };
 
 use crate::gateway::attachments;
@@ -77,6 +78,41 @@ impl House for Floor {
         })
     }
 
+    fn look(&self, at: Conversation, event: Arc<str>) -> Work<Look> {
+        let doors = self.doors.clone();
+        Box::pin(async move {
+            let Conversation { channel, account, name } = at.clone();
+            let key = InboxKey { channel, account, conversation: name, event };
+            let knows = doors.store.known(&key).await?.is_some();
+            let Some((session, _)) = doors.store.binding(&at).await? else {
+                return Ok(Look { knows, ..Look::default() });
+            };
+            let most = Limit::new(Some(limits::PAGE.1)).expect("it is the most");
+            let said = doors.store.latest(&session, Seq::MAX, most).await?;
+            let inputs = said.iter().filter(|message| message.role == Role::User).count();
+            Ok(Look { bound: true, inputs, knows })
+        })
+    }
+
+    fn move_on(&self, from: Conversation, to: Conversation, event: Arc<str>) -> Work<()> {
+        let (router, doors, guest) = (self.router.clone(), self.doors.clone(), self.guest);
+        Box::pin(async move {
+            let Some((session, user)) = doors.store.binding(&from).await? else { return Ok(()) };
+            match doors.store.binding(&to).await? {
+                Some((other, _)) if other != session => return Ok(()),
+                // It died between the two.
+                Some(_) => {}
+                None => ask(router.clone(), SetSession { conversation: to, session: session.clone() }).await?,
+            }
+            Point::BranchBound.pass();
+            let line = "/new".parse().expect("it is a command");
+            let by = Principal { user, role: guest.role };
+            let anew = ExecuteCommand { session, from: by, line, typed: Some((from.clone(), event)) };
+            let session = ask(router.clone(), anew).await?.session;
+            ask(router, SetSession { conversation: from, session }).await
+        })
+    }
+
     fn keep_preview(&self, turn: TurnId, conversation: Conversation, platform_id: Arc<str>) -> Work<Kept> {
         Box::pin(ask(self.router.clone(), KeepPreview { turn, conversation, platform_id }))
     }
@@ -107,16 +143,28 @@ impl House for Floor {
             // Read along first and look after that: an end is seen in one of the two.
             let reader = doors.hub.subscribe(&session, Interest::All);
             let ended = matches!(doors.store.turn(turn).await, Ok(Some(row)) if row.state.is_end());
-            (!ended).then(|| Box::new(Reading(reader)) as Box<dyn Reader>)
+            if ended {
+                return None;
+            }
+            // A turn that began already does not say so again.
+            let row = doors.store.session(&session).await.ok().flatten();
+            Some(Box::new(Reading { reader, agent: row.map(|row| row.agent) }) as Box<dyn Reader>)
         })
     }
 }
 
-struct Reading(mosaic_runtime::Reader);
+struct Reading {
+    reader: mosaic_runtime::Reader,
+    agent: Option<AgentName>,
+}
 
 impl Reader for Reading {
+    fn agent(&self) -> Option<AgentName> {
+        self.agent.clone()
+    }
+
     fn next(&mut self) -> LocalBoxFuture<'_, Option<Arc<SessionEvent>>> {
         // Whoever lags behind needs no preview of what was said long ago.
-        Box::pin(async { self.0.next().await.ok() })
+        Box::pin(async { self.reader.next().await.ok() })
     }
 }

@@ -37,11 +37,14 @@ pub fn start(
     known: &[PairingRow],
 ) -> Vec<Channel> {
     let house = Arc::new(Floor::new(doors.clone(), router.clone(), owner));
+    // With one agent there is nothing to tell apart.
+    let several = doors.agents.profiles().len() > 1;
     let channel = |config: &ChannelConfig| {
         let (status, name): (_, Arc<str>) = (Status::default(), config.name.as_str().into());
         let pairs = Pairs::default();
         pairs.load(known.iter().filter(|row| *row.channel == *name && row.account == config.account()));
-        let (table, floor, told, shared) = (config.clone(), house.clone(), status.clone(), pairs.clone());
+        let table = ChannelConfig { names: config.names && several, ..config.clone() };
+        let (floor, told, shared) = (house.clone(), status.clone(), pairs.clone());
         let spec = ChildSpec::new(name.clone(), Restart::Permanent, ChannelActor::MAILBOX, move |birth| {
             ChannelActor::new(&table, floor.clone(), told.clone(), shared.clone(), birth.tether)
         });

@@ -1,7 +1,9 @@
 //! Discord, from a message to its answer: the real binary, and a stand-in that speaks REST and the gateway.
 
 mod faults;
+mod flaps;
 mod people;
+mod threads;
 
 use mosaic_testkit::StandIn;
 use mosaic_testkit::discord::{Discord, Fault, Saying, TOKEN, dm};
@@ -16,14 +18,20 @@ const EVE: u64 = 66;
 const GUILD: u64 = 500;
 const ROOM: u64 = 501;
 
-/// A home with one channel, to which Ada may talk and all in the guild; the daemon does not run yet.
+/// A home with one channel, to which Ada may talk and all in the guild; the daemon does not run yet. Answers do not say
+/// whose they are, though there are two agents.
 fn asleep(model: Builder) -> (Testbed, Discord) {
+    asleep_with(model, "names = false")
+}
+
+/// The same with this in the channel's table.
+fn asleep_with(model: Builder, more: &str) -> (Testbed, Discord) {
     let discord = Discord::start();
     let mut bed = Testbed::asleep(model);
     bed.set_env("GUILD_TOKEN", TOKEN);
     bed.configure(&format!(
         "[channels.guild]\nkind = \"discord\"\ntoken_env = \"GUILD_TOKEN\"\napi_url = \"{}\"\n\
-         allow = [\"user:{ADA}\", \"guild:{GUILD}\"]\n",
+         allow = [\"user:{ADA}\", \"guild:{GUILD}\"]\n{more}\n",
         discord.url()
     ));
     (bed, discord)
@@ -31,7 +39,11 @@ fn asleep(model: Builder) -> (Testbed, Discord) {
 
 /// The same with a bot that listens.
 async fn awake(model: Builder) -> (Testbed, Discord) {
-    let (mut bed, discord) = asleep(model);
+    awake_with(model, "names = false").await
+}
+
+async fn awake_with(model: Builder, more: &str) -> (Testbed, Discord) {
+    let (mut bed, discord) = asleep_with(model, more);
     bed.restart().await;
     discord.listening().await;
     (bed, discord)

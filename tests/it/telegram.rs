@@ -17,14 +17,15 @@ const ADA: i64 = 11;
 const EVE: i64 = 66;
 const GROUP: i64 = -1001;
 
-/// A home with one channel, to which Ada may talk and all in the group; the daemon does not run yet.
+/// A home with one channel, to which Ada may talk and all in the group; the daemon does not run yet. Answers do not say
+/// whose they are, though there are two agents.
 fn asleep(model: Builder) -> (Testbed, Telegram) {
     let telegram = Telegram::start();
     let mut bed = Testbed::asleep(model);
     bed.set_env("FAMILY_TOKEN", TOKEN);
     bed.configure(&format!(
         "[channels.family]\nkind = \"telegram\"\ntoken_env = \"FAMILY_TOKEN\"\napi_url = \"{}\"\npoll = \"2s\"\n\
-         allow = [\"user:{ADA}\", \"chat:{GROUP}\"]\n",
+         allow = [\"user:{ADA}\", \"chat:{GROUP}\"]\nnames = false\n",
         telegram.url()
     ));
     (bed, telegram)

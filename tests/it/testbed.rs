@@ -233,6 +233,13 @@ system = "You answer in verse."
         self.running().child.id().expect("it was not waited for")
     }
 
+    /// Memory that the daemon holds, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("a line for resident memory");
+        line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number")
+    }
+
     /// The API, as the owner uses it.
     pub(crate) fn api(&self) -> Api {
         Api::new(self.address(), self.token())

@@ -75,7 +75,7 @@ impl ChannelActor {
     }
 
     fn cut(&mut self, cut: Cut, ctx: &mut Context<Self>) {
-        let pause = self.reconnect.pause(cut.after, Instant::now(), &self.outside);
+        let pause = self.reconnect.pause(&cut, Instant::now(), &self.outside);
         // Once for each trouble, not for each try.
         if self.talk.status().trouble().as_ref() == Some(&cut.why) {
             tracing::debug!(channel.name = %self.name, ?pause, why = cut.why, "still cut off");

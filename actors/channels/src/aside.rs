@@ -74,6 +74,7 @@ mod tests {
 
     fn said(conversation: &str, text: &str) -> Heard {
         Heard {
+            branch: None,
             conversation: conversation.into(),
             event: "1".into(),
             edits: None,

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use mosaic_messages::channel::Calling;
-use mosaic_types::Timestamp;
-use mosaic_types::TurnId;
 use mosaic_types::outbox::{Conversation, Delivery, Finding, Item};
+use mosaic_types::{AgentName, Timestamp, TurnId};
 
 use crate::allow::Mark;
 use crate::talk::Talk;
@@ -20,8 +19,8 @@ pub trait Channel: 'static {
     /// The account of ours, as it stands in the keys of inputs: known before anyone is connected.
     fn account(&self) -> Arc<str>;
 
-    /// How long a message may be, in units of UTF-16.
-    fn message_units(&self) -> usize;
+    /// How long a text of that agent's may be that one message shows, in units of UTF-16.
+    fn room(&self, agent: Option<&AgentName>) -> usize;
 
     /// Connects, and tells `talk` what is said until the connection is cut. It says to the [`Status`](crate::Status) of
     /// `talk` when it hears, and lets the platform forget only what `talk` is done with.
@@ -47,6 +46,17 @@ pub trait Channel: 'static {
 
     /// Takes a preview away that nothing will take the place of. Failing costs a stale message.
     fn remove(&self, to: Conversation, platform_id: Arc<str>) -> LocalBoxFuture<'static, ()>;
+
+    /// Opens a place of its own for what begins with that message, called so: the [`branch`](Heard::branch) that was heard of
+    /// with it. Asked again, it is the same place. By default a platform has no such places.
+    fn open(
+        &self,
+        _at: Conversation,
+        _message: Arc<str>,
+        _title: String,
+    ) -> LocalBoxFuture<'static, Result<(), Unopened>> {
+        Box::pin(std::future::ready(Err(Unopened::Never)))
+    }
 
     /// Fetches a file that was heard of, of `limit` bytes at the most.
     fn fetch(&self, file: Arc<str>, limit: usize) -> LocalBoxFuture<'static, Result<Vec<u8>, Unfetched>>;
@@ -85,12 +95,14 @@ pub struct Cut {
     pub why: String,
     /// When it is worth trying again; `None`: soon, and later each time it fails.
     pub after: Option<Duration>,
+    /// The connection had gone on where the one before it was cut, and cost nothing that is scarce: it did not fail.
+    pub stood: bool,
 }
 
 impl Cut {
     /// Cut off, and to be tried again soon.
     pub fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into(), after: None }
+        Self { why: why.into(), after: None, stood: false }
     }
 
     /// Cut off, and not worth a try before `wait` is over.
@@ -115,6 +127,8 @@ pub struct Heard {
     pub wordless: bool,
     /// The message's id where an answer is to refer to it: among several people.
     pub reply_to: Option<Arc<str>>,
+    /// The name of the place that can be opened for what begins with this message, where one can.
+    pub branch: Option<Arc<str>>,
     pub from: Sender,
     /// By what the sender may be let in.
     pub marks: Vec<Mark>,
@@ -139,6 +153,15 @@ pub struct HeardFile {
     /// As in `image/png`.
     pub media_type: String,
     pub size_bytes: u64,
+}
+
+/// Why a place was not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unopened {
+    /// Not now; so long the platform wants to be left alone, where it says.
+    Later(Option<Duration>),
+    /// There is none to be had there.
+    Never,
 }
 
 /// Why a file is not here.
@@ -178,7 +201,9 @@ pub struct Preview {
     pub reply_to: Option<Arc<str>>,
     /// The message to change; `None`: a new one.
     pub platform_id: Option<Arc<str>>,
-    /// The text so far.
+    /// Whose it is, where that is known.
+    pub agent: Option<AgentName>,
+    /// The text so far, within the channel's [`room`](Channel::room).
     pub text: String,
 }
 

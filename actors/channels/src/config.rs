@@ -51,6 +51,10 @@ pub struct ChannelConfig {
     pub webhook_url: Option<String>,
     /// Of an answer that is longer than a message the rest comes as a file, and not in further messages.
     pub files: bool,
+    /// An answer says whose it is, where there are several agents.
+    pub names: bool,
+    /// Among several people, from which question on a talk goes on in a thread of its own; 0: it never does.
+    pub thread_after: usize,
     /// So many of the last messages that were not meant for it are told to the model with the next one that is; 0: none.
     pub context: usize,
     /// What was written longer ago, while nobody listened, is not answered; people are told how much that is.
@@ -73,8 +77,10 @@ impl ChannelConfig {
         let api_url = read_api_url(section, kind);
         let poll = section.span("poll", POLL, Duration::from_secs(1)..=Duration::from_secs(50));
         let files = section.flag("files", false);
-        if let Some(kind) = kind.filter(|kind| files && !kind.files) {
-            section.wrong("files", format!("{} takes long answers in several messages; leave it out", kind.name));
+        let names = section.flag("names", true);
+        let thread_after = usize::try_from(section.whole("thread_after", 0, 0..=50)).unwrap_or_default();
+        if let Some(kind) = kind.filter(|kind| thread_after > 0 && !kind.threads) {
+            section.wrong("thread_after", format!("{} has no threads that a bot opens; leave it out", kind.name));
         }
         let context = usize::try_from(section.whole("context", 0, 0..=50)).unwrap_or_default();
         let webhook_url = read_webhook_url(section, kind);
@@ -103,6 +109,8 @@ impl ChannelConfig {
             poll,
             webhook_url,
             files,
+            names,
+            thread_after,
             context,
             catch_up,
         })
@@ -213,7 +221,7 @@ mod tests {
         let short = read("family", "kind = \"telegram\"\ntoken_env = \"TELEGRAM_TOKEN\"").expect("good");
         assert_eq!((short.account().as_str(), short.mention, short.allow.len()), ("123", true, 0));
         assert_eq!((short.api_url.as_str(), short.poll), ("https://api.telegram.org", POLL));
-        assert_eq!((short.catch_up, short.context), (CATCH_UP, 0));
+        assert_eq!((short.catch_up, short.context, short.files, short.names), (CATCH_UP, 0, false, true));
         let full = read(
             "family",
             "kind = \"telegram\"\ntoken_env = \"TELEGRAM_TOKEN\"\nagent = \"poet\"\nallow = [\"user:1\", \"chat:-5\"]\n\
@@ -257,11 +265,12 @@ mod tests {
         }
         let discord = told(
             "family",
-            "kind = \"discord\"\ntoken_env = \"TELEGRAM_TOKEN\"\nfiles = true\nwebhook_url = \"https://bot.example.org\"\n",
+            "kind = \"discord\"\ntoken_env = \"TELEGRAM_TOKEN\"\nwebhook_url = \"https://bot.example.org\"\n",
         );
-        assert!(discord.contains("discord takes long answers in several messages"), "{discord}");
         assert!(discord.contains("discord is not asked to call"), "{discord}");
         let good = "kind = \"telegram\"\ntoken_env = \"TELEGRAM_TOKEN\"\n";
+        let threads = told("family", &format!("{good}thread_after = 3\n"));
+        assert!(threads.contains("telegram has no threads that a bot opens"), "{threads}");
         assert!(told("api", good).contains("is a way in of Mosaic's own"));
         let other = told("family", "kind = \"telegram\"\ntoken_file = \"tokens/other\"\n");
         assert!(other.contains("no token of telegram") && other.contains("BotFather"), "{other}");

@@ -12,6 +12,17 @@ use mosaic_types::{AgentName, Attachment, Failure, Outside, Principal, SessionEv
 /// An answer that the house owes.
 pub type Work<T> = LocalBoxFuture<'static, Result<T, Failure>>;
 
+/// What is known of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Look {
+    /// It has a session.
+    pub bound: bool,
+    /// Inputs of that session, 200 at the most.
+    pub inputs: usize,
+    /// The message was taken in there.
+    pub knows: bool,
+}
+
 /// The house, as its channels see it.
 pub trait House: Send + Sync {
     /// Time and chance.
@@ -26,6 +37,14 @@ pub trait House: Send + Sync {
     /// Carries out a command in the session of a conversation, which goes on where the command says. Answers what to show.
     /// `event` names the message that it was typed in.
     fn command(&self, at: Conversation, event: Arc<str>, agent: Option<AgentName>, line: Line) -> Work<String>;
+
+    /// What is known of a conversation, and of a message in it.
+    fn look(&self, at: Conversation, event: Arc<str>) -> Work<Look>;
+
+    /// What was talked of in one conversation goes on in the other, in the same session, and the first begins anew; `event`
+    /// names the message with which it does. Where the other one is bound to another session, nothing changes: may be asked
+    /// again as it is.
+    fn move_on(&self, from: Conversation, to: Conversation, event: Arc<str>) -> Work<()>;
 
     /// Keeps the platform's id of the message that a turn is streamed into.
     fn keep_preview(&self, turn: TurnId, conversation: Conversation, platform_id: Arc<str>) -> Work<Kept>;
@@ -51,6 +70,11 @@ pub trait House: Send + Sync {
 
 /// One who reads along.
 pub trait Reader {
+    /// Who answers, as far as it is known before that is told.
+    fn agent(&self) -> Option<AgentName> {
+        None
+    }
+
     /// What happens next; `None`: nothing more is told.
     fn next(&mut self) -> LocalBoxFuture<'_, Option<Arc<SessionEvent>>>;
 }

@@ -21,8 +21,8 @@ pub struct Kind {
     pub good_url: fn(&str) -> bool,
     /// The header in which it sends its secret where it calls us; `None`: it never does.
     pub hook_header: Option<&'static str>,
-    /// Long answers may come as files.
-    pub files: bool,
+    /// A bot may open threads for long talks.
+    pub threads: bool,
     /// Makes the adapter.
     pub build: fn(&ChannelConfig) -> Rc<dyn Channel>,
 }

@@ -1,7 +1,7 @@
 //! Decides what becomes of what was heard: taken in, carried out, answered, or passed over. The same on every platform.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +16,11 @@ use tokio::time::Instant;
 
 use crate::allow::{Mark, is_allowed};
 use crate::aside::Asides;
+use crate::bots::Bots;
+use crate::branch;
 use crate::channel::{Channel, Heard, Hearing, Unfetched};
 use crate::config::ChannelConfig;
+use crate::deeds::Deeds;
 use crate::house::House;
 use crate::late::{self, Age, Lateness};
 use crate::pairs::{self, Pairs};
@@ -37,14 +40,6 @@ const WAITING: usize = 1_000;
 /// Characters of a stranger's name that are kept.
 const NAME_CHARS: usize = 64;
 
-/// What programs may say in one conversation within a minute. With our answers that is twenty, and two bots that talk to
-/// each other come to an end.
-const BOT_MESSAGES: usize = 10;
-const BOT_WITHIN: Duration = Duration::from_secs(60);
-
-/// Conversations with programs that are remembered, at the most.
-const BOT_ROOMS: usize = 1_000;
-
 /// A message that waits, by conversation and event, and since when.
 type Waits = ((Arc<str>, Arc<str>), Instant);
 
@@ -62,9 +57,12 @@ pub struct Talk {
     voices: Rc<Voices>,
     /// When a message was first refused for the time being.
     waiting: RefCell<VecDeque<Waits>>,
-    bots: RefCell<HashMap<Arc<str>, VecDeque<Instant>>>,
+    bots: Bots,
     late: Lateness,
     asides: Asides,
+    deeds: Deeds,
+    /// From which input on a talk has a place of its own; 0: it never has.
+    thread_after: usize,
 }
 
 impl Talk {
@@ -76,8 +74,10 @@ impl Talk {
         pairs: Pairs,
         config: &ChannelConfig,
     ) -> Self {
+        let account = channel.account();
         Self {
-            account: channel.account(),
+            deeds: Deeds::new(config.name.as_str(), account.clone()),
+            account,
             channel,
             house,
             status,
@@ -88,9 +88,10 @@ impl Talk {
             pairs,
             voices: Rc::default(),
             waiting: RefCell::default(),
-            bots: RefCell::default(),
+            bots: Bots::default(),
             late: Lateness::new(config.catch_up),
             asides: Asides::new(config.context),
+            thread_after: config.thread_after,
         }
     }
 
@@ -157,7 +158,7 @@ impl Talk {
             }
             return Hearing::Done;
         }
-        if heard.from.bot && !self.admits_bot(&heard.conversation) {
+        if heard.from.bot && !self.bots.admit(&heard.conversation) {
             tracing::warn!(channel.name = %self.name, "another bot says too much here; it is not answered for a while");
             return Hearing::Done;
         }
@@ -218,6 +219,13 @@ impl Talk {
             Ok(attachments) => attachments,
             Err(failure) => return self.refused(to, heard, failure).await,
         };
+        let place = branch::follow(&*self.channel, &*self.house, to, heard, self.thread_after).await;
+        let to = match &place {
+            Ok(place) => place,
+            Err(failure) => return self.refused(to, heard, failure.clone()).await,
+        };
+        // In another place there is nothing to refer to.
+        let reply_to = heard.reply_to.clone().filter(|_| to.name == heard.conversation);
         let outside = self.house.outside();
         // A file is named for good by what it is fetched by.
         let mut hash = Sha256::new_with_prefix(heard.text.as_bytes());
@@ -234,7 +242,7 @@ impl Talk {
             turn: outside.turn_id(),
             event: heard.event.clone(),
             edits: heard.edits.clone(),
-            reply_to: heard.reply_to.clone(),
+            reply_to: reply_to.clone(),
             body_hash: hash.finalize().into(),
             text,
             attachments,
@@ -249,12 +257,8 @@ impl Talk {
                 self.asides.forget(&heard.conversation);
                 self.tell_late(to, heard, age, received.accepted.attached).await;
                 if !received.accepted.state.is_end() {
-                    let showing = Showing {
-                        to: to.clone(),
-                        session: received.session,
-                        turn: received.accepted.turn,
-                        reply_to: heard.reply_to.clone(),
-                    };
+                    let showing =
+                        Showing { to: to.clone(), session: received.session, turn: received.accepted.turn, reply_to };
                     self.voices.begin(showing, self.channel.clone(), self.house.clone());
                 }
                 Hearing::Done
@@ -300,12 +304,23 @@ impl Talk {
     }
 
     async fn carry_out(&self, to: &Conversation, heard: &Heard, line: Result<Line, Failure>) -> Hearing {
+        match self.deeds.know(heard, &*self.house).await {
+            Ok(false) => {}
+            Ok(true) => return Hearing::Done,
+            Err(failure) => return self.refused(to, heard, failure).await,
+        }
         // That a turn was cancelled is told as its end.
         let stops = line.as_ref().is_ok_and(|line| line.request == Request::Stop);
         let done = match line {
             Ok(line) => self.house.command(to.clone(), heard.event.clone(), self.agent.clone(), line).await,
             Err(failure) => Err(failure),
         };
+        if let Err(failure) = &done
+            && let Some(again) = self.again(heard, failure)
+        {
+            return again;
+        }
+        self.deeds.note(heard, &*self.house).await;
         match done {
             Ok(text) => {
                 self.no_longer_waits(heard);
@@ -318,21 +333,27 @@ impl Talk {
         }
     }
 
-    /// What passes by itself is waited for; the rest is said to whoever asked.
-    async fn refused(&self, to: &Conversation, heard: &Heard, failure: Failure) -> Hearing {
+    /// What passes by itself is waited for.
+    fn again(&self, heard: &Heard, failure: &Failure) -> Option<Hearing> {
         let waits = match failure.code {
             Code::Draining | Code::Storage => true,
             Code::Unavailable => self.waits_still(heard),
-            // It was taken in before, as another text: an edit that was told as if it were new.
-            Code::IdempotencyConflict => return Hearing::Done,
             _ => false,
         };
-        if waits {
-            let asked = failure.retry_after_ms.map(Duration::from_millis);
-            return Hearing::Again(asked.unwrap_or(AGAIN).clamp(AGAIN / 4, AGAIN * 10));
+        let asked = failure.retry_after_ms.map(Duration::from_millis);
+        waits.then(|| Hearing::Again(asked.unwrap_or(AGAIN).clamp(AGAIN / 4, AGAIN * 10)))
+    }
+
+    /// What passes by itself is waited for; the rest is said to whoever asked.
+    async fn refused(&self, to: &Conversation, heard: &Heard, failure: Failure) -> Hearing {
+        if let Some(again) = self.again(heard, &failure) {
+            return again;
         }
         self.no_longer_waits(heard);
-        self.tell(to, heard, failure.message.into_owned()).await;
+        // It was taken in before, as another text: an edit that was told as if it were new.
+        if failure.code != Code::IdempotencyConflict {
+            self.tell(to, heard, failure.message.into_owned()).await;
+        }
         Hearing::Done
     }
 
@@ -355,22 +376,6 @@ impl Talk {
 
     fn no_longer_waits(&self, heard: &Heard) {
         self.waiting.borrow_mut().retain(|((place, event), _)| (place, event) != (&heard.conversation, &heard.event));
-    }
-
-    fn admits_bot(&self, conversation: &Arc<str>) -> bool {
-        let (mut bots, now) = (self.bots.borrow_mut(), Instant::now());
-        if bots.len() >= BOT_ROOMS {
-            bots.retain(|_, said| said.back().is_some_and(|at| now - *at < BOT_WITHIN));
-        }
-        let said = bots.entry(conversation.clone()).or_default();
-        while said.front().is_some_and(|at| now - *at >= BOT_WITHIN) {
-            said.pop_front();
-        }
-        let admits = said.len() < BOT_MESSAGES;
-        if admits {
-            said.push_back(now);
-        }
-        admits
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mosaic_messages::Kept;
 use mosaic_types::outbox::Conversation;
-use mosaic_types::{EventBody, SessionEvent, SessionId, TurnId};
+use mosaic_types::{AgentName, EventBody, SessionEvent, SessionId, TurnId};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
@@ -33,6 +33,8 @@ const VOICES: usize = 1_000;
 /// The text of a turn so far, as its session tells it.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
+    /// Who speaks, once it is known.
+    agent: Option<AgentName>,
     /// Attempt and step that speak.
     of: (u32, u32),
     text: String,
@@ -71,6 +73,10 @@ impl Draft {
                 self.text += text;
                 self.chars += text.chars().count();
                 News::Grown
+            }
+            EventBody::TurnStarted { agent, .. } => {
+                self.agent = Some(agent.clone());
+                News::Nothing
             }
             body if body.is_end() => News::Over,
             _ => News::Nothing,
@@ -178,7 +184,8 @@ const UNFINISHED_UNITS: usize = 2;
 async fn show(showing: Showing, channel: &dyn Channel, house: &dyn House, lane: &Lane) {
     let Showing { to, session, turn, reply_to } = showing;
     let Some(mut reader) = house.read(session, turn).await else { return };
-    let (mut draft, mut message, mut previews) = (Draft::default(), None::<Arc<str>>, true);
+    let mut draft = Draft { agent: reader.agent(), ..Draft::default() };
+    let (mut message, mut previews) = (None::<Arc<str>>, true);
     let (mut look, mut typing) = (interval_at(Instant::now() + FIRST, LOOK), interval(TYPING));
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     typing.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -195,7 +202,8 @@ async fn show(showing: Showing, channel: &dyn Channel, house: &dyn House, lane: 
                 }
             }
             _ = look.tick(), if previews => {
-                let limit = channel.message_units() - if message.is_none() { UNFINISHED_UNITS } else { 0 };
+                let room = channel.room(draft.agent.as_ref());
+                let limit = room - if message.is_none() { UNFINISHED_UNITS } else { 0 };
                 let Some(text) = draft.due(limit) else { continue };
                 let _call = lane.call.lock().await;
                 if lane.closed.get() {
@@ -203,7 +211,8 @@ async fn show(showing: Showing, channel: &dyn Channel, house: &dyn House, lane: 
                 }
                 let seen = if message.is_none() { unfinished(&text) } else { text.clone() };
                 let ask = Preview {
-                    to: to.clone(), turn, reply_to: reply_to.clone(), platform_id: message.clone(), text: seen,
+                    to: to.clone(), turn, reply_to: reply_to.clone(), platform_id: message.clone(),
+                    agent: draft.agent.clone(), text: seen,
                 };
                 match channel.preview(ask).await {
                     Ok(id) => {

@@ -306,3 +306,39 @@ async fn a_channel_that_is_cut_off_says_so_and_connects_again_with_growing_pause
     assert_eq!(platform.connected(), before + 2, "and is at most a fifth longer");
     assert!(channel.connected());
 }
+
+#[actix::test]
+async fn a_command_that_is_told_again_is_not_carried_out_again_nor_after_a_start() {
+    let (home, platform) = (Home::default(), Platform::default());
+    let first = talk(&home, &platform);
+    for event in ["1", "2", "1"] {
+        assert_eq!(first.hear(heard(event, "/stop")).await, Hearing::Done);
+    }
+    assert_eq!(first.hear(Heard { conversation: "other".into(), ..heard("1", "/stop") }).await, Hearing::Done);
+    assert_eq!(home.commanded(), ["stop"; 3], "the same number elsewhere is another message");
+    let second = talk(&home, &platform);
+    for event in ["1", "2", "3"] {
+        assert_eq!(second.hear(heard(event, "/stop")).await, Hearing::Done);
+    }
+    assert_eq!(home.commanded(), ["stop"; 4]);
+    assert_eq!(platform.said().len(), 4, "and nobody is told twice");
+    // A mistake is told once too, and what cannot be done now is told again.
+    for _ in 0..2 {
+        assert_eq!(second.hear(heard("4", "/nwe")).await, Hearing::Done);
+    }
+    assert_eq!(platform.said().len(), 5);
+}
+
+#[actix::test]
+async fn of_many_commands_the_last_of_each_conversation_are_known_after_a_start() {
+    let (home, platform) = (Home::default(), Platform::default());
+    let first = talk(&home, &platform);
+    for event in 0..100 {
+        first.hear(heard(&event.to_string(), "/new")).await;
+    }
+    let second = talk(&home, &platform);
+    for event in 84..100 {
+        second.hear(heard(&event.to_string(), "/new")).await;
+    }
+    assert_eq!(home.commanded().len(), 100);
+}

@@ -8,6 +8,7 @@ pub mod collector;
 pub mod discord;
 #[cfg(target_os = "linux")]
 pub mod disk;
+mod form;
 pub mod http;
 pub mod postgres;
 pub mod provider;

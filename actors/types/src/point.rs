@@ -76,6 +76,10 @@ points! {
     DeliverInCall = "deliver.in_call",
     /// A platform has answered; that is not stored.
     DeliverAfterCall = "deliver.after_call",
+    /// A platform has opened a place for a long talk; no session is bound to it. Passed by channels.
+    BranchOpened = "branch.opened",
+    /// A talk goes on in a place of its own; where it was has not begun anew.
+    BranchBound = "branch.bound",
     /// New work is refused; what runs has its grace.
     DrainBegun = "drain.begun",
     /// What ran has ended or its grace is over; every actor lives.

@@ -30,7 +30,8 @@ impl Fate {
         match dice.u8(..100) {
             0..30 => Self::Killed { after },
             30..85 => {
-                let usual = |point: &Point| !in_drain(*point);
+                // Nobody has long talks in rooms there.
+                let usual = |point: &Point| !in_drain(*point) && !point.name().starts_with("branch.");
                 let points: Vec<Point> = Point::ALL.iter().copied().filter(usual).collect();
                 Self::Dies { at: points[dice.usize(..points.len())], passing: dice.u64(1..7) }
             }

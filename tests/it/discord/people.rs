@@ -1,10 +1,10 @@
 //! As people expect a bot to behave.
 
-use mosaic_testkit::discord::{Discord, OTHER_TOKEN, Saying, dm};
+use mosaic_testkit::discord::{Discord, Fault, OTHER_TOKEN, Saying, dm};
 use mosaic_testkit::provider::Gate;
 use mosaic_testkit::{StandIn, Step};
 
-use super::{ADA, EVE, GUILD, ROOM, ada, asked, asleep, awake, guild, named};
+use super::{ADA, EVE, GUILD, ROOM, ada, asked, asleep, awake, awake_with, guild, named};
 
 #[tokio::test]
 async fn on_discord_an_answer_grows_in_one_message_and_ends_as_that_message() {
@@ -58,6 +58,48 @@ async fn a_long_answer_on_discord_comes_in_messages_of_two_thousand_each_of_whic
     assert!(seen.iter().all(|text| text.contains("```rust\n") && text.matches("```").count() == 2), "{seen:#?}");
     let all = seen.join("\n");
     assert!((0..300).all(|line| all.matches(&format!("let x{line} = {line};")).count() == 1), "every line once");
+}
+
+#[tokio::test]
+async fn a_long_answer_on_discord_comes_as_a_file_where_that_is_wanted_and_is_seen_once_though_it_was_cut_off() {
+    let text: String = (0..900).map(|line| format!("line {line} of *many*\n")).collect();
+    let script = [Step::say(text.clone()), Step::say("short")];
+    let (_bed, discord) = awake_with(StandIn::builder().script(script), "files = true\nnames = false").await;
+    discord.fail("upload", [Fault::CutAfter]);
+    discord.say(&ada("all of it"));
+    let file = discord.until("the file is seen", |discord| discord.seen(dm(ADA)).last()?.file.clone()).await;
+    assert_eq!(file, ("answer.md".to_owned(), text));
+    let first = discord.texts(dm(ADA)).remove(0);
+    assert!(
+        first.starts_with("line 0 of *many*") && first.ends_with("*(The whole answer is in the file.)*"),
+        "{first}"
+    );
+    discord.say(&ada("and in short?"));
+    discord.until("it is answered", |discord| (discord.texts(dm(ADA)).last()? == "short").then_some(())).await;
+    assert_eq!((discord.seen(dm(ADA)).len(), discord.calls("upload")), (3, 1), "found where it was, and not sent anew");
+    assert!(discord.seen(dm(ADA)).iter().all(|shown| shown.closed && shown.nonce.is_some()));
+}
+
+#[tokio::test]
+async fn where_there_are_several_agents_an_answer_says_whose_it_is_and_its_transcript_does_not() {
+    let gate = Gate::new();
+    let script = [Step::say("hello Ada"), Step::hold_after(&gate, "one two three", 2)];
+    let (bed, discord) = awake_with(StandIn::builder().script(script), "").await;
+    discord.say(&ada("hello"));
+    discord.shows(dm(ADA), &["**assistant**\nhello Ada"]).await;
+    discord.say(&ada("/agent poet"));
+    discord.until("it is told", |discord| (discord.texts(dm(ADA)).len() == 2).then_some(())).await;
+    discord.say(&ada("count"));
+    discord
+        .until("it is seen", |discord| (discord.texts(dm(ADA)).last()? == "**poet**\none two …").then_some(()))
+        .await;
+    gate.open();
+    discord
+        .until("it is whole", |discord| (discord.texts(dm(ADA)).last()? == "**poet**\none two three").then_some(()))
+        .await;
+    let session = bed.api().get("/api/v1/sessions").await["items"][0]["id"].as_str().expect("an id").to_owned();
+    let texts: Vec<String> = bed.api().transcript(&session).await.into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["hello", "hello Ada", "count", "one two three"]);
 }
 
 #[tokio::test]
@@ -153,7 +195,7 @@ async fn whoever_may_talk_in_a_room_of_discord_may_in_its_threads_and_a_role_suf
     let (mut bed, discord) = asleep(StandIn::builder());
     bed.configure(&format!(
         "[channels.guild]\nkind = \"discord\"\ntoken_env = \"GUILD_TOKEN\"\napi_url = \"{}\"\n\
-         allow = [\"chat:{ROOM}\", \"role:70\"]\n",
+         allow = [\"chat:{ROOM}\", \"role:70\"]\nnames = false\n",
         discord.url()
     ));
     bed.restart().await;
@@ -176,8 +218,8 @@ async fn two_bots_of_discord_in_one_daemon_talk_each_for_themselves() {
     let other = Discord::start();
     bed.set_env("OTHER_TOKEN", OTHER_TOKEN);
     bed.configure(&format!(
-        "[channels.one]\nkind = \"discord\"\ntoken_env = \"GUILD_TOKEN\"\napi_url = \"{}\"\nallow = [\"user:{ADA}\"]\n\
-         [channels.two]\nkind = \"discord\"\ntoken_env = \"OTHER_TOKEN\"\napi_url = \"{}\"\nallow = [\"user:{EVE}\"]\n",
+        "[channels.one]\nkind = \"discord\"\ntoken_env = \"GUILD_TOKEN\"\napi_url = \"{}\"\nallow = [\"user:{ADA}\"]\nnames = false\n\
+         [channels.two]\nkind = \"discord\"\ntoken_env = \"OTHER_TOKEN\"\napi_url = \"{}\"\nallow = [\"user:{EVE}\"]\nnames = false\n",
         discord.url(),
         other.url()
     ));

@@ -14,7 +14,8 @@ fn configure(bed: &Testbed, url: &str, port: u16, called: bool) {
     let hook = if called { format!("webhook_url = \"http://127.0.0.1:{port}\"\n") } else { String::new() };
     bed.configure(&format!(
         "[gateway]\nbind = \"127.0.0.1:{port}\"\nworkers = 2\n[channels.family]\nkind = \"telegram\"\ntoken_env = \
-         \"FAMILY_TOKEN\"\napi_url = \"{url}\"\npoll = \"2s\"\nallow = [\"user:{ADA}\", \"chat:{GROUP}\"]\n{hook}"
+         \"FAMILY_TOKEN\"\napi_url = \"{url}\"\npoll = \"2s\"\nallow = [\"user:{ADA}\", \"chat:{GROUP}\"]\nnames = \
+         false\n{hook}"
     ));
 }
 

@@ -355,3 +355,25 @@ async fn a_process_that_dies_round_a_delivery_leaves_at_most_one_answer_of_which
         assert_eq!(telegram.texts(ADA).len(), seen + 1, "{point}: it is the same message");
     }
 }
+
+#[tokio::test]
+async fn a_stop_that_telegram_tells_again_after_a_crash_stops_nothing_that_was_asked_since() {
+    let gates = [Gate::new(), Gate::new(), Gate::new()];
+    let script = [Step::hold(&gates[0], "never"), Step::hold(&gates[1], "cut off"), Step::hold(&gates[2], "here")];
+    let (mut bed, telegram) = awake(StandIn::builder().script(script)).await;
+    telegram.say(&Saying::private(ADA, "wait"));
+    gates[0].arrived(1).await;
+    telegram.say(&Saying::private(ADA, "/stop"));
+    telegram.shows(ADA, &["Cancelled."]).await;
+    telegram.say(&Saying::private(ADA, "and now?"));
+    gates[1].arrived(1).await;
+    eventually("all is confirmed", || async { (telegram.unconfirmed() == 0).then_some(()) }).await;
+    bed.kill9().await;
+    telegram.replay(2);
+    bed.restart().await;
+    gates[2].arrived(1).await;
+    eventually("all is told again", || async { (telegram.unconfirmed() == 0).then_some(()) }).await;
+    gates[2].open();
+    telegram.shows(ADA, &["Cancelled.", "here"]).await;
+    assert_eq!(asked(&bed).await, ["wait", "and now?"]);
+}

@@ -4,7 +4,7 @@ use mosaic_testkit::provider::Gate;
 use mosaic_testkit::telegram::Saying;
 use mosaic_testkit::{StandIn, Step};
 
-use super::{ADA, EVE, GROUP, asked, awake, awake_with};
+use super::{ADA, EVE, GROUP, asked, asleep, awake, awake_with};
 use crate::testbed::eventually;
 
 #[tokio::test]
@@ -167,6 +167,25 @@ async fn a_long_answer_comes_as_a_file_where_that_is_wanted_and_a_short_one_neve
     telegram.say(&Saying::private(ADA, "and in short?"));
     telegram.until("it is answered", |telegram| (telegram.texts(ADA).last()? == "short").then_some(())).await;
     assert_eq!(telegram.seen(ADA).len(), 3);
+}
+
+#[tokio::test]
+async fn on_telegram_too_an_answer_says_whose_it_is_where_there_are_several_agents() {
+    let (mut bed, telegram) = asleep(StandIn::builder());
+    let path = bed.home().join("config.toml");
+    let config = std::fs::read_to_string(&path).expect("it was written");
+    bed.write_config(&config.replace("names = false\n", ""));
+    bed.restart().await;
+    telegram.say(&Saying::private(ADA, "hello"));
+    telegram.shows(ADA, &["assistant\n\nYou said: hello"]).await;
+    assert_eq!(telegram.seen(ADA)[0].sent, "<b>assistant</b>\n\nYou said: hello");
+    // With one agent there is nothing to tell apart.
+    assert!(bed.stop().await.success());
+    let alone = config.split("[agents.poet]").next().expect("a part").replace("names = false\n", "");
+    bed.write_config(&alone);
+    bed.restart().await;
+    telegram.say(&Saying::private(ADA, "and now?"));
+    telegram.shows(ADA, &["assistant\n\nYou said: hello", "You said: and now?"]).await;
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ async fn two_channels_answer_each_their_own_and_one_that_is_cut_off_holds_up_no_
     let table = |name: &str, telegram: &Telegram| {
         format!(
             "[channels.{name}]\nkind = \"telegram\"\ntoken_env = \"{}_TOKEN\"\napi_url = \"{}\"\npoll = \"2s\"\nallow = \
-             [\"user:{ADA}\"]\n",
+             [\"user:{ADA}\"]\nnames = false\n",
             name.to_uppercase(),
             telegram.url()
         )

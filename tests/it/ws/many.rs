@@ -11,13 +11,6 @@ use tokio::net::TcpStream;
 
 use crate::testbed::{PATIENCE, Testbed, Wire, eventually, heard, soon};
 
-/// A field of the daemon's `status`, in KiB.
-fn resident_kib(bed: &Testbed) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", bed.pid())).expect("it runs");
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("a line for resident memory");
-    line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number")
-}
-
 /// CPU that the daemon used so far, in ticks of 10 ms.
 fn ticks(bed: &Testbed) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", bed.pid())).expect("it runs");
@@ -47,14 +40,14 @@ async fn readers_of_a_byte_a_second_are_cut_and_neither_memory_nor_their_neighbo
     }
     let (mut wire, _) = Wire::ready(bed.address(), &bed.token()).await;
     wire.subscribe(&session, 0).await;
-    let before = resident_kib(&bed);
+    let before = bed.resident_kib();
     let mut most = before;
     for turn in 0..TURNS {
         let id = format!("k{turn}");
         wire.send(json!({"type": "message.send", "id": id, "session": session, "text": "flood"})).await;
         let frames = wire.until("turn.finished").await;
         assert_eq!(heard(&frames).len(), BYTES, "the neighbour hears all of it");
-        most = most.max(resident_kib(&bed));
+        most = most.max(bed.resident_kib());
         for socket in &mut slow {
             soon("a byte, or the end", socket.taste()).await;
         }

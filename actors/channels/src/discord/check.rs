@@ -34,10 +34,10 @@ impl Inner {
                     )),
                 });
                 let id = application["id"].as_str().unwrap_or_default();
-                // View channels, send messages, also in threads, and read their history.
+                // View channels, send messages and files, also in threads, open threads, and read the history of all.
                 notes.push(Note::good(format!(
                     "This address adds it to a guild: https://discord.com/oauth2/authorize?client_id={id}\
-                     &scope=bot+applications.commands&permissions=274877975552"
+                     &scope=bot+applications.commands&permissions=309237746688"
                 )));
             }
             Err(_) => notes.push(Note::bad("Discord did not say what the bot may read. Try again.")),

@@ -16,13 +16,11 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 use super::inbound::{Me, read};
-use super::interaction::{self, Interaction, is_thread};
+use super::interaction::{self, Interaction};
 use super::lanes::{Event, Lanes};
 use super::link::{Effect, Link};
-use super::outbound::number;
 use super::trouble::Left;
-use super::{Inner, KNOWN, PARENTS, rest};
-use crate::allow::Mark;
+use super::{Inner, KNOWN, rest};
 use crate::channel::{Cut, Heard, Hearing};
 use crate::talk::Talk;
 
@@ -73,11 +71,12 @@ impl Inner {
         self.settle(&lanes);
         self.advance(&lanes, &talk).await;
         self.lanes.replace(lanes);
-        left.cut()
+        Cut { stood: self.stood.get(), ..left.cut() }
     }
 
     /// One connection.
     async fn converse(self: &Rc<Self>, talk: &Rc<Talk>, lanes: &mut Lanes) -> Result<std::convert::Infallible, Left> {
+        self.stood.set(false);
         self.find_position(talk).await?;
         let known = self.session.take().and_then(super::link::Known::tried);
         self.session.replace(known.clone());
@@ -91,6 +90,7 @@ impl Inner {
         let mut link = Link::new(self.rest.token(), intents(&me), known, chance, Instant::now());
         let left = self.keep(&mut socket, &mut link, &me, talk, lanes).await;
         let known = link.known().cloned().filter(|_| left.keeps_session());
+        self.stood.set(link.resumed() && known.is_some());
         self.session.replace(known);
         self.settle(lanes);
         // A goodbye of ours with an ordinary number would end the session.
@@ -240,35 +240,12 @@ impl Inner {
     }
 
     /// Hears something for as long as it takes: what cannot be taken in now is told again.
-    pub(super) async fn hear_out(&self, mut heard: Heard, talk: &Talk) {
+    pub(super) async fn hear_out(&self, heard: Heard, talk: &Talk) {
         self.meet(&heard, talk).await;
-        if self.by_room && !heard.direct && heard.addressed {
-            let parent = self.parent(&heard.conversation).await;
-            heard.marks.extend(parent.map(|room| Mark::Chat(room.to_string())));
-        }
+        let heard = self.placed(heard).await;
         while let Hearing::Again(wait) = talk.hear(heard.clone()).await {
             sleep(wait).await;
         }
-    }
-}
-
-impl Inner {
-    /// The room that a thread belongs to: whoever may talk in the one may in the other.
-    async fn parent(&self, room: &str) -> Option<u64> {
-        let room = number(room)?;
-        let known = self.parents.borrow().get(&room).copied();
-        if let Some(parent) = known {
-            return parent;
-        }
-        let told = self.rest.get(&format!("channels/{room}")).await.ok()?;
-        let thread = told["type"].as_u64().and_then(|kind| u8::try_from(kind).ok()).is_some_and(is_thread);
-        let parent = told["parent_id"].as_str().and_then(number).filter(|_| thread);
-        let mut parents = self.parents.borrow_mut();
-        if parents.len() >= PARENTS {
-            parents.clear();
-        }
-        parents.insert(room, parent);
-        parent
     }
 }
 

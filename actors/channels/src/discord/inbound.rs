@@ -41,6 +41,7 @@ pub(super) fn read(message: &Message, me: &Me) -> Option<Heard> {
         wordless: direct && text.is_empty(),
         files,
         reply_to: (!direct).then_some(id),
+        branch: None,
         marks: marks(message),
         from: Sender {
             id: message.author.id.get().to_string().into(),

@@ -136,6 +136,7 @@ pub(super) fn read(interaction: &Interaction) -> Option<Heard> {
         files: Vec::new(),
         wordless: false,
         reply_to: Some(key),
+        branch: None,
         from: Sender {
             id: user.id.as_str().into(),
             name: user.global_name.clone().unwrap_or_else(|| user.username.clone()),

@@ -22,6 +22,10 @@ const HELLO: Duration = Duration::from_secs(20);
 /// connection is noticed within about a minute.
 const ACK: Duration = Duration::from_secs(20);
 
+/// An acknowledgement comes behind all that was told before it: while Discord speaks it is waited for longer, and not for
+/// ever.
+const ACK_LONGEST: Duration = Duration::from_secs(45);
+
 /// Heartbeats closer together than this are no use to anyone.
 const BEAT_SHORTEST: Duration = Duration::from_millis(100);
 
@@ -89,8 +93,15 @@ struct Ready {
 struct Beats {
     every: Duration,
     next: Instant,
-    /// Since when one is not acknowledged.
-    open: Option<Instant>,
+    /// Since when one is not acknowledged, and when something was heard last since.
+    open: Option<(Instant, Instant)>,
+}
+
+impl Beats {
+    /// When the acknowledgement that is not there means that nobody is.
+    fn silent_at(&self) -> Option<Instant> {
+        self.open.map(|(since, heard)| (heard + self.every.min(ACK)).min(since + ACK_LONGEST))
+    }
 }
 
 /// One connection.
@@ -100,6 +111,8 @@ pub(super) struct Link {
     known: Option<Known>,
     /// The last event that was told.
     last: Option<u64>,
+    /// The session went on.
+    resumed: bool,
     began: Instant,
     beats: Option<Beats>,
     /// Where in its first interval the first heartbeat falls, from 0 to 1.
@@ -113,6 +126,7 @@ impl Link {
             intents,
             last: known.as_ref().map(|known| known.seq),
             known,
+            resumed: false,
             began: now,
             beats: None,
             chance,
@@ -124,6 +138,11 @@ impl Link {
         self.known.as_ref()
     }
 
+    /// Whether the session before went on, which costs none of a day's sessions.
+    pub(super) fn resumed(&self) -> bool {
+        self.resumed
+    }
+
     /// Hears a frame. One that cannot be read is passed over.
     pub(super) fn hear(&mut self, text: &str, now: Instant) -> Vec<Effect> {
         let Ok(frame) = serde_json::from_str::<Frame<'_>>(text) else {
@@ -131,6 +150,9 @@ impl Link {
             return Vec::new();
         };
         let data = frame.d.map_or("null", RawValue::get);
+        if let Some((_, heard)) = self.beats.as_mut().and_then(|beats| beats.open.as_mut()) {
+            *heard = now;
+        }
         match frame.op {
             0 => self.event(frame.s, frame.t.unwrap_or_default(), data),
             1 => vec![self.beat(now)],
@@ -174,6 +196,7 @@ impl Link {
                 Err(_) => vec![Effect::Leave(Left::Broken)],
             },
             "RESUMED" => {
+                self.resumed = true;
                 if let Some(known) = &mut self.known {
                     known.tries = 0;
                 }
@@ -186,7 +209,7 @@ impl Link {
     fn beat(&mut self, now: Instant) -> Effect {
         if let Some(beats) = &mut self.beats {
             beats.next = now + beats.every;
-            beats.open = beats.open.or(Some(now));
+            beats.open = beats.open.or(Some((now, now)));
         }
         Effect::Send(json!({"op": 1, "d": self.last}))
     }
@@ -195,7 +218,7 @@ impl Link {
     pub(super) fn wake(&self) -> Instant {
         match self.beats {
             None => self.began + HELLO,
-            Some(Beats { every, next, open }) => open.map_or(next, |open| next.min(open + every.min(ACK))),
+            Some(beats) => beats.silent_at().map_or(beats.next, |silent| beats.next.min(silent)),
         }
     }
 
@@ -205,9 +228,9 @@ impl Link {
             return (now >= self.began + HELLO).then_some(Effect::Leave(Left::Silent));
         };
         if !listens {
-            beats.open = beats.open.map(|_| now);
+            beats.open = beats.open.map(|_| (now, now));
         }
-        if beats.open.is_some_and(|open| now >= open + beats.every.min(ACK)) {
+        if beats.silent_at().is_some_and(|silent| now >= silent) {
             return Some(Effect::Leave(Left::Silent));
         }
         (now >= beats.next).then(|| self.beat(now))
@@ -304,6 +327,26 @@ mod tests {
         assert_eq!(link.tick(now + 40 * SECOND, false), None);
         assert_eq!(link.tick(now + 59 * SECOND, true), None);
         assert_eq!(link.tick(now + 60 * SECOND, true), Some(Effect::Leave(Left::Silent)));
+    }
+
+    #[test]
+    fn an_acknowledgement_behind_much_that_is_told_is_waited_for_and_not_for_ever() {
+        let (mut link, now) = link(None);
+        hello(&mut link, now);
+        assert_eq!(link.tick(now + 20 * SECOND, true).as_ref().map(op), Some(1));
+        let told = r#"{"op":0,"s":9,"t":"TYPING_START","d":{}}"#;
+        for second in 21..=50 {
+            link.hear(told, now + second * SECOND);
+            assert_eq!(link.tick(now + second * SECOND, true), None, "it speaks");
+        }
+        let (mut muted, mut busy) = (link, now + 50 * SECOND);
+        while busy < now + 64 * SECOND {
+            busy += SECOND;
+            muted.hear(told, busy);
+            assert!(!matches!(muted.tick(busy, true), Some(Effect::Leave(_))), "not yet");
+        }
+        muted.hear(told, now + 65 * SECOND);
+        assert_eq!(muted.tick(now + 65 * SECOND, true), Some(Effect::Leave(Left::Silent)));
     }
 
     #[test]

@@ -213,7 +213,7 @@ impl Inner {
                 let Some(heard) = read(&said, me) else { continue };
                 // As it is worded now; that it was worded otherwise before matters to nobody who did not hear it.
                 let id = said.id.get().to_string().into();
-                let mut heard = Heard { event: id, edits: None, ..heard };
+                let mut heard = self.placed(Heard { event: id, edits: None, ..heard }).await;
                 if let Some(guild) = guild.filter(|_| self.by_role && heard.addressed && !talk.admits(&heard)) {
                     heard.marks.extend(self.roles(guild, &heard.from.id).await);
                 }

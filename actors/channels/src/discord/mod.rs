@@ -17,6 +17,7 @@ mod lanes;
 mod link;
 mod missed;
 mod outbound;
+mod place;
 mod rest;
 mod trouble;
 
@@ -30,12 +31,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use futures_util::future::LocalBoxFuture;
 use mosaic_messages::channel::Calling;
+use mosaic_types::AgentName;
 use mosaic_types::outbox::{Conversation, Delivery, Finding, Item};
 
 use crate::allow::Mark;
-use crate::channel::{Channel, Cut, Note, Preview, Unfetched, Unshown};
+use crate::channel::{Channel, Cut, Note, Preview, Unfetched, Unopened, Unshown};
 use crate::config::ChannelConfig;
 use crate::pace::{Limit, Pace};
+use crate::page::Style;
 use crate::registry::Kind;
 use crate::talk::Talk;
 
@@ -47,7 +50,7 @@ pub const ENTRY: Kind = Kind {
     token: "one has three parts with points between them, as the Bot page of Discord's developer portal shows it",
     good_url,
     hook_header: None,
-    files: false,
+    threads: true,
     build: |config| Rc::new(Discord::new(config)),
 };
 
@@ -64,20 +67,20 @@ const ROOM: [Limit; 2] =
 /// Events that are known to be in hand or done with, and told again.
 const KNOWN: usize = 1_000;
 
-/// Threads of which it is remembered where they belong, at the most.
-const PARENTS: usize = 10_000;
-
 /// One bot.
 pub struct Discord(Rc<Inner>);
 
 struct Inner {
     account: Arc<str>,
     rest: rest::Rest,
+    style: Style,
     pace: RefCell<Pace<u64>>,
     /// Who we are, once Discord has said it.
     me: RefCell<Option<inbound::Me>>,
     /// What it takes to resume.
     session: RefCell<Option<link::Known>>,
+    /// The last connection went on with its session, which can go on again.
+    stood: Cell<bool>,
     lanes: RefCell<lanes::Lanes>,
     published: Cell<bool>,
     known: RefCell<VecDeque<Arc<str>>>,
@@ -90,8 +93,9 @@ struct Inner {
     by_role: bool,
     /// Rooms are on that list, so it matters to which room a thread belongs.
     by_room: bool,
-    /// What is known of that.
-    parents: RefCell<HashMap<u64, Option<u64>>>,
+    /// Long talks go on in threads.
+    threads: bool,
+    places: RefCell<place::Places>,
 }
 
 impl Discord {
@@ -100,9 +104,11 @@ impl Discord {
         Self(Rc::new(Inner {
             account: config.account().into(),
             rest: rest::Rest::new(&config.api_url, config.token.clone()),
+            style: Style::new(config, UNITS, "\n"),
             pace: RefCell::new(Pace::new(ALL)),
             me: RefCell::default(),
             session: RefCell::default(),
+            stood: Cell::new(false),
             lanes: RefCell::default(),
             published: Cell::new(false),
             known: RefCell::default(),
@@ -111,7 +117,8 @@ impl Discord {
             users: config.allow.iter().filter_map(user).collect(),
             by_role: config.allow.iter().any(|mark| matches!(mark, Mark::Role(_))),
             by_room: config.allow.iter().any(|mark| matches!(mark, Mark::Chat(_))),
-            parents: RefCell::default(),
+            threads: config.thread_after > 0,
+            places: RefCell::default(),
         }))
     }
 }
@@ -121,8 +128,8 @@ impl Channel for Discord {
         self.0.account.clone()
     }
 
-    fn message_units(&self) -> usize {
-        UNITS
+    fn room(&self, agent: Option<&AgentName>) -> usize {
+        self.0.style.room(agent)
     }
 
     fn hear(&self, talk: Rc<Talk>) -> LocalBoxFuture<'static, Cut> {
@@ -153,6 +160,16 @@ impl Channel for Discord {
     fn remove(&self, to: Conversation, platform_id: Arc<str>) -> LocalBoxFuture<'static, ()> {
         let inner = self.0.clone();
         Box::pin(async move { inner.take_away(&to, &platform_id).await })
+    }
+
+    fn open(
+        &self,
+        at: Conversation,
+        message: Arc<str>,
+        title: String,
+    ) -> LocalBoxFuture<'static, Result<(), Unopened>> {
+        let inner = self.0.clone();
+        Box::pin(async move { inner.open_thread(&at.name, &message, &title).await })
     }
 
     fn fetch(&self, file: Arc<str>, limit: usize) -> LocalBoxFuture<'static, Result<Vec<u8>, Unfetched>> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic_types::Point;
-use mosaic_types::outbox::{Content, Conversation, Delivery, Finding, Item, Shown};
+use mosaic_types::outbox::{Conversation, Delivery, Finding, Item, Shown};
 use reqwest::Method;
 use serde_json::Value;
 use serenity::builder::{CreateActionRow, CreateAllowedMentions, CreateButton, CreateMessage, EditMessage};
@@ -17,6 +17,7 @@ use super::trouble::Trouble;
 use super::{Inner, ROOM, UNITS};
 use crate::channel::{Preview, Unshown};
 use crate::chunk;
+use crate::page::{FILE_NAME, Page, Part};
 
 /// A delivery waits for its turn up to so long; what would have to wait longer is put back into the outbox.
 const WAIT: Duration = Duration::from_secs(20);
@@ -46,39 +47,42 @@ impl Inner {
         let Some(room) = room(&item.to.name) else {
             return Delivery::Refused { why: format!("{:?} is no channel of Discord's", item.to.name) };
         };
-        let chunk = chunk::next(item.content.text(), item.shown, UNITS);
-        let text = chunk.shown();
-        // What shows nothing has nothing to fail at; Discord would refuse it.
-        let text = if text.trim().is_empty() { "(an empty answer)" } else { text.as_str() };
-        let button = matches!(item.content, Content::Failed { .. }).then_some(("Try again", "retry"));
-        let sheet = Sheet { text, button: button.filter(|_| chunk.last) };
         if let Err(at) = self.turn(room, WAIT).await {
             return Delivery::Later { after: Some(at - Instant::now()), all: false };
         }
-        let preview = item.preview.as_deref().filter(|_| item.part == 0).and_then(number);
-        let edited = match preview {
-            Some(preview) => match self.edit(room, preview, &sheet).await {
-                Err(Trouble::Lost) => None,
-                edited => Some(edited),
-            },
-            None => None,
-        };
-        let shown = match edited {
-            Some(edited) => edited,
-            // Somebody took the preview away: the answer is a message of its own then.
-            None => {
-                let reply_to = item.reply_to.as_deref().filter(|_| item.part == 0);
-                self.send(room, reply_to, &sheet, Some(item.nonce())).await
-            }
+        let (shown, up_to) = match self.style.part(item) {
+            Part::Message(page) => (self.lay(room, item, &page).await, page.up_to),
+            Part::File(text) => (self.hand_over(room, item, text).await, None),
         };
         Point::DeliverInCall.pass();
         match shown {
-            Ok(id) => Delivery::Done(Shown { platform_id: Some(id), up_to: chunk.up_to() }),
+            Ok(id) => Delivery::Done(Shown { platform_id: Some(id), up_to }),
             Err(trouble) => {
                 self.rests(room, &trouble);
                 trouble.delivery()
             }
         }
+    }
+
+    /// Shows a page: in place of the item's preview, or as a message of its own.
+    async fn lay(&self, room: u64, item: &Item, page: &Page) -> Result<String, Trouble> {
+        let sheet = Sheet { text: &page.text, button: page.button };
+        if let Some(preview) = item.preview.as_deref().filter(|_| item.part == 0).and_then(number) {
+            match self.edit(room, preview, &sheet).await {
+                // Somebody took the preview away: the answer is a message of its own then.
+                Err(Trouble::Lost) => {}
+                edited => return edited,
+            }
+        }
+        let reply_to = item.reply_to.as_deref().filter(|_| item.part == 0);
+        self.send(room, reply_to, &sheet, Some(item.nonce())).await
+    }
+
+    /// Sends the whole text of an item as a file.
+    async fn hand_over(&self, room: u64, item: &Item, text: &str) -> Result<String, Trouble> {
+        let message = CreateMessage::new().nonce(Nonce::String(item.nonce())).enforce_nonce(true);
+        let message = message.allowed_mentions(nobody());
+        id(&self.rest.send_file(&format!("channels/{room}/messages"), &message, FILE_NAME, text).await?)
     }
 
     /// Finds out whether a part is there that was cut off: by its nonce or, where Discord does not tell nonces, by its text.
@@ -95,11 +99,17 @@ impl Inner {
             Err(Trouble::Never { .. }) => return Finding::Repeat,
             Err(_) => return Finding::Later { after: None },
         };
-        let chunk = chunk::next(item.content.text(), item.shown, UNITS);
-        match find(&said, &self.account, &item.nonce(), &chunk.shown(), item.created_at.0) {
-            Some(id) => Finding::Done(Shown { platform_id: Some(id), up_to: chunk.up_to() }),
-            None => Finding::Repeat,
-        }
+        let (found, up_to) = match self.style.part(item) {
+            Part::Message(page) => {
+                let same = |message: &Value| message["content"] == page.text.trim();
+                (find(&said, &self.account, &item.nonce(), same, item.created_at.0), page.up_to)
+            }
+            Part::File(_) => {
+                let same = |message: &Value| message["attachments"][0]["filename"] == FILE_NAME;
+                (find(&said, &self.account, &item.nonce(), same, item.created_at.0), None)
+            }
+        };
+        found.map_or(Finding::Repeat, |id| Finding::Done(Shown { platform_id: Some(id), up_to }))
     }
 
     /// Shows how far an answer is, where nothing else wants to go out.
@@ -108,7 +118,8 @@ impl Inner {
         if !self.pace.borrow_mut().spare(&room, &ROOM, Instant::now()) {
             return Err(Unshown::Later);
         }
-        let sheet = Sheet { text: &preview.text, button: Some(("Stop", "stop")) };
+        let text = self.style.under_name(preview.agent.as_ref(), &preview.text);
+        let sheet = Sheet { text: &text, button: Some(("Stop", "stop")) };
         let shown = match preview.platform_id.as_deref().and_then(number) {
             Some(id) => self.edit(room, id, &sheet).await,
             None => self.send(room, preview.reply_to.as_deref(), &sheet, None).await,
@@ -235,15 +246,15 @@ pub(super) fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number| *number > 0)
 }
 
-/// The message of ours among `said` that has that nonce; or, where Discord has forgotten the nonces, that has that text
+/// The message of ours among `said` that has that nonce; or, where Discord has forgotten the nonces, that shows the same
 /// and is not older than the answer.
-fn find(said: &Value, account: &str, nonce: &str, text: &str, created_at: i64) -> Option<String> {
+fn find(said: &Value, account: &str, nonce: &str, same: impl Fn(&Value) -> bool, created_at: i64) -> Option<String> {
     let ours = || said.as_array().into_iter().flatten().filter(|message| message["author"]["id"] == account);
     let told = |message: &Value| message["nonce"].is_string() || message["nonce"].is_number();
     let found = match ours().find(|message| message["nonce"] == nonce) {
         None if !ours().any(told) => ours().find(|message| {
             let at = message["id"].as_str().and_then(number).map_or(0, made_at);
-            message["content"] == text.trim() && at >= created_at
+            same(message) && at >= created_at
         }),
         found => found,
     };
@@ -266,7 +277,7 @@ mod tests {
         let at = |ms: u64| ((ms << 22) | 1).to_string();
         let message = |author: &str, ms, text: &str, nonce: Value| json!({"id": at(ms), "author": {"id": author}, "content": text, "nonce": nonce});
         let created = made_at(5_000 << 22);
-        let found = |said: Value| find(&said, "9", "n1", "hello ", created);
+        let found = |said: Value| find(&said, "9", "n1", |message| message["content"] == "hello", created);
         let by_nonce = json!([message("9", 7_000, "hello", json!("n2")), message("9", 6_000, "hello", json!("n1"))]);
         assert_eq!(found(by_nonce), Some(at(6_000)));
         assert_eq!(found(json!([message("9", 7_000, "hello", json!("n2"))])), None, "another answer of the same words");

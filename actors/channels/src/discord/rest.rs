@@ -4,7 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mosaic_types::Secret;
-use reqwest::{Method, Response, StatusCode, redirect, retry};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect, retry};
 use rustls::{ClientConfig, RootCertStore};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -70,12 +71,30 @@ impl Rest {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<Value, Trouble> {
+        let request = self.request(method, path);
+        Self::answer(if let Some(body) = body { request.json(body) } else { request }).await
+    }
+
+    /// Sends a message with a file of text (API reference, "Uploading Files").
+    pub(super) async fn send_file(
+        &self,
+        path: &str,
+        message: &impl Serialize,
+        name: &'static str,
+        text: &str,
+    ) -> Result<Value, Trouble> {
+        let message = serde_json::to_string(message).expect("what is built can be written");
+        let file = Part::text(text.to_owned()).file_name(name);
+        let form = Form::new().text("payload_json", message).part("files[0]", file);
+        Self::answer(self.request(Method::POST, path).multipart(form)).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}{path}", self.base);
-        let mut request =
-            self.client.request(method, url).header("authorization", format!("Bot {}", self.token.expose()));
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        self.client.request(method, url).header("authorization", format!("Bot {}", self.token.expose()))
+    }
+
+    async fn answer(request: RequestBuilder) -> Result<Value, Trouble> {
         // What the library says of an error holds the address, and that may hold the token of an interaction.
         let response = request.send().await.map_err(|error| Self::unsent(&error))?;
         let status = response.status();

@@ -15,7 +15,6 @@ mod hook;
 mod html;
 mod inbound;
 mod outbound;
-mod paper;
 mod place;
 mod poll;
 mod trouble;
@@ -28,6 +27,7 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use mosaic_messages::channel::Calling;
+use mosaic_types::AgentName;
 use mosaic_types::outbox::{Conversation, Delivery, Finding, Item};
 use teloxide_core::Bot;
 use teloxide_core::net::default_reqwest_settings;
@@ -36,6 +36,7 @@ use crate::allow::Mark;
 use crate::channel::{Channel, Cut, Hearing, Note, Preview, Unfetched, Unshown};
 use crate::config::ChannelConfig;
 use crate::pace::{Limit, Pace};
+use crate::page::Style;
 use crate::registry::Kind;
 use crate::talk::Talk;
 
@@ -47,7 +48,7 @@ pub const ENTRY: Kind = Kind {
     token: "one looks like 123456789:AAE…, as BotFather shows it",
     good_url,
     hook_header: Some("x-telegram-bot-api-secret-token"),
-    files: true,
+    threads: false,
     build: |config| Rc::new(Telegram::new(config)),
 };
 
@@ -80,8 +81,7 @@ struct Inner {
     /// For the one that is held open.
     poller: Bot,
     poll: Duration,
-    /// Long answers come as files.
-    files: bool,
+    style: Style,
     /// The channel's name.
     name: String,
     /// Where Telegram is to call us, and by which secret we know it.
@@ -107,7 +107,7 @@ impl Telegram {
             bot: url(bot(CALL)),
             poller: url(bot(config.poll + POLL_SLACK)),
             poll: config.poll,
-            files: config.files,
+            style: Style::new(config, UNITS, "\n\n"),
             name: config.name.to_string(),
             hook: config.hook_url().zip(config.hook_secret()),
             pace: RefCell::new(Pace::new(ALL)),
@@ -123,8 +123,8 @@ impl Channel for Telegram {
         self.0.account.clone()
     }
 
-    fn message_units(&self) -> usize {
-        UNITS
+    fn room(&self, agent: Option<&AgentName>) -> usize {
+        self.0.style.room(agent)
     }
 
     fn hear(&self, talk: Rc<Talk>) -> LocalBoxFuture<'static, Cut> {

@@ -5,25 +5,27 @@ use std::time::Duration;
 
 use mosaic_messages::channel::Calling;
 use mosaic_types::Point;
-use mosaic_types::outbox::{Content, Conversation, Delivery, Item, Shown};
+use mosaic_types::outbox::{Conversation, Delivery, Item, Shown};
 use teloxide_core::payloads::{
-    DeleteMessage, EditMessageText, EditMessageTextSetters, SendChatAction, SendChatActionSetters, SendMessage,
-    SendMessageSetters,
+    DeleteMessage, EditMessageText, EditMessageTextSetters, SendChatAction, SendChatActionSetters, SendDocumentSetters,
+    SendMessage, SendMessageSetters,
 };
+use teloxide_core::requests::Requester;
 use teloxide_core::types::{
-    ChatAction, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageId, ParseMode, ReplyParameters,
+    ChatAction, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions, MessageId, ParseMode,
+    ReplyParameters,
 };
 use tokio::time::{Instant, sleep_until};
 
 use super::html::html;
 use super::inbound::{id_text, message_id};
-use super::paper;
 use super::place::Place;
 use super::trouble::Trouble;
 use super::{CHAT, GROUP, Inner, UNITS};
 use crate::channel::{Preview, Unshown};
 use crate::chunk;
 use crate::pace::Limit;
+use crate::page::{FILE_NAME, Page, Part};
 
 /// A notice that would have to wait longer than this is not said: whoever asked has moved on.
 const NOTICE_WAIT: Duration = Duration::from_secs(5);
@@ -51,46 +53,57 @@ impl Inner {
         if let Err(at) = self.pace.borrow_mut().admit(item.id, &place.chat.0, limits(place), now) {
             return Delivery::Later { after: Some(at - now), all: false };
         }
-        if self.files && item.part > 0 {
-            return self.hand_over(place, item, &calling).await;
-        }
-        let mut chunk = chunk::next(item.content.text(), item.shown, UNITS);
-        let mut text = chunk.shown();
-        if self.files && !chunk.last {
-            chunk = chunk::next(item.content.text(), item.shown, UNITS - paper::UNITS);
-            text = chunk.shown() + paper::FOLLOWS;
-        }
-        // What shows nothing has nothing to fail at; Telegram would refuse it.
-        let text = if text.trim().is_empty() { "(an empty answer)" } else { text.as_str() };
-        let button = matches!(item.content, Content::Failed { .. }).then_some(("Try again", "retry"));
-        let sheet = Sheet { markdown: text, button: button.filter(|_| chunk.last) };
-        let preview = item.preview.as_deref().filter(|_| item.part == 0).and_then(message_id);
-        let edited = match preview {
-            Some(preview) => match self.edit(place, preview, &sheet).await {
-                Err(Trouble::Lost) => None,
-                edited => Some(edited),
-            },
-            None => None,
-        };
-        let shown = match edited {
-            Some(edited) => edited,
-            None if !calling.note().await => return Delivery::Later { after: None, all: false },
-            // Somebody took the preview away: the answer is a message of its own then.
-            None => self.send(place, item.reply_to.as_deref().filter(|_| item.part == 0), &sheet).await,
+        let (shown, up_to) = match self.style.part(item) {
+            Part::Message(page) => (self.lay(place, item, &page, calling).await, page.up_to),
+            Part::File(text) => (self.hand_over(place, text, calling).await, None),
         };
         Point::DeliverInCall.pass();
-        let shown = shown.or_else(|trouble| match trouble {
-            Trouble::Same => Ok(preview),
-            Trouble::Taken(id) => Ok(id.map(MessageId)),
-            trouble => Err(trouble),
-        });
         match shown {
-            Ok(id) => Delivery::Done(Shown { platform_id: id.map(|id| id.0.to_string()), up_to: chunk.up_to() }),
+            Ok(id) | Err(Trouble::Taken(id)) => {
+                Delivery::Done(Shown { platform_id: id.map(|id| id.to_string()), up_to })
+            }
             Err(trouble) => {
                 self.rests(place, &trouble);
                 trouble.delivery()
             }
         }
+    }
+
+    /// Shows a page: in place of the item's preview, or as a message of its own.
+    async fn lay(
+        &self,
+        place: Place,
+        item: &Item,
+        page: &Page,
+        calling: Arc<dyn Calling>,
+    ) -> Result<Option<i32>, Trouble> {
+        let sheet = Sheet { markdown: &page.text, button: page.button };
+        if let Some(preview) = item.preview.as_deref().filter(|_| item.part == 0).and_then(message_id) {
+            match self.edit(place, preview, &sheet).await {
+                // Somebody took the preview away: the answer is a message of its own then.
+                Err(Trouble::Lost) => {}
+                Err(Trouble::Same) => return Ok(Some(preview.0)),
+                edited => return edited.map(|id| id.map(|id| id.0)),
+            }
+        }
+        if !calling.note().await {
+            return Err(Trouble::Failed);
+        }
+        let sent = self.send(place, item.reply_to.as_deref().filter(|_| item.part == 0), &sheet).await?;
+        Ok(sent.map(|id| id.0))
+    }
+
+    /// Sends the whole text of an item as a file.
+    async fn hand_over(&self, place: Place, text: &str, calling: Arc<dyn Calling>) -> Result<Option<i32>, Trouble> {
+        if !calling.note().await {
+            return Err(Trouble::Failed);
+        }
+        let file = InputFile::memory(text.to_owned().into_bytes()).file_name(FILE_NAME);
+        let mut send = self.bot.send_document(place.chat, file);
+        if let Some(topic) = place.topic {
+            send = send.message_thread_id(topic);
+        }
+        Ok(Some(send.await.map_err(Trouble::from)?.id.0))
     }
 
     /// Shows how far an answer is, where nothing else wants to go out.
@@ -99,7 +112,8 @@ impl Inner {
         if !self.pace.borrow_mut().spare(&place.chat.0, limits(place), Instant::now()) {
             return Err(Unshown::Later);
         }
-        let sheet = Sheet { markdown: &preview.text, button: Some(("Stop", "stop")) };
+        let text = self.style.under_name(preview.agent.as_ref(), &preview.text);
+        let sheet = Sheet { markdown: &text, button: Some(("Stop", "stop")) };
         let shown = match preview.platform_id.as_deref().and_then(message_id) {
             Some(id) => self.edit(place, id, &sheet).await,
             None => self.send(place, preview.reply_to.as_deref(), &sheet).await,

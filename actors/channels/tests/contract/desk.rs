@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::LocalBoxFuture;
-use mosaic_channels::{House, Reader, Work};
+use mosaic_channels::{House, Look, Reader, Work};
 use mosaic_messages::{Accepted, Kept, Receive, Received};
 use mosaic_types::command::{CANCELLED, Line};
 use mosaic_types::journal::TurnState;
@@ -120,6 +120,14 @@ impl House for Desk {
     fn command(&self, _: Conversation, _: Arc<str>, _: Option<AgentName>, line: Line) -> Work<String> {
         self.memory().commands.push(line.command.name.to_owned());
         Box::pin(ready(Ok(CANCELLED.to_owned())))
+    }
+
+    fn look(&self, _: Conversation, _: Arc<str>) -> Work<Look> {
+        Box::pin(ready(Ok(Look::default())))
+    }
+
+    fn move_on(&self, _: Conversation, _: Conversation, _: Arc<str>) -> Work<()> {
+        Box::pin(ready(Ok(())))
     }
 
     fn keep_preview(&self, _: TurnId, _: Conversation, platform_id: Arc<str>) -> Work<Kept> {

@@ -15,6 +15,7 @@ macro_rules! channel_contract {
         $crate::channel_contract! { $platform: $stand =>
             what_is_said_to_us_is_taken_in_and_answered_once
             what_is_told_twice_is_one_input
+            a_stop_that_is_told_again_stops_nothing_later
             a_message_that_was_cut_off_after_it_was_taken_is_seen_once
             a_pause_of_149_seconds_delays_the_answer_and_loses_nothing
             a_long_answer_comes_in_order_and_whole

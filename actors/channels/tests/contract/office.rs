@@ -49,7 +49,7 @@ impl Calling for Noted {
 impl<S: Stand> Office<S> {
     pub(crate) fn open() -> Self {
         let (stand, desk) = (S::start(), Desk::default());
-        let table = format!("{}token_env = \"TOKEN\"\n", stand.table());
+        let table = format!("{}token_env = \"TOKEN\"\nnames = false\n", stand.table());
         let settings = Settings::parse(&table, "config.toml").expect("valid TOML");
         let token = stand.token().to_owned();
         let config = ChannelConfig::read("house", &settings.root(), &|_| Ok(Secret::new(token.clone())));

@@ -42,6 +42,17 @@ pub(crate) async fn what_is_told_twice_is_one_input<S: Stand>() {
     assert!((2..=3).contains(&office.desk.told()), "{}", office.desk.told());
 }
 
+/// A second `/stop` would stop what was asked since.
+pub(crate) async fn a_stop_that_is_told_again_stops_nothing_later<S: Stand>() {
+    let office = Office::<S>::open();
+    office.stand.say(Who::Ada, Place::Direct, false, "/stop");
+    office.until("it is heard", |office| (office.desk.commands() == ["stop"]).then_some(())).await;
+    office.stand.tell_again();
+    office.stand.say(Who::Ada, Place::Direct, false, "one");
+    office.input(1).await;
+    assert_eq!(office.desk.commands(), ["stop"]);
+}
+
 /// Whether the platform can be asked or not: nobody sees it twice, and what comes after it is not held up.
 pub(crate) async fn a_message_that_was_cut_off_after_it_was_taken_is_seen_once<S: Stand>() {
     let office = Office::<S>::open();

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::{LocalBoxFuture, pending, ready};
 use mosaic_channels::allow::Mark;
 use mosaic_channels::{
-    Channel, ChannelConfig, Cut, Heard, House, Note, Pairs, Preview, Reader, Sender, Status, Talk, Unfetched, Unshown,
-    Work,
+    Channel, ChannelConfig, Cut, Heard, House, Look, Note, Pairs, Preview, Reader, Sender, Status, Talk, Unfetched,
+    Unshown, Work,
 };
 use mosaic_messages::channel::Calling;
 use mosaic_messages::{Accepted, Kept, Receive, Received};
@@ -44,6 +44,7 @@ struct Memory {
     offered: Vec<NewPairing>,
     next: VecDeque<Result<(), Failure>>,
     known: bool,
+    kept: Vec<(Arc<str>, Arc<str>, Arc<str>)>,
 }
 
 /// A house that takes everything in, unless it is told otherwise.
@@ -112,6 +113,14 @@ impl House for Home {
         Box::pin(ready(Ok(format!("{name} was done"))))
     }
 
+    fn look(&self, _: Conversation, _: Arc<str>) -> Work<Look> {
+        Box::pin(ready(Ok(Look::default())))
+    }
+
+    fn move_on(&self, _: Conversation, _: Conversation, _: Arc<str>) -> Work<()> {
+        Box::pin(ready(Ok(())))
+    }
+
     fn keep_preview(&self, _: TurnId, _: Conversation, _: Arc<str>) -> Work<Kept> {
         Box::pin(ready(Ok(Kept::Kept)))
     }
@@ -125,11 +134,16 @@ impl House for Home {
         Box::pin(ready(Ok(true)))
     }
 
-    fn cursors(&self, _: Arc<str>) -> Work<Vec<(String, String)>> {
-        Box::pin(ready(Ok(Vec::new())))
+    fn cursors(&self, channel: Arc<str>) -> Work<Vec<(String, String)>> {
+        let home = self.0.lock().expect("whole");
+        let kept = home.kept.iter().rev().filter(|(known, _, _)| *known == channel);
+        Box::pin(ready(Ok(kept.map(|(_, scope, value)| (scope.to_string(), value.to_string())).collect())))
     }
 
-    fn keep_cursor(&self, _: Arc<str>, _: Arc<str>, _: Arc<str>) -> Work<()> {
+    fn keep_cursor(&self, channel: Arc<str>, scope: Arc<str>, value: Arc<str>) -> Work<()> {
+        let mut home = self.0.lock().expect("whole");
+        home.kept.retain(|(known, place, _)| (known, place) != (&channel, &scope));
+        home.kept.push((channel, scope, value));
         Box::pin(ready(Ok(())))
     }
 
@@ -175,7 +189,7 @@ impl Channel for Platform {
         "123".into()
     }
 
-    fn message_units(&self) -> usize {
+    fn room(&self, _: Option<&AgentName>) -> usize {
         4_096
     }
 
@@ -253,6 +267,7 @@ pub(crate) fn heard(event: &str, text: &str) -> Heard {
         wordless: false,
         files: Vec::new(),
         reply_to: Some(event.into()),
+        branch: None,
         from: Sender { id: "1".into(), name: "Ada".into(), bot: false },
         marks: vec!["user:1".parse().expect("valid")],
         direct: true,

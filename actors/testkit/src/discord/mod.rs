@@ -85,8 +85,8 @@ impl Discord {
         self.shared.origin.clone()
     }
 
-    /// The next calls of a kind fail so, one after the other: `gateway`, `me`, `application`, `publish`, `open`, `channel`,
-    /// `history`, `send`, `edit`, `delete`, `typing`, `respond`, `follow up`, `complete`.
+    /// The next calls of a kind fail so, one after the other: `gateway`, `me`, `application`, `publish`, `open`, `channel`, `thread`,
+    /// `history`, `send`, `upload`, `edit`, `delete`, `typing`, `respond`, `follow up`, `complete`.
     pub fn fail(&self, kind: &str, faults: impl IntoIterator<Item = Fault>) {
         self.shared.change(|state| state.faults.entry(kind.to_owned()).or_default().extend(faults));
     }
@@ -134,7 +134,7 @@ impl Discord {
         self.shared.change(|state| state.lapses = lapses);
     }
 
-    /// How often a heartbeat is asked for; each second and a half unless told.
+    /// How often a heartbeat is asked for, from the next connection on; each 41 seconds unless told, as by Discord.
     pub fn beat(&self, every: Duration) {
         self.shared.change(|state| state.beat_ms = u64::try_from(every.as_millis()).expect("milliseconds fit"));
     }
@@ -152,6 +152,15 @@ impl Discord {
     /// All that was told in this session is told again.
     pub fn replay(&self) {
         self.push(Push::Replay);
+    }
+
+    /// A message is told once more.
+    pub fn repeat(&self, room: u64, message: u64) {
+        self.shared.change(|state| {
+            let said =
+                state.history[&room].iter().find(|said| said.id == message).expect("it was said").message.clone();
+            state.happen("MESSAGE_CREATE", &said);
+        });
     }
 
     /// A dispatch as it stands.
@@ -174,6 +183,11 @@ impl Discord {
     /// How often it identified, and tried to resume.
     pub fn greetings(&self) -> (usize, usize) {
         self.shared.look(|state| (state.identifies, state.resumes))
+    }
+
+    /// The most bots that listened at once.
+    pub fn most_listeners(&self) -> usize {
+        self.shared.look(|state| state.listeners.1)
     }
 
     /// Connections of the gateway so far.

@@ -75,11 +75,15 @@ impl Saying {
 
     pub(super) fn say(&self, state: &mut State) -> u64 {
         let id = state.id();
+        self.say_as(state, id);
+        id
+    }
+
+    fn say_as(&self, state: &mut State, id: u64) {
         let message = self.message(id);
         settle(state, self);
         state.history.entry(self.room).or_default().push(Said { id, message: message.clone() });
         state.happen("MESSAGE_CREATE", &message);
-        id
     }
 
     fn message(&self, id: u64) -> Value {
@@ -140,7 +144,20 @@ impl Discord {
 
     /// A thread begins in a room.
     pub fn open_thread(&self, thread: u64, room: u64, guild: u64) {
-        self.shared.change(|state| state.rooms.insert(thread, Room { guild: Some(guild), parent: Some(room) }));
+        let opened = Room { parent: Some(room), ..Room::of(Some(guild)) };
+        self.shared.change(|state| state.rooms.insert(thread, opened));
+    }
+
+    /// Somebody begins a post in a forum: a thread whose number is that of its first message. Answers that.
+    pub fn post(&self, forum: u64, saying: &Saying) -> u64 {
+        self.shared.change(|state| {
+            let id = state.id();
+            let owner = Some(saying.user);
+            state.rooms.insert(forum, Room { forum: true, ..Room::of(saying.guild) });
+            state.rooms.insert(id, Room { parent: Some(forum), owner, ..Room::of(saying.guild) });
+            saying.clone().in_room(id).say_as(state, id);
+            id
+        })
     }
 
     /// Somebody types a slash command; the saying's text is the name, then what is in its one option.
@@ -203,5 +220,5 @@ impl Discord {
 /// The room exists from when somebody is in it.
 fn settle(state: &mut State, saying: &Saying) {
     state.roles.insert(saying.user, saying.roles.clone());
-    state.rooms.entry(saying.room).or_insert(Room { guild: saying.guild, parent: None });
+    state.rooms.entry(saying.room).or_insert(Room::of(saying.guild));
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::server::refusal;
-use super::state::{Room, Said, Shared, Shown, State, bot, timestamp};
+use super::state::{BOT_ID, Room, Said, Shared, Shown, State, bot, timestamp};
 use super::{APPLICATION, dm};
 
 /// A status, and what is said.
@@ -34,9 +34,11 @@ impl Ask<'_> {
             ("GET", ["guilds", _, "members", _]) => "member",
             ("GET", ["channels", _]) => "channel",
             ("GET", ["channels", _, "messages"]) => "history",
+            ("POST", ["channels", _, "messages"]) if !self.body["file"].is_null() => "upload",
             ("POST", ["channels", _, "messages"]) => "send",
             ("PATCH", ["channels", _, "messages", _]) => "edit",
             ("DELETE", ["channels", _, "messages", _]) => "delete",
+            ("POST", ["channels", _, "messages", _, "threads"]) => "thread",
             ("POST", ["channels", _, "typing"]) => "typing",
             ("POST", ["interactions", _, _, "callback"]) => "respond",
             ("POST", ["webhooks", _, _]) => "follow up",
@@ -73,9 +75,10 @@ pub(super) fn call(state: &mut State, shared: &Shared, ask: &Ask<'_>) -> Answer 
         "channel" => channel(state, ask.part(1)),
         "member" => member(state, ask.part(3)),
         "history" => history(state, ask),
-        "send" => send(state, ask.part(1), &ask.body),
+        "send" | "upload" => send(state, ask.part(1), &ask.body),
         "edit" => edit(state, ask.part(1), ask.part(3), &ask.body),
         "delete" => delete(state, ask.part(1), ask.part(3)),
+        "thread" => open_thread(state, ask),
         "typing" => {
             state.typed += 1;
             Ok(Value::Null)
@@ -100,7 +103,7 @@ fn gateway(state: &State, shared: &Shared) -> Value {
 fn open(state: &mut State, body: &Value) -> Result<Value, Answer> {
     let user = body["recipient_id"].as_str().and_then(|id| id.parse().ok());
     let room = dm(user.ok_or_else(|| invalid("recipient_id"))?);
-    state.rooms.entry(room).or_insert(Room { guild: None, parent: None });
+    state.rooms.entry(room).or_insert(Room::of(None));
     channel(state, room)
 }
 
@@ -109,11 +112,13 @@ fn channel(state: &State, room: u64) -> Result<Value, Answer> {
     let last = state.history.get(&room).and_then(|all| all.last()).map(|said| said.id.to_string());
     let kind = match (found.guild, found.parent) {
         (None, _) => 1,
+        (Some(_), None) if found.forum => 15,
         (Some(_), None) => 0,
         (Some(_), Some(_)) => 11,
     };
     Ok(json!({"id": room.to_string(), "type": kind, "guild_id": found.guild.map(|id| id.to_string()),
-        "parent_id": found.parent.map(|id| id.to_string()), "last_message_id": last}))
+        "parent_id": found.parent.map(|id| id.to_string()), "last_message_id": last,
+        "owner_id": found.owner.map(|id| id.to_string())}))
 }
 
 /// The guilds, as they are told when a session begins.
@@ -132,6 +137,29 @@ pub(super) fn guilds(state: &State) -> Vec<Value> {
 fn member(state: &State, user: u64) -> Result<Value, Answer> {
     let roles: Vec<String> = state.roles.get(&user).into_iter().flatten().map(u64::to_string).collect();
     Ok(json!({"user": {"id": user.to_string()}, "roles": roles}))
+}
+
+/// A thread that begins with a message has its number (API reference, "Start Thread from Message").
+fn open_thread(state: &mut State, ask: &Ask<'_>) -> Result<Value, Answer> {
+    let (room, message) = (ask.part(1), ask.part(3));
+    may_write(state, room)?;
+    let of = state.rooms[&room];
+    if of.guild.is_none() || of.parent.is_some() {
+        return Err(refusal(400, 50_024, "Cannot execute action on this channel type"));
+    }
+    if !state.history.get(&room).is_some_and(|all| all.iter().any(|said| said.id == message)) {
+        return Err(refusal(404, 10_008, "Unknown Message"));
+    }
+    if state.rooms.contains_key(&message) {
+        return Err(refusal(400, 160_004, "A thread has already been created for this message"));
+    }
+    if !matches!(ask.body["name"].as_str().map_or(0, |name| name.chars().count()), 1..=100) {
+        return Err(invalid("name: Must be between 1 and 100 in length."));
+    }
+    state.rooms.insert(message, Room { parent: Some(room), owner: Some(BOT_ID), ..Room::of(of.guild) });
+    let thread = channel(state, message)?;
+    state.happen("THREAD_CREATE", &thread);
+    Ok(thread)
 }
 
 fn history(state: &State, ask: &Ask<'_>) -> Result<Value, Answer> {
@@ -159,6 +187,7 @@ fn invalid(field: &str) -> Answer {
 fn may_write(state: &State, room: u64) -> Result<(), Answer> {
     match state.rooms.get(&room) {
         None => Err(refusal(404, 10_003, "Unknown Channel")),
+        Some(Room { forum: true, .. }) => Err(refusal(400, 50_024, "Cannot execute action on this channel type")),
         Some(Room { guild: Some(_), .. }) if state.closed.contains(&room) => {
             Err(refusal(403, 50_001, "Missing Access"))
         }
@@ -190,7 +219,7 @@ fn closed(body: &Value) -> bool {
 
 fn send(state: &mut State, room: u64, body: &Value) -> Result<Value, Answer> {
     may_write(state, room)?;
-    let text = text(body)?;
+    let text = if body["file"].is_null() { text(body)? } else { String::new() };
     let nonce = body["nonce"].as_str().map(str::to_owned);
     if nonce.as_ref().is_some_and(|nonce| nonce.len() > 25) {
         return Err(invalid("nonce: Must be 25 or fewer in length."));
@@ -224,7 +253,12 @@ fn show(
     private: bool,
 ) -> Value {
     let id = state.id();
-    let message = message(id, room, state.rooms.get(&room).and_then(|room| room.guild), text, nonce.as_deref());
+    let mut message = message(id, room, state.rooms.get(&room).and_then(|room| room.guild), text, nonce.as_deref());
+    let part = |at: usize| body["file"][at].as_str().map(str::to_owned);
+    let file = part(0).zip(part(1));
+    if let Some((name, text)) = &file {
+        message["attachments"] = json!([{"id": "0", "filename": name, "size": text.len()}]);
+    }
     let shown = Shown {
         id,
         text: text.to_owned(),
@@ -234,6 +268,7 @@ fn show(
         closed: closed(body),
         private,
         edits: 0,
+        file,
     };
     state.shown.entry(room).or_default().push(shown);
     if !private {

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::routes::{self, Answer, Ask};
 use super::state::{Fault, Shared};
 use super::{OTHER_TOKEN, TOKEN};
+use crate::form::form;
 use crate::request::{Connection, Gone, Request};
 
 /// Accepts until `stopped`; connections die with the runtime.
@@ -56,7 +57,7 @@ async fn answer(connection: &mut Connection, request: &Request, shared: &Shared)
     if !header("user-agent").starts_with("DiscordBot (") {
         return say(connection, &refusal(403, 40_333, "Internal network error")).await;
     }
-    let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+    let body = serde_json::from_slice(&request.body).unwrap_or_else(|_| with_file(&request.body));
     let ask = Ask { method: &request.method, path, query, body };
     let kind = ask.kind();
     let fault = shared.change(|state| state.fault(kind));
@@ -75,6 +76,17 @@ async fn answer(connection: &mut Connection, request: &Request, shared: &Shared)
     }
     let answered = shared.change(|state| routes::call(state, shared, &ask));
     say(connection, &answered).await
+}
+
+/// A message that comes with a file (API reference, "Uploading Files").
+fn with_file(body: &[u8]) -> Value {
+    let form = form(body);
+    let mut message: Value =
+        form["payload_json"].as_str().map_or(Value::Null, |text| serde_json::from_str(text).unwrap_or_default());
+    if message.is_object() {
+        message["file"] = json!([form["file_name"], form["file_text"]]);
+    }
+    message
 }
 
 fn flood(seconds: f64, global: bool) -> Answer {

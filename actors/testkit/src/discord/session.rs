@@ -83,6 +83,8 @@ async fn converse(mut socket: Socket, shared: &Shared) {
         }
         let _ = live.send(Push::News);
         state.welcomes += 1;
+        let (now, most) = state.listeners;
+        state.listeners = (now + 1, most.max(now + 1));
     });
     loop {
         tokio::select! {
@@ -119,6 +121,7 @@ async fn converse(mut socket: Socket, shared: &Shared) {
         }
     }
     shared.change(|state| {
+        state.listeners.0 -= 1;
         if state.live.as_ref().is_some_and(|other| other.same_channel(&live)) {
             state.live = None;
         }

@@ -51,6 +51,8 @@ pub struct Shown {
     pub private: bool,
     /// How often it was changed.
     pub edits: usize,
+    /// The name and the text of a file that came with it.
+    pub file: Option<(String, String)>,
 }
 
 /// A place to talk.
@@ -58,6 +60,16 @@ pub struct Shown {
 pub(super) struct Room {
     pub(super) guild: Option<u64>,
     pub(super) parent: Option<u64>,
+    /// Who opened it, where it is a thread.
+    pub(super) owner: Option<u64>,
+    /// It holds posts, and nothing is said in it itself.
+    pub(super) forum: bool,
+}
+
+impl Room {
+    pub(super) fn of(guild: Option<u64>) -> Self {
+        Self { guild, parent: None, owner: None, forum: false }
+    }
 }
 
 /// What was said in a room, by people and the bot.
@@ -105,6 +117,8 @@ pub(super) struct State {
     pub(super) identifies: usize,
     pub(super) resumes: usize,
     pub(super) connections: usize,
+    /// Bots that listen at this moment, and the most that ever did.
+    pub(super) listeners: (usize, usize),
     /// Connections on which a session began or went on.
     pub(super) welcomes: usize,
     pub(super) remaining: u64,
@@ -138,12 +152,13 @@ impl Default for State {
             identifies: 0,
             resumes: 0,
             connections: 0,
+            listeners: (0, 0),
             welcomes: 0,
             remaining: 1_000,
             content: true,
             deaf: false,
             lapses: false,
-            beat_ms: 1_500,
+            beat_ms: 41_250,
             intents: 0,
         }
     }
