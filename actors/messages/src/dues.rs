@@ -43,9 +43,11 @@ impl Dues {
         self.void.clear();
     }
 
-    /// The store refused that end for good, and the turn ends without its answer: all of it is entered by itself.
-    pub fn refused(mut self) {
+    /// The store refused that end for good, and the turn ends without its answer: all of it is owed, and answered here to
+    /// be written in another way.
+    pub fn refused(&mut self) -> Vec<Beside> {
         self.taken = false;
+        self.entries.iter().chain(&self.answer).cloned().collect()
     }
 
     /// All of it is in the ledger.

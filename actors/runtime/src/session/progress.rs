@@ -176,8 +176,9 @@ impl SessionState {
     }
 
     /// The attempt of the active turn whose run was at work when its end was decided on.
-    pub(super) fn cut_attempt(&self) -> Option<u32> {
-        self.active.as_ref().filter(|active| active.cut).map(|active| active.attempt)
+    pub(super) fn cut_attempt(&mut self) -> Option<u32> {
+        let active = self.active.as_mut()?;
+        std::mem::take(&mut active.cut).then_some(active.attempt)
     }
 
     /// The step of the active turn that an attempt was at.

@@ -2,8 +2,10 @@
 //! the turn is given up; where not even that can be stored, the session is.
 
 use actix::prelude::*;
+use mosaic_messages::Dues;
 use mosaic_supervise::Label;
 use mosaic_types::journal::{EndTurn, TurnEnd, Write};
+use mosaic_types::ledger::Beside;
 use mosaic_types::{Code, EventBody, Failure, Timestamp, TurnId};
 
 use super::actor::SessionActor;
@@ -49,15 +51,24 @@ impl SessionActor {
         let at = self.doors.outside.now();
         let Some(state) = &mut self.state else { return };
         let turn = state.active.as_ref().map(|active| active.turn.id);
-        if let Some(dues) = self.dues.take() {
-            dues.refused();
+        let mut spent = entries(write).to_vec();
+        for due in self.dues.as_mut().map(Dues::refused).unwrap_or_default() {
+            if spent.iter().all(|entry| entry.id != due.id) {
+                spent.push(due);
+            }
         }
-        match state.give_up_for(write, at) {
-            Some(end) => {
+        match state.give_up_for(write, spent, at) {
+            GivenUp::Turn(end) => {
                 tracing::error!(session.id = %self.id, %failure, "what became of a turn cannot be stored; it is given up");
                 self.write_end(end, ctx);
             }
-            None => {
+            GivenUp::Spent(end, spent) => {
+                tracing::error!(session.id = %self.id, %failure, "what a turn has spent cannot be stored with its end");
+                spent.into_iter().for_each(|entry| self.doors.till.owe(entry));
+                self.dues = None;
+                self.write_end(end, ctx);
+            }
+            GivenUp::Session => {
                 tracing::error!(session.id = %self.id, %failure, "the end of a turn cannot be stored; the session ends");
                 self.tether.fail("the store refuses the end of its turn");
                 self.tether.handling(turn.map(|turn| Label::Id(turn.0.as_u128())));
@@ -67,37 +78,68 @@ impl SessionActor {
     }
 }
 
+/// What a write that the store refuses would have entered into the ledger.
+fn entries(write: &Write) -> &[Beside] {
+    match write {
+        Write::Restart(restart) => &restart.lost,
+        Write::Step(step) => &step.beside,
+        Write::End(end) => &end.beside,
+        _ => &[],
+    }
+}
+
+/// What is given up where the store refuses a write for good.
+#[derive(Debug)]
+pub(super) enum GivenUp {
+    /// What the turn came to: this is its end instead.
+    Turn(Box<EndTurn>),
+    /// That what was spent goes into the ledger with that end: it is tried without, and these by themselves.
+    Spent(Box<EndTurn>, Vec<Beside>),
+    /// All: not even that end can be stored.
+    Session,
+}
+
 impl SessionState {
-    /// Ends the active turn, since the store refuses `write` for good. `None`: that end is what it refuses.
-    pub(super) fn give_up_for(&mut self, write: &Write, at: Timestamp) -> Option<Box<EndTurn>> {
+    /// Ends the active turn, since the store refuses `write` for good; `spent` is what is in no ledger yet.
+    pub(super) fn give_up_for(&mut self, write: &Write, spent: Vec<Beside>, at: Timestamp) -> GivenUp {
         let told = |end: &TurnEnd| matches!(end, TurnEnd::Failed { code: Code::StorageDefect, .. });
         match write {
-            Write::End(end) if told(&end.end) => None,
-            _ => self.unstorable(at),
+            // What is refused may be an entry of the ledger.
+            Write::End(end) if told(&end.end) && !end.beside.is_empty() => {
+                let end = EndTurn { beside: Vec::new(), at, ..EndTurn::clone(end) };
+                GivenUp::Spent(Box::new(end), spent)
+            }
+            Write::End(end) if told(&end.end) => GivenUp::Session,
+            _ => self.unstorable(spent, at).map_or(GivenUp::Session, GivenUp::Turn),
         }
     }
 
     /// Ends the active turn as one that cannot be stored.
-    fn unstorable(&mut self, at: Timestamp) -> Option<Box<EndTurn>> {
+    fn unstorable(&mut self, spent: Vec<Beside>, at: Timestamp) -> Option<Box<EndTurn>> {
         let message = format!(
             "The database refused {REFUSALS} times to store what became of this message, so it is given up. That is a \
              mistake of Mosaic's, or the database is damaged: run `mosaic doctor`; the log has the cause. The session \
              goes on."
         );
         let end = TurnEnd::Failed { code: Code::StorageDefect, message };
-        // What is refused may be the start of the next, or an entry of the ledger.
-        self.end(end, Vec::new(), at).map(|end| Box::new(EndTurn { next: None, beside: Vec::new(), ..*end }))
+        // What is refused may be the start of the next.
+        self.end(end, Vec::new(), at).map(|end| Box::new(EndTurn { next: None, beside: spent, ..*end }))
     }
 
     /// The life before could not store the end of `turn`: nothing is asked anew for it, only its end is tried again.
     pub(super) fn resume_refused(&mut self, turn: TurnId, at: Timestamp) -> Option<Write> {
         let first = self.queue.front().is_some_and(|waiting| waiting.id == turn);
-        if self.active.is_none() && first {
-            let agent = self.row.agent.clone();
-            self.active = self.queue.pop_front().map(|turn| Active::new(turn, agent));
+        match &mut self.active {
+            // What it has spent may be stored nowhere.
+            Some(active) => active.cut = true,
+            None if first => {
+                let agent = self.row.agent.clone();
+                self.active = self.queue.pop_front().map(|turn| Active::new(turn, agent));
+            }
+            None => {}
         }
         self.active.as_ref().filter(|active| active.turn.id == turn)?;
-        self.unstorable(at).map(Write::End)
+        self.unstorable(Vec::new(), at).map(Write::End)
     }
 
     /// A part of the running step was refused: it is journaled with the end of the step.

@@ -50,7 +50,7 @@ pub(crate) struct Plan {
     pub(crate) places: usize,
     /// How long each life of the process but the last one lasts, and how it ends.
     pub(crate) deaths: Vec<(Duration, Death)>,
-    /// How long faults go on in the last life.
+    /// How long faults go on after the last of these deaths; where the process ends by itself, in all its lives from then.
     pub(crate) storm: Duration,
     /// Milliseconds between two orders to panic or stop; `None`: there are none.
     pub(crate) kills: Option<RangeInclusive<u64>>,

@@ -69,7 +69,7 @@ pub(crate) fn run(plan: &Plan, traced: bool) -> Result<Ran, Broken> {
     let people = (0..plan.sessions).flat_map(|session| (0..plan.people).map(move |number| (session, number)));
     let people: Vec<_> = people.map(|(session, number)| Rc::new(Person::new(&world, session, number))).collect();
     let followers: Vec<_> = (0..plan.sessions).map(|session| Rc::new(Follower::new(&world, session))).collect();
-    let (mut lives, mut done) = (0, false);
+    let (mut lives, mut done, mut storm) = (0, false, plan.storm);
     while !done && !world.is_broken() {
         lives += 1;
         world.count("lives of the process");
@@ -78,12 +78,17 @@ pub(crate) fn run(plan: &Plan, traced: bool) -> Result<Ran, Broken> {
             paused.enable_time().start_paused(true).build().expect("a runtime")
         };
         let system = System::with_tokio_rt(runtime);
-        let (over, age) = system.block_on(async {
+        let death = plan.deaths.get(lives - 1).copied();
+        let (over, age, lasted) = system.block_on(async {
+            let began = Instant::now();
             world.wake();
-            let death = plan.deaths.get(lives - 1).copied();
-            let over = life(&world, &people, &followers, death).await;
-            (over, world.age())
+            let over = life(&world, &people, &followers, death, storm).await;
+            (over, world.age(), began.elapsed())
         });
+        if death.is_none() {
+            // Its own budget may end the process again and again; what goes wrong goes wrong so long all the same.
+            storm = storm.saturating_sub(lasted);
+        }
         // Whatever is only in memory goes with it.
         drop(system);
         world.sleep(age);
@@ -137,6 +142,7 @@ async fn life(
     people: &[Rc<Person>],
     followers: &[Rc<Follower>],
     death: Option<(Duration, Death)>,
+    storm: Duration,
 ) -> Over {
     let began = Instant::now();
     let Ok(house) = House::start(world).await else { return Over::NotStarted };
@@ -149,14 +155,14 @@ async fn life(
     tasks.push(actix::spawn(chaos::removals(house.clone(), world.clone())));
     tasks.push(actix::spawn(chaos::clock(world.clone())));
     let mut spent = house.spent.clone();
-    let storm = async {
+    let over = async {
         match death {
             Some((after, how)) => {
                 tokio::time::sleep_until(began + after).await;
                 Some(how)
             }
             None => {
-                tokio::time::sleep_until(began + world.plan.storm).await;
+                tokio::time::sleep_until(began + storm).await;
                 None
             }
         }
@@ -165,7 +171,7 @@ async fn life(
         biased;
         () = world.stop.notified() => return Over::Broken,
         _ = spent.wait_for(|spent| *spent) => return Over::Spent,
-        how = storm => how,
+        how = over => how,
         () = said(world, people) => None,
     };
     match how {
