@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use mosaic_testkit::http::{Client, Streaming};
 use mosaic_testkit::ws::{Heard, Socket};
 use mosaic_testkit::{StandIn, Step};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::JoinSet;
 
 use crate::bed::{Bed, block_on, home};
 use crate::report::{Report, Tries, float, ms};
@@ -180,13 +182,59 @@ async fn until(socket: &mut Socket, what: &str) -> Instant {
     }
 }
 
-async fn many(bed: &Bed, session: &str, count: usize) -> Vec<Socket> {
-    let mut sockets = Vec::new();
-    while sockets.len() < count {
-        let some = (count - sockets.len()).min(100);
-        sockets.extend(join_all((0..some).map(|_| subscribed(bed, session))).await);
+/// Sockets that follow a session. Each is read all the time, as a client does: pings are answered.
+struct Followers {
+    heard: UnboundedReceiver<Told>,
+    _readers: JoinSet<()>,
+}
+
+/// What one of them heard of a turn.
+enum Told {
+    Started(Instant),
+    Finished,
+    Ended(Heard),
+}
+
+async fn many(bed: &Bed, session: &str, count: usize) -> Followers {
+    let (tell, heard) = unbounded_channel();
+    let mut readers = JoinSet::new();
+    while readers.len() < count {
+        let some = (count - readers.len()).min(100);
+        for mut socket in join_all((0..some).map(|_| subscribed(bed, session))).await {
+            let tell = tell.clone();
+            readers.spawn(async move {
+                loop {
+                    let told = match socket.next().await {
+                        Heard::Text(text) if text.contains("turn.started") => Told::Started(Instant::now()),
+                        Heard::Text(text) if text.contains("turn.finished") => Told::Finished,
+                        Heard::Text(_) => continue,
+                        over => Told::Ended(over),
+                    };
+                    let over = matches!(told, Told::Ended(_));
+                    if tell.send(told).is_err() || over {
+                        break;
+                    }
+                }
+            });
+        }
     }
-    sockets
+    Followers { heard, _readers: readers }
+}
+
+impl Followers {
+    /// When each of so many heard that a turn started, once all have heard its end.
+    async fn turn(&mut self, count: usize) -> Vec<Instant> {
+        let (mut started, mut finished) = (Vec::with_capacity(count), 0);
+        while finished < count {
+            match self.heard.recv().await.expect("they are read as long as this is") {
+                Told::Started(at) => started.push(at),
+                Told::Finished => finished += 1,
+                Told::Ended(over) => panic!("{over:?} in the middle of a turn"),
+            }
+        }
+        assert_eq!(started.len(), count, "each of them hears of each turn once");
+        started
+    }
 }
 
 /// Memory of sockets that follow a session in which nothing happens.
@@ -196,13 +244,13 @@ fn idle(report: &mut Report, count: usize) {
     block_on(async {
         let session = session(&bed).await;
         let before = bed.resident();
-        let sockets = many(&bed, &session, count).await;
+        let followers = many(&bed, &session, count).await;
         let after = bed.resident();
         let [each, all] = [float(count), 1_024.0].map(|part| after.saturating_sub(before) as f64 / part);
         let baseline = format!("without them {:.1} MiB", before as f64 / 1_024.0);
         let figure = format!("resident memory of {count} idle sockets, connected and subscribed");
         report.row(&figure, format!("{each:.1} KiB each, {all:.1} MiB in all"), baseline, "none");
-        drop(sockets);
+        drop(followers);
     });
 }
 
@@ -213,24 +261,22 @@ fn everyone(report: &mut Report, count: usize) {
     let (mut first, mut last) = (Tries::default(), Tries::default());
     block_on(async {
         let session = session(&bed).await;
-        let mut sockets = many(&bed, &session, count).await;
+        let mut followers = many(&bed, &session, count).await;
         let (bearer, path) = (format!("Bearer {}", bed.token), format!("/api/v1/sessions/{session}/messages"));
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
         let mut client = bed.client().await;
         for _ in 0..(REACHED / count.max(1)).clamp(*EVENTS.start(), *EVENTS.end()) {
             let began = Instant::now();
             client.send("POST", &path, &headers, br#"{"text":"go"}"#).await.expect("it is sent");
-            let heard = join_all(sockets.iter_mut().map(async |socket| {
-                let heard = until(socket, "turn.started").await - began;
-                until(socket, "turn.finished").await;
-                heard
-            }))
-            .await;
-            let mut answer = client.receive(false).await.expect("an answer");
-            assert_eq!(answer.head.status, 202);
-            answer.rest().await.expect("to its end");
-            first.push(heard.iter().copied().min().unwrap_or_default());
-            last.push(heard.iter().copied().max().unwrap_or_default());
+            let accepted = async {
+                let mut answer = client.receive(false).await.expect("an answer");
+                let body = answer.rest().await.expect("to its end");
+                // Where it is refused, nobody hears anything.
+                assert_eq!(answer.head.status, 202, "{}", String::from_utf8_lossy(&body));
+            };
+            let (started, ()) = join(followers.turn(count), accepted).await;
+            first.push(*started.iter().min().expect("there are some") - began);
+            last.push(*started.iter().max().expect("there are some") - began);
         }
     });
     let figure = format!("one event to the last of {count} sockets that follow a session, from the request on");
