@@ -47,7 +47,10 @@ impl Dues {
     /// be written in another way.
     pub fn refused(&mut self) -> Vec<Beside> {
         self.taken = false;
-        self.entries.iter().chain(&self.answer).cloned().collect()
+        // What its answer was to strike out stands now.
+        let answer = self.answer.as_ref().map(|answer| answer.id);
+        let others = self.entries.iter().filter(|entry| Some(entry.id) != answer);
+        others.chain(&self.answer).cloned().collect()
     }
 
     /// All of it is in the ledger.

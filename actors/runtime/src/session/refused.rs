@@ -51,10 +51,10 @@ impl SessionActor {
         let at = self.doors.outside.now();
         let Some(state) = &mut self.state else { return };
         let turn = state.active.as_ref().map(|active| active.turn.id);
-        let mut spent = entries(write).to_vec();
-        for due in self.dues.as_mut().map(Dues::refused).unwrap_or_default() {
-            if spent.iter().all(|entry| entry.id != due.id) {
-                spent.push(due);
+        let mut spent = self.dues.as_mut().map(Dues::refused).unwrap_or_default();
+        for entry in entries(write) {
+            if spent.iter().all(|due| due.id != entry.id) {
+                spent.push(entry.clone());
             }
         }
         match state.give_up_for(write, spent, at) {

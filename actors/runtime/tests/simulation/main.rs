@@ -30,6 +30,10 @@ const PINNED: &[(u64, &str)] = &[
     (219, "an input that was to make a turn was a repeat; two others joined that turn again and again, for ever"),
     (507, "the same, in another order"),
     (426, "a run that began to speak after its session was removed stayed in the hub for ever"),
+    (232, "what a turn had spent was in no ledger, since the store refused its restart for good"),
+    (2784, "the same, since the store refused its answer"),
+    (495, "a call was made though its entry could not be written before it, and its process died"),
+    (380, "no fault of Mosaic's: faults never ended where the process ended by its own budget again and again"),
 ];
 
 async fn memory() -> (Arc<dyn Store>, ()) {

@@ -3,13 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::Recipient;
 use mosaic_messages::{Dues, Late, PartEnded};
 use mosaic_types::event::{Part, StepKind};
 use mosaic_types::journal::Write;
 use mosaic_types::ledger::{Beside, Known};
-use mosaic_types::{EventBody, ModelRef, Outside, SessionId, Spent, Timestamp, TurnId};
+use mosaic_types::{Code, EventBody, ModelRef, Outside, SessionId, Spent, Timestamp, TurnId};
 
 use super::foresee;
 use super::order::RunOrder;
@@ -18,6 +19,12 @@ use crate::agent::AgentProfile;
 use crate::budget::Payer;
 use crate::doors::Doors;
 use crate::till::{CallNumber, Till};
+
+/// Times that the store refuses an entry before its call is made without.
+const REFUSALS: u32 = 3;
+
+/// The pause between two tries to write an entry.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Places of calls that nobody could foresee begin here.
 const BEYOND: u32 = 64;
@@ -122,15 +129,10 @@ impl Books {
         self.asker.clone()
     }
 
-    /// A call is about to be made, which is to be sent so much; `lane`: that of several it belongs to. Where the step's
-    /// start is not its intent, its entry is written first, and what is known by then of those before it.
-    pub(super) async fn begin(&self, lane: Option<u32>, called: &ModelRef, sent: Spent) -> Place {
-        let Some(keeper) = self.keeper.as_ref() else {
-            let place = self.begun.replace(self.begun.get() + 1);
-            let call = self.till.begin(self.entry(place, called, sent, Known::Foreseen));
-            self.open.borrow_mut().insert(place, call);
-            return place;
-        };
+    /// A call is wanted, which is to be sent so much; `lane`: that of several it belongs to. Where the step's start is not
+    /// its intent, its entry is written first, and what is known by then of those before it.
+    pub(super) async fn intend(&self, lane: Option<u32>, called: &ModelRef, sent: Spent) -> Place {
+        let Some(keeper) = self.keeper.as_ref() else { return self.begun.replace(self.begun.get() + 1) };
         let place = {
             let mut calls = self.calls.borrow_mut();
             let first = lane.map_or(foresee::FIRST, |number| number.saturating_sub(1));
@@ -140,19 +142,39 @@ impl Books {
             place
         };
         let as_foreseen = |model: &ModelRef| model == called || (model.is_auto() && model.provider == called.provider);
-        if self.foreseen.get(&place).is_some_and(as_foreseen) {
-            return place;
+        if !self.foreseen.get(&place).is_some_and(as_foreseen) {
+            self.ahead.set(true);
+            self.write_ahead(&keeper.doors).await;
         }
+        place
+    }
+
+    /// Writes what is known of all calls, before another one is made. While the store is away that one waits: what is spent
+    /// must be known, and the turn could not end either.
+    async fn write_ahead(&self, doors: &Doors) {
         let shield = |entry: &Beside| {
             if entry.calls == 0 { Beside { known: Known::Foreseen, ..entry.clone() } } else { entry.clone() }
         };
-        let entries = self.calls.borrow().values().map(shield).collect();
-        self.ahead.set(true);
-        // An answer is worth more than its entry, which is entered with the turn's end all the same.
-        if let Err(failure) = keeper.doors.commit(Write::Spend(entries)).await {
-            tracing::warn!(%failure, "the entry of a call could not be written before the call");
+        for tries in 1_u32.. {
+            let entries: Vec<_> = self.calls.borrow().values().map(shield).collect();
+            let Err(failure) = doors.commit(Write::Spend(entries.clone())).await else { return };
+            if failure.code == Code::StorageDefect && tries >= REFUSALS {
+                tracing::error!(%failure, "the entry of a call is refused for good; the call is made without");
+                return entries.into_iter().for_each(|entry| self.till.owe(entry));
+            }
+            if tries == 1 {
+                tracing::warn!(%failure, "the entry of a call could not be written before the call, which waits for it");
+            }
+            tokio::time::sleep(AGAIN).await;
         }
-        place
+    }
+
+    /// A call is made now.
+    pub(super) fn begin(&self, place: Place, called: &ModelRef, sent: Spent) {
+        if self.keeper.is_none() {
+            let call = self.till.begin(self.entry(place, called, sent, Known::Foreseen));
+            self.open.borrow_mut().insert(place, call);
+        }
     }
 
     /// A call of no session is paid for.

@@ -145,11 +145,13 @@ async fn admitted(
     let reservation = ask.order.budgets.reserve(ask.books.payer(), || fare::quote(&request, facts)).await;
     let reservation = reservation.map_err(CallFailure::Refused)?;
     let short = reservation.answer().is_some_and(|tokens| fare::bound(&mut request, facts, tokens));
-    let asker = ask.books.asker();
-    let permit = provider.permit(&called.model, asker, foreseen).await.map_err(CallFailure::Refused)?;
     let sent = Usage::new(input_tokens, 0);
     let sent = Spent { usage: sent, cost_usd: price(facts.price, Some(sent)) };
-    let place = ask.books.begin(voice.lane().map(|lane| lane.number), &called, sent).await;
+    // Before it takes a place at its provider: it may wait for the store, and others need not wait for that.
+    let place = ask.books.intend(voice.lane().map(|lane| lane.number), &called, sent).await;
+    let asker = ask.books.asker();
+    let permit = provider.permit(&called.model, asker, foreseen).await.map_err(CallFailure::Refused)?;
+    ask.books.begin(place, &called, sent);
     // Names of fields as OpenTelemetry's conventions for generative AI have them. What is said is not among them.
     let span = tracing::debug_span!(
         "model.call",
