@@ -55,9 +55,20 @@ pub struct Reservation {
 }
 
 /// Billionths of a dollar.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a price is never negative; `as` saturates
 fn billionths(usd: f64) -> u64 {
-    (usd * 1e9).round() as u64
+    whole((usd * 1e9).round())
+}
+
+/// US dollars. Exact up to nine million; beyond, to a part of a quadrillion.
+#[allow(clippy::cast_precision_loss)] // see above
+fn dollars(billionths: u64) -> f64 {
+    billionths as f64 / 1e9
+}
+
+/// The whole part of a number; 0 of one below it, the largest there is of one above.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // `as` does just that
+fn whole(number: f64) -> u64 {
+    number as u64
 }
 
 impl Budgets {
@@ -76,9 +87,8 @@ impl Budgets {
     /// The store's own where an account had to be read and could not be.
     pub async fn left(&self, payer: &Payer) -> Result<Vec<Left>, Failure> {
         let Some(shared) = &self.shared else { return Ok(Vec::new()) };
-        let day = shared.outside.now().0.div_euclid(DAY);
         let accounts = Account::of(payer);
-        shared.open(&accounts, payer, day).await?;
+        let day = shared.open(&accounts, payer).await?;
         Ok(shared.state().left(&accounts, day))
     }
 
@@ -92,9 +102,15 @@ impl Budgets {
         let free = Ok(Reservation { held: None });
         let Some(shared) = &self.shared else { return free };
         let Some(quote) = quote().filter(|quote| !quote.is_free()) else { return free };
-        let (day, accounts) = (shared.outside.now().0.div_euclid(DAY), Account::of(payer));
-        shared.open(&accounts, payer, day).await?;
-        let held = shared.state().reserve(&accounts, day, &quote);
+        let accounts = Account::of(payer);
+        let held = loop {
+            let day = shared.open(&accounts, payer).await?;
+            let mut state = shared.state();
+            // What another has made room with since, or is another day's, would count as unspent.
+            if state.knows(&accounts, day) {
+                break state.reserve(&accounts, day, &quote);
+            }
+        };
         let held = held.inspect_err(|_| meters().budget_refused.increment(1))?;
         Ok(Reservation { held: Some((shared.clone(), held)) })
     }
@@ -125,13 +141,13 @@ impl Budgets {
                 continue;
             };
             let payer = Payer { user: entry.user, agent: entry.agent.clone(), session: Some(session.clone()) };
-            let (day, accounts) = (shared.outside.now().0.div_euclid(DAY), Account::of(&payer));
-            if let Err(failure) = shared.open(&accounts, &payer, day).await {
+            let accounts = Account::of(&payer);
+            if let Err(failure) = shared.open(&accounts, &payer).await {
                 // Those that could not be read are read when a call is to be paid, and the entry with the rest.
                 tracing::warn!(%failure, %turn, "what a turn may have spent is not known to all budgets yet");
             }
             let cost = billionths(entry.spent.cost_usd.unwrap_or_default());
-            tell(&shared.state().lost(&accounts, day, cost));
+            tell(&shared.state().lost(&accounts, shared.day(), cost));
         }
         // A write that is tried again tells nothing twice.
         shared.seen().extend(entries.iter().filter_map(|entry| entry.of.as_ref()).map(|(_, turn)| *turn));
@@ -141,8 +157,7 @@ impl Budgets {
     /// is known to be spent. Asks nobody.
     pub fn least(&self, payer: &Payer) -> Option<f64> {
         let shared = self.shared.as_ref()?;
-        let day = shared.outside.now().0.div_euclid(DAY);
-        shared.state().least(&Account::of(payer), day)
+        shared.state().least(&Account::of(payer), shared.day())
     }
 }
 
@@ -155,15 +170,21 @@ impl Shared {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads what was spent before from those accounts of which that is not known.
-    async fn open(&self, accounts: &[Account], payer: &Payer, day: i64) -> Result<(), Failure> {
+    /// Today, in days of UTC since 1970.
+    fn day(&self) -> i64 {
+        self.outside.now().0.div_euclid(DAY)
+    }
+
+    /// Reads what was spent before from those accounts of which that is not known. Answers the day that it is.
+    async fn open(&self, accounts: &[Account], payer: &Payer) -> Result<i64, Failure> {
+        let day = self.day();
         for account in accounts {
             if self.state().wants(account, day) {
                 let spent = self.spent(account, payer, day).await?;
                 self.state().open(account, day, billionths(spent));
             }
         }
-        Ok(())
+        Ok(day)
     }
 
     /// What the ledger says was spent from an account, in US dollars.
@@ -208,8 +229,7 @@ impl Reservation {
 
     fn pay(&mut self, usd: f64) -> Vec<Notice> {
         if let Some((shared, held)) = self.held.take() {
-            let day = shared.outside.now().0.div_euclid(DAY);
-            let notices = shared.state().settle(&held, day, billionths(usd));
+            let notices = shared.state().settle(&held, shared.day(), billionths(usd));
             tell(&notices);
             return notices;
         }

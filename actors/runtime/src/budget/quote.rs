@@ -1,6 +1,6 @@
 //! What a call may cost, known before it is made.
 
-use super::billionths;
+use super::{billionths, dollars, whole};
 
 /// Tokens that an answer has at the least, where as many are wanted: who cannot pay for them does not ask. OpenAI's
 /// Responses refuse a lower bound. <https://developers.openai.com/api/reference/resources/responses>
@@ -49,16 +49,14 @@ impl Quote {
     pub(super) fn tokens(&self, left: Option<u64>) -> u64 {
         let wanted = self.wanted();
         let Some(left) = left.filter(|_| self.token > 0.0) else { return wanted };
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        // far below 2^53; `as` saturates
-        let paid = ((left as f64 / 1e9 - self.input) / self.token) as u64;
+        let paid = whole((dollars(left) - self.input) / self.token);
         let share = if self.asked.is_some() { paid } else { (paid / 2).max(paid.min(ENOUGH)) };
         // What is left is rounded, so the least that is needed may seem to be missing by one.
         wanted.min(share.max(LEAST))
     }
 
-    #[allow(clippy::cast_precision_loss)] // token counts stay far below 2^52
+    /// Nobody writes four billion tokens.
     fn of(&self, tokens: u64) -> f64 {
-        tokens as f64 * self.token
+        f64::from(u32::try_from(tokens).unwrap_or(u32::MAX)) * self.token
     }
 }

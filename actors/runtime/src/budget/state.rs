@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use mosaic_types::{AgentName, Code, Failure, SessionId, UserId};
 
-use super::Payer;
 use super::config::{Budget, BudgetConfig};
 use super::quote::Quote;
+use super::{Payer, dollars};
 
-/// Accounts that are remembered; beyond them, those without a reservation are read from the ledger anew.
+/// Accounts that are remembered; beyond them, the half that was used longest ago is read from the ledger anew.
 const ACCOUNTS: usize = 10_000;
 
 /// Of a budget, in hundredths: when so much of it is spent, that is told once.
@@ -129,6 +129,8 @@ pub(super) struct Held {
 struct Standing {
     spent: u64,
     reserved: u64,
+    /// When it was used last, in uses of all.
+    used: u64,
     warned: bool,
     told_over: bool,
 }
@@ -139,11 +141,12 @@ pub(super) struct State {
     config: BudgetConfig,
     day: i64,
     standings: HashMap<Account, Standing>,
+    uses: u64,
 }
 
 impl State {
     pub(super) fn new(config: &BudgetConfig) -> Self {
-        Self { config: config.clone(), day: i64::MIN, standings: HashMap::new() }
+        Self { config: config.clone(), day: i64::MIN, standings: HashMap::new(), uses: 0 }
     }
 
     fn budget(&self, account: &Account) -> Option<Budget> {
@@ -169,26 +172,63 @@ impl State {
         self.budget(account).is_some() && !self.standings.contains_key(account)
     }
 
-    /// What was spent from an account before is known. Who asked at the same time and was slower changes nothing.
+    /// Whether nothing must be read before these accounts are paid from on that day: none was forgotten meanwhile.
+    pub(super) fn knows(&mut self, accounts: &[Account], day: i64) -> bool {
+        self.turn_to(day);
+        day == self.day && !accounts.iter().any(|account| self.wants(account, day))
+    }
+
+    /// What was spent from an account before is known. Who asked at the same time and was slower changes nothing; nor does
+    /// who asked for a day that is over.
     pub(super) fn open(&mut self, account: &Account, day: i64, spent: u64) {
         self.turn_to(day);
-        if self.standings.len() >= ACCOUNTS {
-            self.standings.retain(|_, standing| standing.reserved > 0);
+        if day < self.day && !matches!(account, Account::Session(_)) {
+            return;
         }
+        self.forget_some();
         // What was passed before this process began was told then.
         let budget = self.budget(account).map_or(u64::MAX, |budget| budget.billionths());
         let (warned, told_over) = (spent >= low(budget), spent >= budget);
-        let standing = Standing { spent, reserved: 0, warned, told_over };
+        self.uses += 1;
+        let standing = Standing { spent, reserved: 0, used: self.uses, warned, told_over };
         self.standings.entry(account.clone()).or_insert(standing);
     }
 
+    /// Accounts that are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.standings.len()
+    }
+
+    /// Makes room. The day's and the agents' accounts are few, and all are paid from them; what was spent a moment ago is
+    /// not in the ledger yet.
+    fn forget_some(&mut self) {
+        if self.standings.len() < ACCOUNTS {
+            return;
+        }
+        let may_go = |account: &Account, standing: &Standing| {
+            standing.reserved == 0 && matches!(account, Account::User(_) | Account::Session(_))
+        };
+        let mut used: Vec<u64> = self
+            .standings
+            .iter()
+            .filter(|(account, known)| may_go(account, known))
+            .map(|(_, known)| known.used)
+            .collect();
+        if !used.is_empty() {
+            let middle = used.len() / 2;
+            let last = *used.select_nth_unstable(middle).1;
+            self.standings.retain(|account, known| !may_go(account, known) || known.used > last);
+        }
+    }
+
     /// What is left of the budgets of these accounts.
-    #[allow(clippy::cast_precision_loss)] // far below 2^53 billionths that matter
     pub(super) fn left(&mut self, accounts: &[Account], day: i64) -> Vec<Left> {
         self.turn_to(day);
         let left = |account: &Account| {
             let budget = self.budget(account)?;
-            let spent = self.standings.get(account).map_or(0, |standing| standing.spent) as f64 / 1e9;
+            let spent = self.standings.get(account).map_or(0, |standing| standing.spent);
+            let spent = dollars(spent);
             Some(Left { account: account.to_string(), usd: budget.usd, left: (budget.usd - spent).max(0.0) })
         };
         accounts.iter().filter_map(left).collect()
@@ -200,8 +240,7 @@ impl State {
         let left = |account: &Account| {
             let (budget, standing) = (self.budget(account)?, self.standings.get(account)?);
             // What is set aside for calls under way is far more than most of them cost.
-            #[allow(clippy::cast_precision_loss)] // a part of a hundred is all that is asked for
-            let gone = standing.spent as f64 / budget.billionths().max(1) as f64;
+            let gone = dollars(standing.spent) / dollars(budget.billionths().max(1));
             Some((1.0 - gone).max(0.0))
         };
         accounts.iter().filter_map(left).min_by(f64::total_cmp)
@@ -212,11 +251,13 @@ impl State {
     /// what is sent, where that is more than was reckoned with caution, and never by more than one reservation.
     pub(super) fn reserve(&mut self, accounts: &[Account], day: i64, quote: &Quote) -> Result<Held, Failure> {
         self.turn_to(day);
+        self.uses += 1;
         let (mut held, mut least) = (Vec::new(), None::<(u64, Notice)>);
         for account in accounts {
             let Some(budget) = self.budget(account) else { continue };
             let standing = self.standings.entry(account.clone()).or_default();
-            let left = budget.billionths().saturating_sub(standing.spent + standing.reserved);
+            standing.used = self.uses;
+            let left = budget.billionths().saturating_sub(standing.spent.saturating_add(standing.reserved));
             if budget.hard && (left == 0 || left < quote.needs()) {
                 return Err(refusal(account, budget, standing, quote));
             }
@@ -293,13 +334,13 @@ fn refusal(account: &Account, budget: Budget, standing: &Standing, quote: &Quote
         Account::Session(_) => "Go on in a new session",
         _ => "It is full again at midnight UTC",
     };
-    #[allow(clippy::cast_precision_loss)] // far below 2^53 billionths that matter
-    let dollars = |billionths: u64| (billionths as f64 / 1e5).ceil() / 1e4;
+    // Four digits behind the point, and never less than it is.
+    let told = |billionths: u64| dollars(billionths.div_ceil(100_000).saturating_mul(100_000));
     let what = if standing.spent < limit {
-        let left = dollars(limit - standing.spent);
+        let left = told(limit - standing.spent);
         format!(
             "Of the budget of ${usd} for {account} ${left} are left, and this call may cost ${}",
-            dollars(quote.needs())
+            told(quote.needs())
         )
     } else {
         format!("The budget of ${usd} for {account} is spent")

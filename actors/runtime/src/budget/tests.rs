@@ -95,6 +95,44 @@ fn a_new_day_begins_with_nothing_spent_but_for_sessions() {
     assert!(refused.message.contains("new session"), "{refused}");
 }
 
+#[test]
+fn an_account_that_was_forgotten_is_never_taken_for_unspent() {
+    let config = BudgetConfig { day: hard(1.0), user: hard(1.0), session: hard(1.0), ..BudgetConfig::default() };
+    let mut state = State::new(&config);
+    let first = Account::of(&payer(1, "poet", "first"));
+    first.iter().for_each(|account| state.open(account, 0, cents(100)));
+    for number in 0..20_000 {
+        state.open(&Account::Session(format!("s{number}").parse().expect("valid")), 0, 0);
+    }
+    assert!(state.len() <= 10_000, "it is bounded");
+    assert!(!state.wants(&Account::Day, 0), "the day's is paid from by all");
+    assert!(!state.knows(&first, 0), "the others are read anew");
+    let newest = Account::Session("s19999".parse().expect("valid"));
+    assert!(state.knows(&[Account::Day, newest], 0), "what was used a moment ago stays");
+    let refused = state.reserve(&[Account::Day], 0, &of(1)).expect_err("all is spent");
+    assert!(refused.message.contains("for today is spent"), "{refused}");
+}
+
+#[test]
+fn what_was_read_of_a_day_that_is_over_is_not_of_the_new_one() {
+    let mut state = State::new(&BudgetConfig { day: hard(1.0), session: hard(1.0), ..BudgetConfig::default() });
+    let accounts = Account::of(&payer(1, "poet", "s1"));
+    assert!(state.wants(&Account::Day, 7) && !state.knows(&[], 6));
+    assert!(!state.knows(&accounts, 8), "midnight, while the ledger was read");
+    accounts.iter().for_each(|account| state.open(account, 7, cents(100)));
+    assert!(state.wants(&Account::Day, 8) && !state.wants(&accounts[3], 8), "a session has its budget for ever");
+}
+
+#[test]
+fn what_nobody_bounds_does_not_overflow_a_soft_budget() {
+    let mut state =
+        State::new(&BudgetConfig { day: Some(Budget { usd: 1.0, hard: false }), ..BudgetConfig::default() });
+    let endless = Quote { token: 10.0, asked: Some(u64::MAX), ..of(1) };
+    state.open(&Account::Day, 0, cents(1));
+    let held = [(); 2].map(|()| state.reserve(&[Account::Day], 0, &endless).expect("it is soft"));
+    held.iter().for_each(|held| drop(state.settle(held, 0, 0)));
+}
+
 /// A cent of input that may be four, and a tenth of a cent for each token of the answer.
 fn talk(asked: Option<u64>) -> Quote {
     Quote { input: 0.01, input_most: 0.04, token: 0.001, asked, limit: 10_000 }

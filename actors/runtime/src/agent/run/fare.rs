@@ -42,7 +42,8 @@ fn tokens(bytes: usize) -> u64 {
 fn of_message(message: &ChatMessage) -> u64 {
     let calls = message.tool_calls.iter().map(|call| call.id.len() + call.name.len() + call.arguments.len());
     let signatures = message.tool_calls.iter().filter_map(|call| call.signature.as_ref()).map(String::len);
-    tokens(message.text.len() + calls.sum::<usize>() + signatures.sum::<usize>())
+    let answers = message.tool_call_id.as_ref().map_or(0, String::len);
+    tokens(message.text.len() + calls.sum::<usize>() + signatures.sum::<usize>() + answers)
 }
 
 /// Tokens that a request is at the most.
@@ -63,7 +64,7 @@ fn cautious(request: &ChatRequest) -> u64 {
 
 /// What the call may cost; `None`: its model has no price.
 pub(super) fn quote(request: &ChatRequest, facts: ModelFacts) -> Option<Quote> {
-    const MANY: u64 = 1_000_000;
+    const MANY: u32 = 1_000_000;
     let price = facts.price?;
     let window = facts.window.map(tokens);
     let most = at_most(request).min(window.unwrap_or(u64::MAX));
@@ -75,8 +76,7 @@ pub(super) fn quote(request: &ChatRequest, facts: ModelFacts) -> Option<Quote> {
         (None, None) => UNKNOWN_OUTPUT,
     };
     let input_most = price.at_most(most, 0);
-    #[allow(clippy::cast_precision_loss)] // a million is exact
-    let token = (price.at_most(most, MANY) - input_most) / MANY as f64;
+    let token = (price.at_most(most, MANY.into()) - input_most) / f64::from(MANY);
     let input = price.at_most(cautious(request).min(most), 0);
     Some(Quote { input, input_most, token, asked: request.sampling.max_tokens, limit })
 }
