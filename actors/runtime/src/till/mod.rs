@@ -166,6 +166,10 @@ impl Till {
         let sum = entry.map(|entry| due.add(entry));
         if let Some(slips) = &mut due.slips {
             slips.write(&Slip::Ended(call, sum.zip(noted.map(Cow::Owned))));
+            // Not only when something was entered: the store may be away, and calls may come to nothing for days.
+            if slips.is_long() {
+                due.tidy();
+            }
         }
         drop(due);
         if some {

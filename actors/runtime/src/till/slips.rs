@@ -37,6 +37,8 @@ pub(super) struct Slips {
     path: PathBuf,
     file: File,
     bytes: u64,
+    /// Of what was still needed when it was written anew.
+    needed: u64,
     line: Vec<u8>,
     /// It was told that it cannot be written.
     told: bool,
@@ -53,7 +55,7 @@ impl Slips {
         };
         let file = options().append(true).create(true).open(path)?;
         let bytes = file.metadata()?.len();
-        Ok((Self { path: path.to_owned(), file, bytes, line: Vec::new(), told: false }, left, last))
+        Ok((Self { path: path.to_owned(), file, bytes, needed: 0, line: Vec::new(), told: false }, left, last))
     }
 
     /// Writes a line. A call is worth more than its slip: where it cannot be written, that is told once.
@@ -74,9 +76,9 @@ impl Slips {
         }
     }
 
-    /// Whether so much is in it that it is to be written anew.
+    /// Whether so much is in it, beside what was needed last, that it is to be written anew.
     pub(super) fn is_long(&self) -> bool {
-        self.bytes > ANEW
+        self.bytes > self.needed + ANEW
     }
 
     /// Nothing in it is needed any more.
@@ -85,7 +87,7 @@ impl Slips {
             return;
         }
         match self.file.set_len(0) {
-            Ok(()) => self.bytes = 0,
+            Ok(()) => (self.bytes, self.needed) = (0, 0),
             Err(error) => self.tell(&error),
         }
     }
@@ -102,7 +104,10 @@ impl Slips {
             Ok::<_, io::Error>(file)
         })();
         match written {
-            Ok(file) => (self.file, self.bytes) = (file, bytes.len() as u64),
+            Ok(file) => {
+                self.file = file;
+                (self.bytes, self.needed) = (bytes.len() as u64, bytes.len() as u64);
+            }
             Err(error) => {
                 let _ = fs::remove_file(&beside);
                 // Not before it has grown by as much again.

@@ -120,3 +120,19 @@ fn notes_of_calls_are_bounded_and_half_a_line_spoils_no_other() {
     assert!(known.iter().map(|left| left.0).sum::<u64>() >= till.len() as u64, "{known:?}");
     till.end(held, None);
 }
+
+#[test]
+fn notes_are_bounded_while_the_store_is_away_and_where_every_call_comes_to_nothing() {
+    let home = tempfile::tempdir().expect("a folder");
+    for entered in [Some(0.25), None] {
+        let path = home.path().join(format!("till {entered:?}"));
+        let (till, _) = Till::noted_at(&path).expect("it is made");
+        for _ in 0..20_000 {
+            till.end(till.begin(alone(0.125)), entered.map(alone));
+        }
+        let bytes = std::fs::metadata(&path).expect("is there").len();
+        assert!(bytes < 5 << 20, "{bytes} bytes");
+        let calls = left(&path).iter().map(|left| left.0).sum::<u64>();
+        assert_eq!(calls, entered.map_or(0, |_| 20_000), "and none of it is lost");
+    }
+}
