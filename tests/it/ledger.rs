@@ -41,20 +41,25 @@ fn provider(number: usize) -> StandIn {
 
 /// A daemon with the providers `a`, `b` and `c`, and an agent for each way of asking them.
 async fn bed(models: [&StandIn; 3]) -> Testbed {
+    patient_bed(models, "2s").await
+}
+
+/// The same, whose providers may say nothing for so long.
+async fn patient_bed(models: [&StandIn; 3], idle: &str) -> Testbed {
     let mut bed = Testbed::asleep(StandIn::builder());
-    configure(&bed, models);
+    configure(&bed, models, idle);
     bed.restart().await;
     bed
 }
 
-fn configure(bed: &Testbed, models: [&StandIn; 3]) {
+fn configure(bed: &Testbed, models: [&StandIn; 3], idle: &str) {
     let mut text = format!(
         "default_agent = \"one\"\ndetect = false\n[gateway]\nbind = \"127.0.0.1:0\"\nworkers = 2\n[store]\nurl = {:?}\n",
         bed.store_url()
     );
     for ((name, model), (input, output)) in ["a", "b", "c"].iter().zip(models).zip(PRICES) {
         text.push_str(&format!(
-            "[providers.{name}]\nbase_url = \"{}\"\nidle_timeout = \"2s\"\n\
+            "[providers.{name}]\nbase_url = \"{}\"\nidle_timeout = \"{idle}\"\n\
              models.m = {{ input_usd_per_mtok = {input}, output_usd_per_mtok = {output} }}\n\
              models.n = {{ input_usd_per_mtok = {input}, output_usd_per_mtok = {output} }}\n",
             model.base_url()
@@ -71,7 +76,8 @@ fn configure(bed: &Testbed, models: [&StandIn; 3]) {
          [agents.two]\nmodels = [\"a/n\", \"b/m\"]\n\
          [agents.racer]\nmodels = [\"a/m\", \"b/m\"]\nstrategy = \"race\"\nrace_after = \"0s\"\n\
          [agents.both]\nmodels = [\"a/m\", \"b/m\"]\nstrategy = \"compare\"\n\
-         [agents.panel]\nmodels = [\"a/m\", \"b/m\"]\nstrategy = \"panel\"\njudge = \"c/m\"\n",
+         [agents.panel]\nmodels = [\"a/m\", \"b/m\"]\nstrategy = \"panel\"\njudge = \"c/m\"\n\
+         [agents.jury]\nmodels = [\"a/m\", \"b/m\"]\nstrategy = \"panel\"\n",
     );
     bed.write_config(&text);
 }
@@ -278,6 +284,31 @@ async fn a_kill_in_mid_answer_loses_no_call_from_the_ledger() {
         (told == [4, 2, 2]).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_judge_that_is_cut_off_is_in_the_ledger_beside_those_whom_it_was_to_judge() {
+    let models = [0, 1, 2].map(provider);
+    let models = models.each_ref();
+    let mut bed = patient_bed(models, "60s").await;
+    models.iter().for_each(|model| model.when_last_user_contains("Several models were asked", Step::Silence));
+    // Judged by another, and by the first of those who answered.
+    let mut open = Vec::new();
+    for agent in ["panel", "jury"] {
+        let session = session(&bed.api(), agent).await;
+        drop(bed.api().hear(&session, "hello").await);
+        open.push(session);
+    }
+    let asked = || models.map(|model| model.progress().calls as u64);
+    let calls = async |bed: &Testbed| -> Vec<u64> { ledger(&bed.api()).await.iter().map(|sum| sum.1).collect() };
+    eventually("both judges are asked", || async { (asked() == [3, 2, 1]).then_some(()) }).await;
+    bed.kill9().await;
+    bed.restart().await;
+    eventually("and asked again, but nobody else", || async { (asked() == [4, 2, 2]).then_some(()) }).await;
+    for session in &open {
+        bed.api().cancel(session).await;
+    }
+    eventually("each call is in the ledger", || async { (calls(&bed).await == [4, 2, 2]).then_some(()) }).await;
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ impl SessionActor {
     pub(super) fn forget_unwritten(&mut self) {
         for Job { then, .. } in self.unwritten.drain(..) {
             let sentence = "The session had to be read anew before this was stored. Send the same request again.";
-            then.refuse(&Err(Failure::new(Code::Unavailable, sentence).after(LOAD_AGAIN)));
+            then.refuse(&Err(Failure::new(Code::Unavailable, sentence).after(LOAD_AGAIN)), &self.doors.till);
         }
     }
 
@@ -91,7 +91,7 @@ impl SessionActor {
             self.refused = None;
         }
         // A write that was sent before a reload is answered after it: its outcome is in what was loaded.
-        let Some(state) = &mut self.state else { return then.refuse(&outcome) };
+        let Some(state) = &mut self.state else { return then.refuse(&outcome, &self.doors.till) };
         match (outcome, then) {
             (Ok(Outcome::Written(events)), then) => {
                 let accepted = |event: &&SessionEvent| matches!(event.body, EventBody::TurnAccepted { .. });
@@ -178,7 +178,7 @@ impl SessionActor {
                 // Somebody else took the session over, it was deleted, or it is not known what was written: start
                 // afresh.
                 tracing::warn!(session.id = %self.id, ?outcome, "a write was not carried out; the session is read anew");
-                then.refuse(&outcome);
+                then.refuse(&outcome, &self.doors.till);
                 self.doors.hub.doubt(&self.id);
                 self.reload(ctx);
             }

@@ -10,6 +10,7 @@ use tracing::{Span, field};
 
 use super::actor::Reply;
 use super::wake::LOAD_AGAIN;
+use crate::till::Till;
 
 /// What to do when a write is answered.
 pub(super) enum Then {
@@ -79,8 +80,8 @@ impl Then {
         matches!(self, Self::Started { .. } | Self::Answered { .. } | Self::Ended { .. })
     }
 
-    /// Tells whoever waits that it is not known, or not so.
-    pub(super) fn refuse(self, outcome: &Result<Outcome, Failure>) {
+    /// Tells whoever waits that it is not known, or not so. What was to be paid for with it goes into the till.
+    pub(super) fn refuse(self, outcome: &Result<Outcome, Failure>, till: &Till) {
         let failure = match outcome {
             Err(failure) => failure.clone(),
             Ok(_) => {
@@ -94,7 +95,8 @@ impl Then {
                 cancelled.into_iter().for_each(|reply| drop(reply.send(Err(failure.clone()))));
             }
             Self::Changed { reply, .. } => drop(reply.send(Err(failure))),
-            Self::Started { .. } | Self::Answered { .. } | Self::Noted { .. } => {}
+            Self::Noted { beside, .. } => till.owe(beside),
+            Self::Started { .. } | Self::Answered { .. } => {}
         }
     }
 }

@@ -112,11 +112,20 @@ async fn report(keeper: Option<Keeper>, sink: &Sink, result: Result<Ended, Failu
             Err(failure) => (Err(failure), Vec::new()),
         };
         let end = RunEnded { turn: keeper.turn, attempt: keeper.attempt, result, asked, parts, beside, dues };
-        #[allow(clippy::disallowed_methods)] // one message a run: an end that is refused would leave the turn hanging
-        keeper.told.do_send(end);
+        tell(&keeper.told, end);
     } else if let (Sink::Caller(caller), Err(failure)) = (sink, result) {
         let _ = caller.send(Piece::Failed(failure)).await;
     }
+}
+
+/// Tells a session what became of a run, of a part or of a tool's call: one message each.
+#[allow(clippy::disallowed_methods)] // one that is refused would leave the turn hanging, or be paid for twice
+pub(super) fn tell<M>(to: &Recipient<M>, message: M)
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    to.do_send(message);
 }
 
 /// The failure of a stateless call whose run died.

@@ -40,7 +40,7 @@ impl Calls {
     /// The calls in the model's order, in a form that every provider takes back: each with a name, and with an id that no
     /// other call of the dialogue has.
     pub(super) fn done(self, input: &RunInput) -> Vec<ToolCall> {
-        let (RunInput::Dialogue(before), _) = (input, ()) else { return Vec::new() };
+        let RunInput::Dialogue(before) = input else { return Vec::new() };
         let mut taken: HashSet<String> =
             before.iter().flat_map(|said| &said.tool_calls).map(|call| call.id.clone()).collect();
         let mut calls: Vec<ToolCall> = self.by_index.into_values().collect();

@@ -48,6 +48,8 @@ pub(super) struct Bill<'a> {
     pub(super) first: Option<Duration>,
     pub(super) input_tokens: u64,
     pub(super) heard_bytes: usize,
+    /// What its provider says that it used, where it says so and the answer is no good all the same.
+    pub(super) said: Option<Usage>,
     /// Tokens that the call might have used, and those that it did.
     pub(super) foreseen: u64,
     pub(super) used: u64,
@@ -82,6 +84,7 @@ impl<'a> Bill<'a> {
             first: None,
             input_tokens: 0,
             heard_bytes: 0,
+            said: None,
             foreseen: 0,
             used: 0,
             cost_usd: None,
@@ -113,7 +116,7 @@ impl<'a> Bill<'a> {
         if !used {
             return Spent::default();
         }
-        let usage = self.reckoned();
+        let usage = self.said.unwrap_or_else(|| self.reckoned());
         Spent { usage, cost_usd: price(self.provider.facts(&self.model.model).price, Some(usage)) }
     }
 }
@@ -122,7 +125,7 @@ impl Drop for Bill<'_> {
     fn drop(&mut self) {
         self.provider.meter.ended(self.result, self.since.elapsed());
         let lost = if self.result == CallResult::Answered { Spent::default() } else { self.lost() };
-        let used = self.used + lost.usage.input_tokens + lost.usage.output_tokens;
+        let used = self.used.saturating_add(lost.usage.input_tokens).saturating_add(lost.usage.output_tokens);
         self.provider.report(self.model.model.clone(), self.result, self.foreseen, used);
         let at = self.books.now();
         if let (Some(sent), CallResult::Answered | CallResult::Failed(_)) = (self.sent, self.result) {

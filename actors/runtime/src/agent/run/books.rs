@@ -1,7 +1,7 @@
 //! What a run spends, and what it has to tell of it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use mosaic_types::journal::Write;
 use mosaic_types::ledger::{Beside, Known};
 use mosaic_types::{Code, EventBody, ModelRef, Outside, SessionId, Spent, Timestamp, TurnId};
 
+use super::actor::tell;
 use super::foresee;
 use super::order::RunOrder;
 use super::sink::Sink;
@@ -57,6 +58,9 @@ pub(super) struct Books {
     /// Calls of no session that are under way, or not paid for yet.
     open: RefCell<BTreeMap<Place, CallNumber>>,
     begun: Cell<Place>,
+    /// Places of a session's calls so far, with those of parts that were told: none is given away twice, since entries are
+    /// known by them.
+    given: RefCell<BTreeSet<Place>>,
     /// The call that answered.
     answer: Cell<Option<Place>>,
     /// Entries were written ahead of calls.
@@ -99,6 +103,7 @@ impl Books {
             calls: RefCell::default(),
             open: RefCell::default(),
             begun: Cell::new(foresee::FIRST),
+            given: RefCell::default(),
             answer: Cell::new(None),
             ahead: Cell::new(false),
             closed: Cell::new(false),
@@ -134,11 +139,11 @@ impl Books {
     pub(super) async fn intend(&self, lane: Option<u32>, called: &ModelRef, sent: Spent) -> Place {
         let Some(keeper) = self.keeper.as_ref() else { return self.begun.replace(self.begun.get() + 1) };
         let place = {
-            let mut calls = self.calls.borrow_mut();
+            let mut given = self.given.borrow_mut();
             let first = lane.map_or(foresee::FIRST, |number| number.saturating_sub(1));
-            let taken = |place: &Place| calls.contains_key(place) || (*place != first && *place < BEYOND);
-            let place = std::iter::once(first).chain(BEYOND..).find(|place| !taken(place)).unwrap_or(first);
-            calls.insert(place, self.entry(place, called, sent, Known::Foreseen));
+            let place = std::iter::once(first).chain(BEYOND..).find(|place| !given.contains(place)).unwrap_or(first);
+            given.insert(place);
+            self.calls.borrow_mut().insert(place, self.entry(place, called, sent, Known::Foreseen));
             place
         };
         let as_foreseen = |model: &ModelRef| model == called || (model.is_auto() && model.provider == called.provider);
@@ -219,8 +224,7 @@ impl Books {
             (Some(keeper), Some((_, turn))) => {
                 self.calls.borrow_mut().remove(&place);
                 let end = PartEnded { turn: *turn, attempt: keeper.attempt, event, beside };
-                #[allow(clippy::disallowed_methods)] // one message a part: one that is refused would be paid for twice
-                keeper.parts.do_send(end);
+                tell(&keeper.parts, end);
             }
             _ => {
                 self.ended(place, Some(beside));

@@ -267,6 +267,7 @@ async fn answer(
         });
         match event {
             Ok(ChatEvent::Finished { stop_reason, usage, model: says }) => {
+                bill.said = usage;
                 if ask.order.last && !calls.is_empty() {
                     return Err(CallFailure::Refused(super::tools::too_many(ask.profile)));
                 }

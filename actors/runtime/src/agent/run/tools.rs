@@ -7,7 +7,7 @@ use mosaic_tools::Tools;
 use mosaic_types::{Code, Failure, ModelRef, ToolCall, ToolResult, ToolState, limits};
 use tracing::Instrument;
 
-use super::actor::Keeper;
+use super::actor::{Keeper, tell};
 use super::order::RunOrder;
 use crate::agent::AgentProfile;
 use crate::provider::Providers;
@@ -47,8 +47,7 @@ pub(super) async fn run(profile: &AgentProfile, order: &RunOrder, work: ToolWork
     let mut running: FuturesUnordered<_> = calls.iter().map(one).collect();
     while let Some(result) = running.next().await {
         let (turn, attempt) = (keeper.turn, keeper.attempt);
-        #[allow(clippy::disallowed_methods)] // one message a call: one that is refused would leave the turn hanging
-        keeper.tools.do_send(ToolEnded { turn, attempt, result });
+        tell(&keeper.tools, ToolEnded { turn, attempt, result });
     }
 }
 

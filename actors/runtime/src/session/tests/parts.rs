@@ -1,11 +1,14 @@
 //! Steps of several parts: what is known of them, and what was spent beside the answer.
 
 use mosaic_types::event::{Part, StepKind};
+use mosaic_types::journal::Outcome;
 use mosaic_types::ledger::{Beside, Known};
 use mosaic_types::{EventBody, Spent};
 
 use super::*;
+use crate::session::job::Then;
 use crate::session::parts::Ran;
+use crate::till::Till;
 
 /// The part of a panel that `number` is, with what it cost.
 fn part(number: u32) -> (EventBody, Beside) {
@@ -60,4 +63,11 @@ fn parts_of_a_step_are_kept_over_a_crash_and_void_when_the_dialogue_is_another()
     assert_eq!(end.steps.len(), 2, "the part that was not told before, and the step itself");
     let TurnEnd::Finished(finished) = end.end else { panic!("it is answered") };
     assert_eq!((finished.usage.input_tokens, finished.cost_usd), (22, Some(0.875)), "all that it cost is shown");
+}
+
+#[test]
+fn a_part_that_could_not_be_stored_is_paid_for_all_the_same() {
+    let (till, (event, beside)) = (Till::default(), part(1));
+    Then::Noted { turn: turn(1), event, beside: beside.clone() }.refuse(&Ok(Outcome::Stale), &till);
+    assert_eq!(till.take(), [beside]);
 }
