@@ -2,8 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mosaic_messages::channel::{Calling, Deliver, PATIENCE, Reconcile};
@@ -66,20 +65,55 @@ pub(super) async fn take(doors: Arc<Doors>, channel: Arc<str>, limit: usize, pla
 struct Memo {
     doors: Arc<Doors>,
     item: Arc<Item>,
-    /// It may be in the store.
-    noted: AtomicBool,
+    line: Line,
+}
+
+/// Whether a delivery may go on to call its platform. Decided once: it begins, or it is given up before.
+#[derive(Debug, Default)]
+pub(super) struct Line(Mutex<Stage>);
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Open,
+    /// The platform may be called, and a note of that may be in the store.
+    Begun,
+    /// Nobody waits for the delivery any more: what became of it is found out without it.
+    Closed,
+}
+
+impl Line {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it may begin.
+    pub(super) fn begin(&self) -> bool {
+        let mut stage = self.stage();
+        if *stage == Stage::Open {
+            *stage = Stage::Begun;
+        }
+        *stage == Stage::Begun
+    }
+
+    /// It must not begin any more; answers whether it did before.
+    pub(super) fn close(&self) -> bool {
+        std::mem::replace(&mut *self.stage(), Stage::Closed) == Stage::Begun
+    }
 }
 
 impl fmt::Debug for Memo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memo").field("item", &self.item.id).field("noted", &self.noted).finish_non_exhaustive()
+        f.debug_struct("Memo").field("item", &self.item.id).field("line", &self.line).finish_non_exhaustive()
     }
 }
 
 impl Calling for Memo {
     fn note(self: Arc<Self>) -> Pin<Box<dyn Future<Output = bool> + Send>> {
         Box::pin(async move {
-            self.noted.store(true, Ordering::SeqCst);
+            if !self.line.begin() {
+                return false;
+            }
             let note = settlement(&self.item, Settled::Calling, self.doors.outbox.now());
             let noted = self.doors.commit(Write::SettleItem(Box::new(note))).await;
             matches!(noted, Ok(Outcome::Settled { .. }))
@@ -98,7 +132,7 @@ async fn deliver(doors: Arc<Doors>, item: Arc<Item>, under_way: UnderWay) {
             return settle(&doors, &item, settled, under_way).await;
         };
         Point::DeliverBeforeCall.pass();
-        let calling = Arc::new(Memo { doors: doors.clone(), item: item.clone(), noted: AtomicBool::new(false) });
+        let calling = Arc::new(Memo { doors: doors.clone(), item: item.clone(), line: Line::default() });
         let ask = Deliver { item: item.clone(), calling: calling.clone(), span: tracing::Span::current() };
         let answer = timeout(PATIENCE, bridge.deliver(ask)).await;
         Point::DeliverAfterCall.pass();
@@ -106,7 +140,7 @@ async fn deliver(doors: Arc<Doors>, item: Arc<Item>, under_way: UnderWay) {
             Ok(Ok(Delivery::NotKnown) | Err(LinkError::Died)) | Err(_) => {
                 under_way.asks();
                 drop(busy);
-                let called = calling.noted.load(Ordering::SeqCst);
+                let called = calling.line.close();
                 ask_for(&doors, &*bridge, &Arc::new(Item { called, ..item.as_ref().clone() })).await
             }
             Ok(Ok(delivery)) => judge(&doors, &item, delivery),

@@ -8,6 +8,7 @@ use mosaic_types::{Chance, Clock, Outside, Timestamp, TurnId};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::carry::Line;
 use super::delay;
 use super::look::{Stray, stray};
 use super::shared::Phase;
@@ -237,4 +238,14 @@ fn what_is_old_is_given_up_only_when_it_was_tried_often() {
     assert!(!delay::is_given_up(&item(1, US), later), "the daemon was off for a day");
     assert!(!delay::is_given_up(&item(1_000, US), day));
     assert!(delay::is_given_up(&item(delay::TRIES, US), later));
+}
+
+#[test]
+fn a_delivery_that_nobody_waits_for_any_more_does_not_begin() {
+    let line = Line::default();
+    assert!(!line.close(), "it had not begun, so it is sent anew");
+    assert!(!line.begin(), "and what comes late must not be seen as well");
+    let line = Line::default();
+    assert!(line.begin() && line.begin(), "for both parts of it");
+    assert!(line.close(), "its platform may have heard of it");
 }
