@@ -210,6 +210,20 @@ async fn whoever_may_talk_in_a_room_of_discord_may_in_its_threads_and_a_role_suf
     discord.say(&said(502, "by role").with_roles(&[69, 70]));
     discord.shows(502, &["You said: by role"]).await;
     assert_eq!((discord.texts(778).len(), bed.model.progress().calls), (0, 2));
+
+    // A moment in which Discord cannot say so costs nobody their message.
+    let faults = || [Fault::Flood(0.1), Fault::Refuse(500, 0, "500".to_owned())];
+    discord.open_thread(779, ROOM, GUILD);
+    discord.fail("channel", faults());
+    discord.say(&said(779, "hello"));
+    discord.shows(779, &["You said: hello"]).await;
+    assert!(bed.stop().await.success());
+    for text in ["one", "two"] {
+        discord.say(&said(502, text).with_roles(&[70]));
+    }
+    discord.fail("member", faults());
+    bed.restart().await;
+    discord.shows(502, &["You said: by role", "You said: one", "You said: two"]).await;
 }
 
 #[tokio::test]

@@ -52,7 +52,8 @@ pub(super) fn read(message: &Message, me: &Me) -> Option<Heard> {
         addressed: named || replied,
         pressed: false,
         text,
-        at: Timestamp(message.timestamp.unix_timestamp().saturating_mul(1_000_000)),
+        // Another wording was not written when the first one was.
+        at: Timestamp(edited.unwrap_or(message.timestamp).unix_timestamp().saturating_mul(1_000_000)),
     })
 }
 
@@ -163,6 +164,7 @@ mod tests {
         let edit =
             read(&message(json!({"edited_timestamp": "2026-01-02T03:04:09.000000+00:00"})), &me()).expect("heard");
         assert_eq!((&*edit.event, edit.edits.as_deref()), ("7:1767323049", Some("7")));
+        assert_eq!(edit.at, Timestamp(1_767_323_049_000_000), "an old message that is changed now is not late");
     }
 
     #[test]

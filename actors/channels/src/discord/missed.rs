@@ -39,8 +39,11 @@ const OPENED: usize = 10;
 /// Direct rooms that are kept in mind.
 const DIRECT: usize = 1_000;
 
-/// A room is asked for so often where Discord cannot answer.
-const TRIES: usize = 5;
+/// Discord is asked so often where it cannot answer: for some minutes, since what nobody asks for again is lost.
+const TRIES: usize = 10;
+
+/// The first pause between such tries, and the longest; each is twice as long as the one before.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
 /// So far apart may messages of different rooms come that were written at the same moment: two seconds, in numbers.
 const APART: u64 = 2_000 << 22;
@@ -202,7 +205,7 @@ impl Inner {
 
     /// Has all that was said in a room since be taken in, in order.
     async fn read_room(self: &Rc<Self>, room: u64, guild: Option<&str>, since: u64, me: &Me, talk: &Rc<Talk>) {
-        let mut after = since;
+        let (mut after, mut known) = (since, HashMap::new());
         for _ in 0..PAGES {
             let Some(page) = self.page(room, after).await else { return };
             // The newest comes first.
@@ -212,10 +215,13 @@ impl Inner {
                 let Ok(said) = serde_json::from_value::<Said>(message) else { continue };
                 let Some(heard) = read(&said, me) else { continue };
                 // As it is worded now; that it was worded otherwise before matters to nobody who did not hear it.
-                let id = said.id.get().to_string().into();
-                let mut heard = self.placed(Heard { event: id, edits: None, ..heard }).await;
+                let (id, at) = (said.id.get().to_string().into(), Timestamp(made_at(said.id.get())));
+                let mut heard = self.placed(Heard { event: id, edits: None, at, ..heard }).await;
                 if let Some(guild) = guild.filter(|_| self.by_role && heard.addressed && !talk.admits(&heard)) {
-                    heard.marks.extend(self.roles(guild, &heard.from.id).await);
+                    if !known.contains_key(&heard.from.id) {
+                        known.insert(heard.from.id.clone(), self.roles(guild, &heard.from.id).await);
+                    }
+                    heard.marks.extend(known[&heard.from.id].iter().cloned());
                 }
                 self.clone().take_in(heard, talk.clone()).await;
             }
@@ -228,24 +234,34 @@ impl Inner {
 
     /// A page of what was said after a message; `None` where there is none to be had.
     async fn page(&self, room: u64, after: u64) -> Option<Vec<Value>> {
-        let path = format!("channels/{room}/messages?after={after}&limit={PAGE}");
+        let _asking = self.missed.asking.acquire().await.ok()?;
+        match self.ask_patiently(&format!("channels/{room}/messages?after={after}&limit={PAGE}")).await? {
+            Value::Array(page) => Some(page),
+            _ => None,
+        }
+    }
+
+    /// Asks until Discord answers, for some minutes at the most; `None` where it refuses or never does.
+    pub(super) async fn ask_patiently(&self, path: &str) -> Option<Value> {
+        let [mut pause, longest] = PAUSES;
         for _ in 0..TRIES {
-            let _asking = self.missed.asking.acquire().await.ok()?;
-            match self.rest.get(&path).await {
-                Ok(Value::Array(page)) => return Some(page),
+            match self.rest.get(path).await {
+                Ok(told) => return Some(told),
+                Err(Trouble::Never { .. } | Trouble::Lost | Trouble::Token) => return None,
                 Err(Trouble::Flood { wait, .. }) => sleep(wait).await,
-                // We may not read there.
-                Ok(_) | Err(Trouble::Never { .. } | Trouble::Lost | Trouble::Token) => return None,
-                Err(_) => sleep(Duration::from_secs(1)).await,
+                Err(_) => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(longest);
+                }
             }
         }
-        tracing::warn!(room, "Discord could not be asked what was said there meanwhile");
+        tracing::warn!("Discord did not answer for minutes; something that was said there may be passed over");
         None
     }
 
     /// What is asked for by REST does not tell the roles of whoever said it.
     async fn roles(&self, guild: &str, user: &str) -> Vec<Mark> {
-        let member = self.rest.get(&format!("guilds/{guild}/members/{user}")).await.unwrap_or_default();
+        let member = self.ask_patiently(&format!("guilds/{guild}/members/{user}")).await.unwrap_or_default();
         let roles = member["roles"].as_array().into_iter().flatten();
         roles.filter_map(Value::as_str).map(|role| Mark::Role(role.to_owned())).collect()
     }

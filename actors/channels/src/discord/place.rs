@@ -75,7 +75,8 @@ impl Inner {
         if known.is_some() {
             return known;
         }
-        let told = self.rest.get(&format!("channels/{room}")).await.ok()?;
+        // Whoever may talk by what it is must not be passed over because Discord could not say so at that moment.
+        let told = self.ask_patiently(&format!("channels/{room}")).await?;
         let place = place(&told, &self.account);
         self.places.borrow_mut().keep(room, place);
         Some(place)

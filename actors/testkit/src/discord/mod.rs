@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub use people::Saying;
 use session::Push;
@@ -86,7 +86,7 @@ impl Discord {
     }
 
     /// The next calls of a kind fail so, one after the other: `gateway`, `me`, `application`, `publish`, `open`, `channel`, `thread`,
-    /// `history`, `send`, `upload`, `edit`, `delete`, `typing`, `respond`, `follow up`, `complete`.
+    /// `member`, `history`, `send`, `upload`, `edit`, `delete`, `typing`, `respond`, `follow up`, `complete`.
     pub fn fail(&self, kind: &str, faults: impl IntoIterator<Item = Fault>) {
         self.shared.change(|state| state.faults.entry(kind.to_owned()).or_default().extend(faults));
     }
@@ -228,6 +228,11 @@ impl Discord {
             };
             state.sends.iter().map(within).max().unwrap_or(0)
         })
+    }
+
+    /// Changes whenever anything happens here.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.changes()
     }
 
     /// Waits until `look` finds something. Panics after [`PATIENCE`], with what is to be seen.
