@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use mosaic_testkit::provider::{Builder, Call};
 use mosaic_testkit::{StandIn, Step};
-use mosaic_types::chat::Sampling;
+use mosaic_types::chat::{Image, Sampling};
 use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, Secret};
 
 use crate::wire::assemble::Assembler;
@@ -116,6 +116,15 @@ pub(crate) fn request(text: &str, stream: bool) -> ChatRequest {
         sampling: Sampling::default(),
         stream,
     }
+}
+
+/// The same with a picture, `aWNv` in base64.
+pub(crate) fn picture(text: &str) -> ChatRequest {
+    let mut asked = request(text, false);
+    let mut message = asked.messages[0].clone();
+    message.images = vec![Image { media_type: "image/png".into(), data: "aWNv".into() }];
+    asked.messages = [message].into();
+    asked
 }
 
 /// What came before the end, and how it ended.

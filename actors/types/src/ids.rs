@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use uuid::Uuid;
 
+use crate::by_text::by_text;
 use crate::schema::{self, schema};
 
 /// Says why a text cannot be an id, in a sentence fit for the person who wrote it.
@@ -40,20 +41,9 @@ macro_rules! text_id {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = BadId;
-            fn try_from(text: String) -> Result<Self, BadId> {
-                text.parse()
-            }
-        }
+        by_text!($name);
 
         schema!($name, schema::name(concat!($what, ": 1 to ", $max, " characters of ", $allowed, "."), $max));
-
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.0.as_ref().to_owned()
-            }
-        }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -189,18 +179,7 @@ impl FromStr for ModelRef {
     }
 }
 
-impl TryFrom<String> for ModelRef {
-    type Error = BadId;
-    fn try_from(text: String) -> Result<Self, BadId> {
-        text.parse()
-    }
-}
-
-impl From<ModelRef> for String {
-    fn from(model: ModelRef) -> String {
-        model.to_string()
-    }
-}
+by_text!(ModelRef);
 
 impl fmt::Display for ModelRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

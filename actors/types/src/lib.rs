@@ -4,6 +4,7 @@
 //! here does I/O or knows actix; the one rule is that whatever two rooms must agree on is said here, once.
 
 pub mod attachment;
+mod by_text;
 pub mod chat;
 pub mod command;
 pub mod event;

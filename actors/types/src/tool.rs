@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::chat::{ChatMessage, Role, ToolCall};
 use crate::event::{EventBody, StepKind};
 use crate::limits;
+use crate::usage::is_default;
 
 /// Where a call of a tool stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -113,13 +114,8 @@ pub struct ToolStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
     /// Milliseconds that it took.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ms: u64,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands it over so
-fn is_none(ms: &u64) -> bool {
-    *ms == 0
 }
 
 impl ToolStep {

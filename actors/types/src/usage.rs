@@ -11,19 +11,19 @@ pub struct Usage {
     /// All that the model wrote, its reasoning included.
     pub output_tokens: u64,
     /// Of the input: read from the provider's cache.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub cached_input_tokens: u64,
     /// Of the input: written to the provider's cache, where that has a price of its own.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub cache_write_tokens: u64,
     /// Of the output: reasoning.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub reasoning_tokens: u64,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands it over so
-fn is_none(tokens: &u64) -> bool {
-    *tokens == 0
+/// Whether it is what is taken where nothing is said; then it is not told.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Usage {

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 use std::future::ready;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::LocalBoxFuture;
@@ -17,7 +17,7 @@ use mosaic_types::{
     AgentName, Attachment, Chance, Clock, Code, Failure, Outside, Principal, SessionEvent, SessionId, Timestamp,
     TurnId, UserId, UserRole,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// The time of day, and chance that never repeats.
 #[derive(Default)]
@@ -52,48 +52,49 @@ struct Memory {
 }
 
 #[derive(Clone)]
-pub(crate) struct Desk(Arc<Mutex<Memory>>, Outside);
+pub(crate) struct Desk(watch::Sender<Memory>, Outside);
 
 impl Default for Desk {
     fn default() -> Self {
         let real = Arc::new(Real::default());
-        Self(Arc::default(), Outside::new(real.clone(), real))
+        Self(watch::Sender::default(), Outside::new(real.clone(), real))
     }
 }
 
 impl Desk {
     pub(crate) fn inputs(&self) -> Vec<Receive> {
-        self.memory().inputs.clone()
+        self.0.borrow().inputs.clone()
     }
 
     /// How often something was to be taken in.
     pub(crate) fn told(&self) -> usize {
-        self.memory().told
+        self.0.borrow().told
     }
 
     pub(crate) fn commands(&self) -> Vec<String> {
-        self.memory().commands.clone()
+        self.0.borrow().commands.clone()
     }
 
     /// Strangers who were given a code.
     pub(crate) fn offered(&self) -> usize {
-        self.memory().offered
+        self.0.borrow().offered
     }
 
     /// The messages that turns are streamed into.
     pub(crate) fn previews(&self) -> Vec<Arc<str>> {
-        self.memory().previews.clone()
+        self.0.borrow().previews.clone()
     }
 
     /// The next turn that is read along with is told by this.
     pub(crate) fn stream(&self) -> mpsc::UnboundedSender<Arc<SessionEvent>> {
         let (tell, told) = mpsc::unbounded_channel();
-        self.memory().stream = Some(told);
+        self.0.send_modify(|memory| memory.stream = Some(told));
         tell
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.0.lock().expect("whole")
+    /// Changes whenever something came to it.
+    pub(crate) fn changes(&self) -> watch::Receiver<impl Sized> {
+        self.0.subscribe()
     }
 }
 
@@ -107,18 +108,20 @@ impl House for Desk {
     }
 
     fn receive(&self, said: Receive) -> Work<Received> {
-        let mut memory = self.memory();
-        memory.told += 1;
-        let attached = !memory.known.insert((said.conversation.name.clone(), said.event.clone()));
-        let accepted = Accepted { turn: said.turn, state: TurnState::Running, attached };
-        if !attached {
-            memory.inputs.push(said);
-        }
+        let (turn, mut attached) = (said.turn, false);
+        self.0.send_modify(|memory| {
+            memory.told += 1;
+            attached = !memory.known.insert((said.conversation.name.clone(), said.event.clone()));
+            if !attached {
+                memory.inputs.push(said);
+            }
+        });
+        let accepted = Accepted { turn, state: TurnState::Running, attached };
         Box::pin(ready(Ok(Received { session: "s".parse().expect("valid"), accepted })))
     }
 
     fn command(&self, _: Conversation, _: Arc<str>, _: Option<AgentName>, line: Line) -> Work<String> {
-        self.memory().commands.push(line.command.name.to_owned());
+        self.0.send_modify(|memory| memory.commands.push(line.command.name.to_owned()));
         Box::pin(ready(Ok(CANCELLED.to_owned())))
     }
 
@@ -131,7 +134,7 @@ impl House for Desk {
     }
 
     fn keep_preview(&self, _: TurnId, _: Conversation, platform_id: Arc<str>) -> Work<Kept> {
-        self.memory().previews.push(platform_id);
+        self.0.send_modify(|memory| memory.previews.push(platform_id));
         Box::pin(ready(Ok(Kept::Kept)))
     }
 
@@ -140,7 +143,7 @@ impl House for Desk {
     }
 
     fn offer(&self, _: NewPairing) -> Work<bool> {
-        self.memory().offered += 1;
+        self.0.send_modify(|memory| memory.offered += 1);
         Box::pin(ready(Ok(true)))
     }
 
@@ -153,7 +156,8 @@ impl House for Desk {
     }
 
     fn read(&self, _: SessionId, _: TurnId) -> LocalBoxFuture<'static, Option<Box<dyn Reader>>> {
-        let stream = self.memory().stream.take();
+        let mut stream = None;
+        self.0.send_modify(|memory| stream = memory.stream.take());
         Box::pin(ready(stream.map(|stream| Box::new(Told(stream)) as Box<dyn Reader>)))
     }
 }

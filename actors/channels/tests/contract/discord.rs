@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mosaic_testkit::Discord;
 use mosaic_testkit::discord::{BOT, Fault, Saying, TOKEN, dm};
+use tokio::sync::watch;
 
 use crate::stand::{self, Place, Who};
 
@@ -71,6 +72,10 @@ impl stand::Stand for Stand {
 
     fn texts(&self, place: Place) -> Vec<String> {
         self.0.texts(Self::room(place))
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes()
     }
 
     fn writes(&self) -> usize {

@@ -65,12 +65,19 @@ impl<S: Stand> Office<S> {
 
     /// Waits until there is something to see.
     pub(crate) async fn until<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let (mut told, mut shown) = (self.desk.changes(), self.stand.changes());
         let looking = async {
             loop {
-                match look(self) {
-                    Some(seen) => return seen,
-                    None => sleep(Duration::from_millis(5)).await,
+                told.mark_unchanged();
+                shown.mark_unchanged();
+                if let Some(seen) = look(self) {
+                    return seen;
                 }
+                let changed = tokio::select! {
+                    changed = told.changed() => changed,
+                    changed = shown.changed() => changed,
+                };
+                changed.expect("both live as long as the office");
             }
         };
         timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("in vain: {what}"))

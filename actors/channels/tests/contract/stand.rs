@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 /// Who says something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Who {
@@ -54,6 +56,9 @@ pub(crate) trait Stand: Sized {
 
     /// The texts of ours that people see there, oldest first.
     fn texts(&self, place: Place) -> Vec<String>;
+
+    /// Changes whenever anything happens there.
+    fn changes(&self) -> watch::Receiver<u64>;
 
     /// How often we sent a message or changed one.
     fn writes(&self) -> usize;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mosaic_testkit::Telegram;
 use mosaic_testkit::telegram::{Fault, NAME, Saying, TOKEN};
+use tokio::sync::watch;
 
 use crate::stand::{self, Place, Who};
 
@@ -70,6 +71,10 @@ impl stand::Stand for Stand {
 
     fn texts(&self, place: Place) -> Vec<String> {
         self.0.texts(Self::chat(place))
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes()
     }
 
     fn writes(&self) -> usize {

@@ -1,13 +1,13 @@
 //! The contract, and what is particular to this wire. Fixtures follow Anthropic's public documentation.
 
-use mosaic_types::chat::{Effort, Image, ToolOffer};
+use mosaic_types::chat::{Effort, ToolOffer};
 use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, StopReason, ToolCall, Usage};
 use serde_json::{Value, json};
 
 use super::convert;
 use super::read::Reader;
 use crate::ProviderError;
-use crate::contract::{calls, peer, provider_contract, read_stream, read_whole, request, text};
+use crate::contract::{calls, peer, picture, provider_contract, read_stream, read_whole, request, text};
 use crate::wire::sse::Decoder;
 
 provider_contract!(super::build);
@@ -312,12 +312,8 @@ fn errors_are_judged_by_their_types_and_words() {
 
 #[test]
 fn a_picture_goes_along_in_the_wires_form() {
-    let mut asked = request("hi", false);
-    let mut message = asked.messages[0].clone();
-    message.images = vec![Image { media_type: "image/png".into(), data: "aWNv".into() }];
-    asked.messages = [message].into();
     assert_eq!(
-        sent(&asked)["messages"][0]["content"],
+        sent(&picture("hi"))["messages"][0]["content"],
         json!([{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aWNv"}},
         {"type": "text", "text": "hi"}])
     );

@@ -1,13 +1,13 @@
 //! The contract, and what is particular to this wire. Fixtures follow Google's public documentation.
 
-use mosaic_types::chat::{Effort, Image, ToolOffer};
+use mosaic_types::chat::{Effort, ToolOffer};
 use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, StopReason, ToolCall, Usage};
 use serde_json::{Value, json};
 
 use super::convert;
 use super::read::Reader;
 use crate::ProviderError;
-use crate::contract::{Bed, all, calls, peer, provider_contract, read_stream, read_whole, request, text};
+use crate::contract::{Bed, all, calls, peer, picture, provider_contract, read_stream, read_whole, request, text};
 use crate::wire::sse::Decoder;
 use crate::wire::{Base, Wire};
 
@@ -228,12 +228,8 @@ async fn the_key_is_never_a_part_of_the_address_and_a_model_never_another_path()
 
 #[test]
 fn a_picture_goes_along_in_the_wires_form() {
-    let mut asked = request("hi", false);
-    let mut message = asked.messages[0].clone();
-    message.images = vec![Image { media_type: "image/png".into(), data: "aWNv".into() }];
-    asked.messages = [message].into();
     assert_eq!(
-        sent(&asked)["contents"][0]["parts"],
+        sent(&picture("hi"))["contents"][0]["parts"],
         json!([{"inlineData": {"mimeType": "image/png", "data": "aWNv"}}, {"text": "hi"}])
     );
 }

@@ -1,13 +1,13 @@
 //! The contract, and what is particular to this wire. Fixtures follow Ollama's public documentation.
 
 use mosaic_testkit::StandIn;
-use mosaic_types::chat::{Effort, Image, ToolOffer};
+use mosaic_types::chat::{Effort, ToolOffer};
 use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, StopReason, ToolCall, Usage};
 use serde_json::{Value, json};
 
 use super::convert;
 use super::read::Reader;
-use crate::contract::{all, calls, peer, provider_contract, read_stream, read_whole, request};
+use crate::contract::{all, calls, peer, picture, provider_contract, read_stream, read_whole, request};
 use crate::wire::sse::Decoder;
 use crate::{ProviderError, ProviderSpec};
 
@@ -143,9 +143,5 @@ fn ends_are_told_apart() {
 
 #[test]
 fn a_picture_goes_along_in_the_wires_form() {
-    let mut asked = request("hi", false);
-    let mut message = asked.messages[0].clone();
-    message.images = vec![Image { media_type: "image/png".into(), data: "aWNv".into() }];
-    asked.messages = [message].into();
-    assert_eq!(sent(&asked)["messages"][0]["images"], json!(["aWNv"]));
+    assert_eq!(sent(&picture("hi"))["messages"][0]["images"], json!(["aWNv"]));
 }

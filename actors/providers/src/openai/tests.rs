@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use mosaic_testkit::{StandIn, Step};
-use mosaic_types::chat::{Effort, Image, ToolOffer};
+use mosaic_types::chat::{Effort, ToolOffer};
 use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Price, Role, Secret, StopReason, ToolCall, Usage};
 use serde_json::{Value, json};
 
 use super::convert;
 use super::dialect::Dialect;
 use super::read::Reader;
-use crate::contract::{Bed, calls, provider_contract, request, text};
+use crate::contract::{Bed, calls, picture, provider_contract, request, text};
 use crate::wire::Peer;
 use crate::wire::assemble::Assembler;
 use crate::wire::sse::Decoder;
@@ -356,12 +356,8 @@ async fn a_whole_answer_to_a_streamed_call_is_taken_and_the_other_way_round() {
 
 #[test]
 fn a_picture_goes_along_in_the_wires_form() {
-    let mut asked = request("hi", false);
-    let mut message = asked.messages[0].clone();
-    message.images = vec![Image { media_type: "image/png".into(), data: "aWNv".into() }];
-    asked.messages = [message].into();
     assert_eq!(
-        sent(&asked, Dialect::COMPATIBLE)["messages"][0]["content"],
+        sent(&picture("hi"), Dialect::COMPATIBLE)["messages"][0]["content"],
         json!([{"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,aWNv"}}])
     );
 }

@@ -1,13 +1,13 @@
 //! The contract, and what is particular to this wire. Fixtures follow OpenAI's public documentation.
 
-use mosaic_types::chat::{Effort, Image, ToolOffer};
+use mosaic_types::chat::{Effort, ToolOffer};
 use mosaic_types::{ChatEvent, ChatMessage, ChatRequest, Role, StopReason, ToolCall, Usage};
 use serde_json::{Value, json};
 
 use super::convert;
 use super::read::Reader;
 use crate::ProviderError;
-use crate::contract::{calls, provider_contract, read_stream, read_whole, request, text};
+use crate::contract::{calls, picture, provider_contract, read_stream, read_whole, request, text};
 use crate::wire::sse::Decoder;
 
 provider_contract!(super::build);
@@ -175,12 +175,8 @@ fn a_whole_answer_says_the_same() {
 
 #[test]
 fn a_picture_goes_along_in_the_wires_form() {
-    let mut asked = request("hi", false);
-    let mut message = asked.messages[0].clone();
-    message.images = vec![Image { media_type: "image/png".into(), data: "aWNv".into() }];
-    asked.messages = [message].into();
     assert_eq!(
-        sent(&asked)["input"][0]["content"],
+        sent(&picture("hi"))["input"][0]["content"],
         json!([{"type": "input_text", "text": "hi"}, {"type": "input_image", "image_url": "data:image/png;base64,aWNv"}])
     );
 }

@@ -51,13 +51,19 @@ async fn at_work(house: &House) -> (SessionId, Reader, [Accepted; 2]) {
     (session, reader, [running, collecting])
 }
 
+/// Another session, whose run is at work.
+async fn neighbour(house: &House) -> (SessionId, Reader) {
+    let neighbour = house.session().await;
+    let mut reader = house.read(&neighbour);
+    house.say(&neighbour, "neighbour").await;
+    until(&mut reader, is_delta).await;
+    (neighbour, reader)
+}
+
 #[actix::test]
 async fn a_session_that_dies_while_it_is_steered_and_collects_answers_all_of_it_once_and_in_order() {
     let house = House::start(When::Held, 0).await;
-    let neighbour = house.session().await;
-    let mut next_door = house.read(&neighbour);
-    house.say(&neighbour, "neighbour").await;
-    until(&mut next_door, is_delta).await;
+    let (neighbour, mut next_door) = neighbour(&house).await;
     let (session, mut reader, turns) = at_work(&house).await;
 
     house.sessions.find(&session).expect("it is awake").control(Control::Panic).expect("it is told");
@@ -82,10 +88,7 @@ async fn a_session_that_dies_while_it_is_steered_and_collects_answers_all_of_it_
 #[actix::test]
 async fn a_session_that_is_removed_while_it_is_steered_and_collects_leaves_nothing_behind() {
     let house = House::start(When::Held, 0).await;
-    let neighbour = house.session().await;
-    let mut next_door = house.read(&neighbour);
-    house.say(&neighbour, "neighbour").await;
-    until(&mut next_door, is_delta).await;
+    let (_, mut next_door) = neighbour(&house).await;
     let (session, mut reader, turns) = at_work(&house).await;
 
     let ask = RemoveSession { session: session.clone(), from: house.who };

@@ -24,13 +24,24 @@ statement! {
     "), collects FROM turns WHERE id = " (old: Uid)
 }
 
-statement! {
-    /// Copies events up to a number to another session that has the turns already.
-    CopyEvents {
-        source: &'a str => Text,
-        new: &'a str => Text,
-        through: i64 => BigInt,
-    } -> ();
+/// A statement that copies what a session holds up to a number to another session that has the turns already.
+macro_rules! copy {
+    ($(#[$doc:meta])* $name:ident; $($part:tt)+) => {
+        statement! {
+            $(#[$doc])*
+            $name {
+                source: &'a str => Text,
+                new: &'a str => Text,
+                through: i64 => BigInt,
+            } -> ();
+            $($part)+
+        }
+    };
+}
+
+copy! {
+    /// Copies events.
+    CopyEvents;
     "INSERT INTO events (session_id, seq, turn_id, body, at) SELECT " (new: Text)
     ", events.seq, copies.id, events.body, events.at FROM events LEFT JOIN turns ON turns.id = events.turn_id \
      LEFT JOIN turns AS copies ON copies.session_id = " (new: Text)
@@ -38,13 +49,9 @@ statement! {
     " AND events.seq <= " (through: BigInt)
 }
 
-statement! {
-    /// Copies the messages of a dialogue up to a number to another session that has the turns already.
-    CopyMessages {
-        source: &'a str => Text,
-        new: &'a str => Text,
-        through: i64 => BigInt,
-    } -> ();
+copy! {
+    /// Copies the messages of a dialogue.
+    CopyMessages;
     "INSERT INTO messages (session_id, seq, turn_id, role, agent, text, created_at, saw_seq, attached) SELECT "
     (new: Text)
     ", messages.seq, copies.id, messages.role, messages.agent, messages.text, messages.created_at, messages.saw_seq, \
@@ -54,13 +61,9 @@ statement! {
     " AND messages.superseded_seq IS NULL AND messages.seq <= " (through: BigInt)
 }
 
-statement! {
+copy! {
     /// Copies the tools that those messages asked for.
-    CopyCalls {
-        source: &'a str => Text,
-        new: &'a str => Text,
-        through: i64 => BigInt,
-    } -> ();
+    CopyCalls;
     "INSERT INTO tool_calls (session_id, turn_id, call_id, seq, position, name, arguments, signature, state, result_seq, \
      created_at, ended_at) SELECT " (new: Text)
     ", copies.id, call_id, tool_calls.seq, position, name, arguments, signature, tool_calls.state, result_seq, \
@@ -71,13 +74,9 @@ statement! {
     " AND messages.superseded_seq IS NULL AND tool_calls.seq <= " (through: BigInt)
 }
 
-statement! {
+copy! {
     /// Copies what is attached to those messages.
-    CopyAttachments {
-        source: &'a str => Text,
-        new: &'a str => Text,
-        through: i64 => BigInt,
-    } -> ();
+    CopyAttachments;
     "INSERT INTO attachments (id, session_id, seq, position, name, media_type, size_bytes, data) SELECT \
      attachments.id, " (new: Text)
     ", attachments.seq, position, name, media_type, size_bytes, data FROM attachments JOIN messages ON \

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use state::{BOT_ID, BOT_NAME, Shared};
 pub use state::{Fault, Shown};
@@ -256,6 +256,11 @@ impl Telegram {
     /// The most messages and edits that went to one chat within `span`, and to all of them.
     pub fn busiest(&self, span: Duration) -> (usize, usize) {
         self.shared.look(|state| state.busiest(span))
+    }
+
+    /// Changes whenever anything happens here.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.changes()
     }
 
     /// Waits until `look` finds something. Panics after [`PATIENCE`], with what is to be seen.

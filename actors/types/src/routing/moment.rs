@@ -7,6 +7,7 @@ use chrono::{DateTime, Datelike, Timelike, Utc, Weekday};
 use serde::{Deserialize, Serialize};
 
 use super::words::Day;
+use crate::by_text::by_text;
 use crate::outside::Timestamp;
 use crate::schema::{self, schema};
 use crate::settings::nearest;
@@ -63,18 +64,7 @@ impl fmt::Display for Hours {
     }
 }
 
-impl TryFrom<String> for Hours {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Hours> for String {
-    fn from(hours: Hours) -> Self {
-        hours.to_string()
-    }
-}
+by_text!(Hours);
 
 /// A time zone, by its name in the database of IANA: `Europe/Berlin`. With its summer times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,18 +116,7 @@ impl fmt::Display for Zone {
     }
 }
 
-impl TryFrom<String> for Zone {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Zone> for String {
-    fn from(zone: Zone) -> Self {
-        zone.to_string()
-    }
-}
+by_text!(Zone);
 
 #[cfg(test)]
 mod tests {
