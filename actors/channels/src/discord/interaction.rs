@@ -35,8 +35,8 @@ const MARK: &str = "interaction:";
 const COMMAND: u8 = 2;
 const BUTTON: u8 = 3;
 
-/// An interaction, as far as it is looked at.
-#[derive(Debug, Deserialize)]
+/// An interaction, as far as it is looked at. It cannot be printed: its token is a secret.
+#[derive(Deserialize)]
 pub(super) struct Interaction {
     id: String,
     token: String,
@@ -96,8 +96,7 @@ enum Stage {
     Answered,
 }
 
-/// An interaction that waits for its answer.
-#[derive(Debug)]
+/// An interaction that waits for its answer. It cannot be printed either.
 pub(super) struct Asked {
     id: String,
     /// Whoever has it may answer in our name, for a quarter of an hour.

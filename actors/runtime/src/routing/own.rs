@@ -62,10 +62,17 @@ impl Own {
     pub(super) async fn settle(&self, store: &dyn Store, user: UserId) -> Result<(), StoreError> {
         if self.is_doubtful(user) {
             let rules = store.rules().await?.into_iter().filter(|(of, _)| *of == user).map(|(_, rule)| rule).collect();
+            self.settled(user, rules);
+        }
+        Ok(())
+    }
+
+    /// What the store held a moment ago. Where that is known already, it may have been changed since.
+    fn settled(&self, user: UserId, rules: Vec<OwnRule>) {
+        if self.is_doubtful(user) {
             self.set(user, rules);
             self.doubt(user, false);
         }
-        Ok(())
     }
 }
 
@@ -134,5 +141,32 @@ impl Routing {
         }
         std::mem::forget(unheard);
         Ok(told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mosaic_types::routing::Rule;
+    use mosaic_types::{RuleId, Timestamp};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn rule(name: &str) -> OwnRule {
+        let (id, at) = (RuleId(Uuid::from_u128(1)), Timestamp(0));
+        OwnRule { id, rule: Rule::named(name.parse().expect("valid")), created_at: at, updated_at: at }
+    }
+
+    #[test]
+    fn who_reads_rules_anew_and_is_slow_undoes_no_change_that_was_made_meanwhile() {
+        let (own, user) = (Own::default(), UserId(Uuid::from_u128(7)));
+        own.doubt(user, true);
+        // Two read what the store holds. The first goes on to a change, which is stored.
+        own.settled(user, vec![rule("old")]);
+        own.set(user, vec![rule("new")]);
+        own.settled(user, vec![rule("old")]);
+        let names: Vec<_> =
+            own.of(user).iter().flat_map(|own| own.iter()).map(|own| own.rule.name.to_string()).collect();
+        assert_eq!(names, ["new"]);
     }
 }
