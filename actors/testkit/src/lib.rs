@@ -10,6 +10,7 @@ pub mod discord;
 pub mod disk;
 mod form;
 pub mod http;
+mod platform;
 pub mod postgres;
 pub mod provider;
 pub mod proxy;

@@ -19,13 +19,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
+use crate::platform::serve;
+
 pub use people::Saying;
 use session::Push;
-use state::{BOT_ID, BOT_NAME, Shared};
+use state::{BOT_ID, BOT_NAME, Shared, State};
 pub use state::{Fault, Shown};
-
-/// How long a waiting test waits before it fails by itself.
-pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The token of its bot; it begins with the bot's number, in base64.
 pub const TOKEN: &str = "NDI0Mg.G_stand.in-token";
@@ -65,14 +64,14 @@ impl Discord {
             (socket, address)
         };
         let ((rest, origin), (gateway, listens)) = (bind(), bind());
-        let shared = Arc::new(Shared::new(format!("http://{origin}"), format!("ws://{listens}")));
+        let shared = Arc::new(Shared::new(State::at(format!("http://{origin}"), format!("ws://{listens}"))));
         let ((stop_rest, rest_stopped), (stop_gateway, gateway_stopped)) = (oneshot::channel(), oneshot::channel());
         let serving = shared.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async move {
                 tokio::join!(
-                    server::serve(rest, serving.clone(), rest_stopped),
+                    serve(rest, serving.clone(), rest_stopped),
                     session::serve(gateway, serving, gateway_stopped)
                 );
             });
@@ -82,18 +81,18 @@ impl Discord {
 
     /// What a channel's `api_url` is set to.
     pub fn url(&self) -> String {
-        self.shared.origin.clone()
+        self.shared.look(|state| state.origin.clone())
     }
 
     /// The next calls of a kind fail so, one after the other: `gateway`, `me`, `application`, `publish`, `open`, `channel`, `thread`,
     /// `member`, `history`, `send`, `upload`, `edit`, `delete`, `typing`, `respond`, `follow up`, `complete`.
     pub fn fail(&self, kind: &str, faults: impl IntoIterator<Item = Fault>) {
-        self.shared.change(|state| state.faults.entry(kind.to_owned()).or_default().extend(faults));
+        self.shared.change(|state| state.calls.fail(kind, faults));
     }
 
     /// From now on about so many of a hundred calls that send or edit fail in some way, by chance from `seed`; 0: none.
     pub fn plague(&self, seed: u64, percent: u8) {
-        self.shared.change(|state| state.plague = Some((fastrand::Rng::with_seed(seed), percent)));
+        self.shared.change(|state| state.calls.plague(seed, percent));
     }
 
     /// The gateway says goodbye with this code.
@@ -212,7 +211,7 @@ impl Discord {
 
     /// How often a kind of call was made, by the names of [`fail`](Self::fail).
     pub fn calls(&self, kind: &str) -> usize {
-        self.shared.look(|state| state.calls.get(kind).copied().unwrap_or(0))
+        self.shared.look(|state| state.calls.made(kind))
     }
 
     /// The commands that the bot has published.
@@ -235,20 +234,9 @@ impl Discord {
         self.shared.changes()
     }
 
-    /// Waits until `look` finds something. Panics after [`PATIENCE`], with what is to be seen.
+    /// Waits until `look` finds something. Panics after half a minute, with what is to be seen.
     pub async fn until<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
-        let mut changes = self.shared.changes();
-        let waiting = async {
-            loop {
-                changes.borrow_and_update();
-                if let Some(found) = look(self) {
-                    return found;
-                }
-                changes.changed().await.expect("the stand-in lives");
-            }
-        };
-        let waited = tokio::time::timeout(PATIENCE, waiting).await;
-        waited.unwrap_or_else(|_| panic!("in vain for {PATIENCE:?}: {what}; {:#?}", self.shared))
+        self.shared.until(what, || look(self)).await
     }
 
     /// Waits until a room shows exactly these texts.

@@ -59,7 +59,7 @@ impl Saying {
     pub fn with_file(mut self, discord: &Discord, name: &str, media_type: &str, data: &[u8]) -> Self {
         let path = format!("{}/{name}", self.room);
         discord.shared.change(|state| state.files.insert(path.clone(), data.to_vec()));
-        let url = format!("{}/attachments/{path}?ex=1&is=2&hm=3", discord.shared.origin);
+        let url = format!("{}/attachments/{path}?ex=1&is=2&hm=3", discord.url());
         let file = json!({"id": "77", "filename": name, "size": data.len(), "url": url, "proxy_url": url,
             "content_type": media_type});
         self.more["attachments"] = json!([file]);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::server::refusal;
-use super::state::{BOT_ID, Room, Said, Shared, Shown, State, bot, timestamp};
+use super::state::{BOT_ID, Room, Said, Shown, State, bot, timestamp};
 use super::{APPLICATION, dm};
 
 /// A status, and what is said.
@@ -58,9 +58,9 @@ impl Ask<'_> {
 }
 
 /// What comes of a call.
-pub(super) fn call(state: &mut State, shared: &Shared, ask: &Ask<'_>) -> Answer {
+pub(super) fn call(state: &mut State, ask: &Ask<'_>) -> Answer {
     let done = match ask.kind() {
-        "gateway" => Ok(gateway(state, shared)),
+        "gateway" => Ok(gateway(state)),
         "me" => Ok(bot()),
         "application" => {
             // Message content for a bot that is in few guilds (API reference, "Application flags").
@@ -95,9 +95,9 @@ pub(super) fn call(state: &mut State, shared: &Shared, ask: &Ask<'_>) -> Answer 
     }
 }
 
-fn gateway(state: &State, shared: &Shared) -> Value {
+fn gateway(state: &State) -> Value {
     let limit = json!({"total": 1_000, "remaining": state.remaining, "reset_after": 14_400_000, "max_concurrency": 1});
-    json!({"url": shared.gateway, "shards": 1, "session_start_limit": limit})
+    json!({"url": state.gateway, "shards": 1, "session_start_limit": limit})
 }
 
 fn open(state: &mut State, body: &Value) -> Result<Value, Answer> {

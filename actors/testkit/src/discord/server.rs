@@ -1,38 +1,17 @@
 //! The socket's side of REST: connections, tokens, faults.
 
-use std::net::TcpListener;
-use std::sync::Arc;
-
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 
 use super::routes::{self, Answer, Ask};
-use super::state::{Fault, Shared};
+use super::state::{Fault, Shared, State};
 use super::{OTHER_TOKEN, TOKEN};
 use crate::form::form;
+use crate::platform::Answers;
 use crate::request::{Connection, Gone, Request};
 
-/// Accepts until `stopped`; connections die with the runtime.
-pub(super) async fn serve(socket: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
-    let socket = tokio::net::TcpListener::from_std(socket).expect("a bound socket can be served");
-    loop {
-        tokio::select! {
-            accepted = socket.accept() => if let Ok((stream, _)) = accepted {
-                tokio::runtime::Handle::current().spawn(converse(stream, shared.clone()));
-            },
-            _ = &mut stopped => return,
-        }
-    }
-}
-
-async fn converse(stream: TcpStream, shared: Arc<Shared>) {
-    let _ = stream.set_nodelay(true);
-    let mut connection = Connection::new(stream);
-    while let Ok(request) = connection.request().await {
-        if answer(&mut connection, &request, &shared).await.is_err() || !request.keep_alive {
-            return;
-        }
+impl Answers for State {
+    async fn answer(connection: &mut Connection, request: &Request, memory: &Shared) -> Result<(), Gone> {
+        answer(connection, request, memory).await
     }
 }
 
@@ -69,12 +48,12 @@ async fn answer(connection: &mut Connection, request: &Request, shared: &Shared)
         Some(Fault::Mute) => return connection.until(std::future::pending()).await,
         Some(Fault::Garbage) => return connection.send(&response(502, "text/html", b"<html>Bad Gateway</html>")).await,
         Some(Fault::CutAfter) => {
-            let _ = shared.change(|state| routes::call(state, shared, &ask));
+            let _ = shared.change(|state| routes::call(state, &ask));
             return Err(Gone);
         }
         None => {}
     }
-    let answered = shared.change(|state| routes::call(state, shared, &ask));
+    let answered = shared.change(|state| routes::call(state, &ask));
     say(connection, &answered).await
 }
 

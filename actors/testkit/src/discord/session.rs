@@ -172,7 +172,7 @@ async fn admit(socket: &mut Socket, shared: &Shared) -> Option<(String, usize)> 
         let mut session = Session::default();
         session.keep(
             "READY",
-            json!({"v": 10, "user": bot(), "session_id": name, "resume_gateway_url": shared.gateway,
+            json!({"v": 10, "user": bot(), "session_id": name, "resume_gateway_url": state.gateway,
                 "guilds": [], "application": {"id": super::APPLICATION.to_string(), "flags": 0}}),
         );
         for guild in routes::guilds(state) {

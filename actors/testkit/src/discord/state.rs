@@ -1,15 +1,15 @@
 //! What the stand-in remembers.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, HashSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::people::Saying;
 use super::session::{Push, Session};
+use crate::platform::{Calls, Memory};
 
 pub(super) const BOT_ID: u64 = 4242;
 pub(super) const BOT_NAME: &str = "mosaic_bot";
@@ -98,9 +98,7 @@ pub(super) struct State {
     pub(super) rooms: HashMap<u64, Room>,
     pub(super) history: HashMap<u64, Vec<Said>>,
     pub(super) shown: HashMap<u64, Vec<Shown>>,
-    pub(super) faults: HashMap<String, VecDeque<Fault>>,
-    pub(super) plague: Option<(fastrand::Rng, u8)>,
-    pub(super) calls: HashMap<String, usize>,
+    pub(super) calls: Calls<Fault>,
     pub(super) commands: Vec<Value>,
     pub(super) closed: HashSet<u64>,
     pub(super) files: HashMap<String, Vec<u8>>,
@@ -127,18 +125,19 @@ pub(super) struct State {
     pub(super) lapses: bool,
     pub(super) beat_ms: u64,
     pub(super) intents: u64,
+    /// Where files are, and the gateway.
+    pub(super) origin: String,
+    pub(super) gateway: String,
 }
 
-impl Default for State {
-    fn default() -> Self {
+impl State {
+    pub(super) fn at(origin: String, gateway: String) -> Self {
         Self {
             last: 0,
             rooms: HashMap::new(),
             history: HashMap::new(),
             shown: HashMap::new(),
-            faults: HashMap::new(),
-            plague: None,
-            calls: HashMap::new(),
+            calls: Calls::default(),
             commands: Vec::new(),
             closed: HashSet::new(),
             files: HashMap::new(),
@@ -160,11 +159,11 @@ impl Default for State {
             lapses: false,
             beat_ms: 41_250,
             intents: 0,
+            origin,
+            gateway,
         }
     }
-}
 
-impl State {
     /// A new id; later ones are greater.
     pub(super) fn id(&mut self) -> u64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
@@ -186,21 +185,15 @@ impl State {
 
     /// How the next call of that kind fails, if it does.
     pub(super) fn fault(&mut self, kind: &str) -> Option<Fault> {
-        *self.calls.entry(kind.to_owned()).or_default() += 1;
-        if let Some(fault) = self.faults.get_mut(kind).and_then(VecDeque::pop_front) {
-            return Some(fault);
-        }
-        let (chance, percent) = self.plague.as_mut()?;
-        if !matches!(kind, "send" | "edit") || chance.u8(..100) >= *percent {
-            return None;
-        }
-        Some(match chance.u8(..6) {
-            0 => Fault::Refuse(500, 0, "500: Internal Server Error".to_owned()),
-            1 => Fault::Flood(0.4),
-            2 => Fault::CutBefore,
-            3 => Fault::CutAfter,
-            4 => Fault::Garbage,
-            _ => Fault::Flood(0.2),
+        self.calls.fault(kind, |dice| {
+            matches!(kind, "send" | "edit").then(|| match dice.u8(..6) {
+                0 => Fault::Refuse(500, 0, "500: Internal Server Error".to_owned()),
+                1 => Fault::Flood(0.4),
+                2 => Fault::CutBefore,
+                3 => Fault::CutAfter,
+                4 => Fault::Garbage,
+                _ => Fault::Flood(0.2),
+            })
         })
     }
 }
@@ -246,36 +239,5 @@ pub(super) fn timestamp(id: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.000000+00:00")
 }
 
-/// The memory, and a bell for its changes.
-#[derive(Debug)]
-pub(super) struct Shared {
-    state: Mutex<State>,
-    changed: watch::Sender<u64>,
-    /// Where files are, and the gateway.
-    pub(super) origin: String,
-    pub(super) gateway: String,
-}
-
-impl Shared {
-    pub(super) fn new(origin: String, gateway: String) -> Self {
-        Self { state: Mutex::default(), changed: watch::channel(0).0, origin, gateway }
-    }
-
-    pub(super) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.state())
-    }
-
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let done = change(&mut self.state());
-        self.changed.send_modify(|count| *count += 1);
-        done
-    }
-
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// The memory.
+pub(super) type Shared = Memory<State>;

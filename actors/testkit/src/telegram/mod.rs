@@ -16,11 +16,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
-use state::{BOT_ID, BOT_NAME, Shared};
+use state::{BOT_ID, BOT_NAME, Shared, State};
 pub use state::{Fault, Shown};
-
-/// How long a waiting test waits before it fails by itself.
-pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The token of its bot, where it is not told another.
 pub const TOKEN: &str = "4242:AAE-stand_in";
@@ -134,8 +131,7 @@ impl Telegram {
         let socket = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         socket.set_nonblocking(true).expect("a socket can be set so");
         let address = socket.local_addr().expect("a bound socket has an address");
-        let shared = Arc::new(Shared::default());
-        shared.change(|state| token.clone_into(&mut state.token));
+        let shared = Arc::new(Shared::new(State::of(token)));
         let (stop, stopped) = oneshot::channel();
         let serving = shared.clone();
         let thread = std::thread::spawn(move || {
@@ -198,12 +194,12 @@ impl Telegram {
 
     /// The next calls of `method` fail so, one after the other. Case does not matter.
     pub fn fail(&self, method: &str, faults: impl IntoIterator<Item = Fault>) {
-        self.shared.change(|state| state.faults.entry(method.to_ascii_lowercase()).or_default().extend(faults));
+        self.shared.change(|state| state.calls.fail(&method.to_ascii_lowercase(), faults));
     }
 
     /// From now on about so many of a hundred calls that send or edit fail in some way, by chance from `seed`; 0: none.
     pub fn plague(&self, seed: u64, percent: u8) {
-        self.shared.change(|state| state.plague = Some((fastrand::Rng::with_seed(seed), percent)));
+        self.shared.change(|state| state.calls.plague(seed, percent));
     }
 
     /// Nobody may write to that chat any more.
@@ -230,7 +226,7 @@ impl Telegram {
 
     /// How often a method was called.
     pub fn calls(&self, method: &str) -> usize {
-        self.shared.look(|state| state.calls.get(&method.to_ascii_lowercase()).copied().unwrap_or(0))
+        self.shared.look(|state| state.calls.made(&method.to_ascii_lowercase()))
     }
 
     /// The commands that the bot has published.
@@ -263,20 +259,9 @@ impl Telegram {
         self.shared.changes()
     }
 
-    /// Waits until `look` finds something. Panics after [`PATIENCE`], with what is to be seen.
+    /// Waits until `look` finds something. Panics after half a minute, with what is to be seen.
     pub async fn until<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
-        let mut changes = self.shared.changes();
-        let waiting = async {
-            loop {
-                changes.borrow_and_update();
-                if let Some(found) = look(self) {
-                    return found;
-                }
-                changes.changed().await.expect("the stand-in lives");
-            }
-        };
-        let waited = tokio::time::timeout(PATIENCE, waiting).await;
-        waited.unwrap_or_else(|_| panic!("in vain for {PATIENCE:?}: {what}; {:#?}", self.shared))
+        self.shared.until(what, || look(self)).await
     }
 
     /// Waits until a chat shows exactly these texts.

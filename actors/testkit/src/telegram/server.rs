@@ -5,40 +5,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::methods::{Refusal, call};
-use super::state::{Fault, Shared};
+use super::state::{Fault, Shared, State};
 use crate::form::form;
 use crate::http::Client;
+use crate::platform::{self, Answers};
 use crate::request::{Connection, Gone, Request};
 
 /// The pause before a call that failed is made again.
 const CALL_AGAIN: Duration = Duration::from_millis(200);
 
-/// Accepts until `stopped`; connections die with the runtime.
-pub(super) async fn serve(socket: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
-    let socket = tokio::net::TcpListener::from_std(socket).expect("a bound socket can be served");
+/// Answers and calls until `stopped`.
+pub(super) async fn serve(socket: TcpListener, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
     tokio::runtime::Handle::current().spawn(call_out(shared.clone()));
-    loop {
-        tokio::select! {
-            accepted = socket.accept() => if let Ok((stream, _)) = accepted {
-                tokio::runtime::Handle::current().spawn(converse(stream, shared.clone()));
-            },
-            _ = &mut stopped => return,
-        }
-    }
+    platform::serve(socket, shared, stopped).await;
 }
 
-async fn converse(stream: TcpStream, shared: Arc<Shared>) {
-    let _ = stream.set_nodelay(true);
-    let mut connection = Connection::new(stream);
-    while let Ok(request) = connection.request().await {
-        if answer(&mut connection, &request, &shared).await.is_err() || !request.keep_alive {
-            return;
-        }
+impl Answers for State {
+    async fn answer(connection: &mut Connection, request: &Request, memory: &Shared) -> Result<(), Gone> {
+        answer(connection, request, memory).await
     }
 }
 
@@ -54,10 +42,7 @@ async fn answer(connection: &mut Connection, request: &Request, shared: &Shared)
         return say(connection, &Err((401, "Unauthorized".to_owned())), None).await;
     };
     let ask: Value = serde_json::from_slice(&request.body).unwrap_or_else(|_| form(&request.body));
-    let fault = shared.change(|state| {
-        *state.calls.entry(method.clone()).or_default() += 1;
-        state.fault(&method)
-    });
+    let fault = shared.change(|state| state.fault(&method));
     match fault {
         Some(Fault::Flood(seconds)) => {
             let refusal = (429, format!("Too Many Requests: retry after {seconds}"));

@@ -1,12 +1,12 @@
 //! What the stand-in remembers.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::watch;
 use tokio::time::Instant;
+
+use crate::platform::{Calls, Memory};
 
 pub(super) const BOT_ID: i64 = 4242;
 pub(super) const BOT_NAME: &str = "mosaic_bot";
@@ -54,9 +54,7 @@ pub(super) struct State {
     pub(super) updates: VecDeque<(u64, Value)>,
     confirmed: Vec<(u64, Value)>,
     pub(super) chats: HashMap<i64, Vec<Shown>>,
-    pub(super) faults: HashMap<String, VecDeque<Fault>>,
-    pub(super) plague: Option<(fastrand::Rng, u8)>,
-    pub(super) calls: HashMap<String, usize>,
+    pub(super) calls: Calls<Fault>,
     pub(super) commands: Vec<String>,
     pub(super) closed: HashSet<i64>,
     /// What is in each file that was sent.
@@ -69,18 +67,16 @@ pub(super) struct State {
     pub(super) call_failed: Option<String>,
 }
 
-impl Default for State {
-    fn default() -> Self {
+impl State {
+    pub(super) fn of(token: &str) -> Self {
         Self {
-            token: String::new(),
+            token: token.to_owned(),
             next_update: 1_000,
             next_message: 1,
             updates: VecDeque::new(),
             confirmed: Vec::new(),
             chats: HashMap::new(),
-            faults: HashMap::new(),
-            plague: None,
-            calls: HashMap::new(),
+            calls: Calls::default(),
             commands: Vec::new(),
             closed: HashSet::new(),
             files: HashMap::new(),
@@ -90,9 +86,7 @@ impl Default for State {
             call_failed: None,
         }
     }
-}
 
-impl State {
     /// A number for a message to come.
     pub(super) fn number(&mut self) -> i64 {
         self.next_message += 1;
@@ -136,19 +130,14 @@ impl State {
 
     /// How the next call of `method` fails, if it does.
     pub(super) fn fault(&mut self, method: &str) -> Option<Fault> {
-        if let Some(fault) = self.faults.get_mut(method).and_then(VecDeque::pop_front) {
-            return Some(fault);
-        }
-        let (chance, percent) = self.plague.as_mut()?;
-        if !matches!(method, "sendmessage" | "editmessagetext") || chance.u8(..100) >= *percent {
-            return None;
-        }
-        Some(match (chance.u8(..8), method) {
-            (0, _) => Fault::Refuse(500, "Internal Server Error".to_owned()),
-            (1, _) => Fault::Flood(1),
-            // Of a new message that was cut off after it was taken nobody can tell: only edits meet that by chance.
-            (2, "editmessagetext") => Fault::CutAfter,
-            _ => Fault::Refuse(429, "Too Many Requests: retry later".to_owned()),
+        self.calls.fault(method, |dice| {
+            matches!(method, "sendmessage" | "editmessagetext").then(|| match (dice.u8(..8), method) {
+                (0, _) => Fault::Refuse(500, "Internal Server Error".to_owned()),
+                (1, _) => Fault::Flood(1),
+                // Of a new message that was cut off after it was taken nobody can tell: only edits meet that by chance.
+                (2, "editmessagetext") => Fault::CutAfter,
+                _ => Fault::Refuse(429, "Too Many Requests: retry later".to_owned()),
+            })
         })
     }
 
@@ -177,35 +166,5 @@ pub(super) fn chat(id: i64) -> Value {
     }
 }
 
-/// The memory, and a bell for its changes.
-#[derive(Debug)]
-pub(super) struct Shared {
-    state: Mutex<State>,
-    changed: watch::Sender<u64>,
-}
-
-impl Default for Shared {
-    fn default() -> Self {
-        Self { state: Mutex::default(), changed: watch::channel(0).0 }
-    }
-}
-
-impl Shared {
-    pub(super) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.state())
-    }
-
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let done = change(&mut self.state());
-        self.changed.send_modify(|count| *count += 1);
-        done
-    }
-
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// The memory.
+pub(super) type Shared = Memory<State>;
