@@ -126,6 +126,11 @@ pub fn next(text: &str, from: usize, limit: usize) -> Chunk<'_> {
     chunk(cut(rest, most, opened.as_ref()))
 }
 
+/// The messages of a text, at least one.
+pub fn all(text: &str, limit: usize) -> impl Iterator<Item = Chunk<'_>> {
+    std::iter::successors(Some(next(text, 0, limit)), move |chunk| Some(next(text, chunk.up_to()?, limit)))
+}
+
 /// The longest prefix of at most `limit` units, in bytes.
 fn prefix(text: &str, limit: usize) -> usize {
     let mut left = limit;
@@ -189,16 +194,12 @@ mod tests {
 
     fn all(text: &str, limit: usize) -> Vec<Chunk<'_>> {
         let mut chunks: Vec<Chunk<'_>> = Vec::new();
-        loop {
+        for chunk in super::all(text, limit) {
             let from = chunks.last().map_or(0, |chunk| chunk.end);
-            let chunk = next(text, from, limit);
-            let last = chunk.last;
-            assert!(last || chunk.end > from, "it goes on");
+            assert!(chunk.last || chunk.end > from, "it goes on");
             chunks.push(chunk);
-            if last {
-                return chunks;
-            }
         }
+        chunks
     }
 
     /// Whether every fence that is opened is closed.

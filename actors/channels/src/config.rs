@@ -175,7 +175,7 @@ fn read_token(
 fn read_api_url(section: &Section<'_>, kind: Option<Kind>) -> String {
     let default = kind.map_or("", |kind| kind.api_url);
     let text = section.text("api_url", default);
-    if kind.is_some_and(|kind| !(kind.good_url)(&text)) {
+    if kind.is_some() && !is_plain(&text) {
         let right = format!("an http or https address without user, password or query is wanted, as in {default:?}");
         section.wrong("api_url", right);
     }
@@ -188,11 +188,22 @@ fn read_webhook_url(section: &Section<'_>, kind: Option<Kind>) -> Option<String>
     let here = ["http://127.", "http://[::1]", "http://localhost"].iter().any(|start| text.starts_with(start));
     if kind.hook_header.is_none() {
         section.wrong("webhook_url", format!("{} is not asked to call; leave it out", kind.name));
-    } else if !(kind.good_url)(&text) || !(here || text.starts_with("https://")) {
+    } else if !is_plain(&text) || !(here || text.starts_with("https://")) {
         let right = "the https address at which the platform reaches this daemon, as in \"https://bot.example.org\"";
         section.wrong("webhook_url", right);
     }
     Some(text.trim_end_matches('/').to_owned())
+}
+
+/// Whether an address holds nothing but where it leads.
+fn is_plain(text: &str) -> bool {
+    let Ok(url) = text.parse::<reqwest::Url>() else { return false };
+    matches!(url.scheme(), "http" | "https")
+        && url.host_str().is_some()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
 }
 
 #[cfg(test)]
@@ -274,5 +285,13 @@ mod tests {
         assert!(told("api", good).contains("is a way in of Mosaic's own"));
         let other = told("family", "kind = \"telegram\"\ntoken_file = \"tokens/other\"\n");
         assert!(other.contains("no token of telegram") && other.contains("BotFather"), "{other}");
+    }
+
+    #[test]
+    fn only_a_plain_origin_is_a_good_one() {
+        assert!(is_plain("https://discord.com") && is_plain("http://127.0.0.1:8081/base"));
+        for bad in ["", "discord.com", "ftp://x", "https://me:pw@host", "https://host?x=1", "https://host#x"] {
+            assert!(!is_plain(bad), "{bad}");
+        }
     }
 }

@@ -17,8 +17,6 @@ pub struct Kind {
     pub account: fn(&str) -> Option<String>,
     /// What a token looks like, for whoever has to look for theirs.
     pub token: &'static str,
-    /// Whether an origin can be used.
-    pub good_url: fn(&str) -> bool,
     /// The header in which it sends its secret where it calls us; `None`: it never does.
     pub hook_header: Option<&'static str>,
     /// A bot may open threads for long talks.

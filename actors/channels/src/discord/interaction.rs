@@ -181,15 +181,10 @@ impl Inner {
         let Some(key) = reply_to.filter(|reply| reply.starts_with(MARK)) else { return false };
         let asked = self.asked.borrow().get(key).cloned();
         let Some(asked) = asked else { return true };
-        let mut from = 0;
-        loop {
-            let chunk = chunk::next(text, from, UNITS);
+        for chunk in chunk::all(text, UNITS) {
             self.say_to(&asked, chunk.shown()).await;
-            if chunk.last {
-                return true;
-            }
-            from = chunk.end;
         }
+        true
     }
 
     async fn say_to(&self, asked: &Asked, text: String) {

@@ -48,7 +48,6 @@ pub const ENTRY: Kind = Kind {
     api_url: "https://discord.com",
     account,
     token: "one has three parts with points between them, as the Bot page of Discord's developer portal shows it",
-    good_url,
     hook_header: None,
     threads: true,
     build: |config| Rc::new(Discord::new(config)),
@@ -208,17 +207,6 @@ fn account(token: &str) -> Option<String> {
     (is_number && good(second) && good(third) && parts.next().is_none()).then_some(number)
 }
 
-/// An address with nothing in it but where it leads.
-fn good_url(text: &str) -> bool {
-    let Ok(url) = text.parse::<reqwest::Url>() else { return false };
-    matches!(url.scheme(), "http" | "https")
-        && url.host_str().is_some()
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty()
-        && url.password().is_none()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,14 +219,6 @@ mod tests {
             ["", "NDI0Mg", "NDI0Mg.a", "NDI0Mg.a.", "NDI0Mg.a.b.c", "bm90.a.b", "NDI0Mg.a.b b", "!.a.b", "MA.a.b"]
         {
             assert_eq!(account(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn only_a_plain_origin_is_a_good_one() {
-        assert!(good_url("https://discord.com") && good_url("http://127.0.0.1:8081/base"));
-        for bad in ["", "discord.com", "ftp://x", "https://me:pw@host", "https://host?x=1", "https://host#x"] {
-            assert!(!good_url(bad), "{bad}");
         }
     }
 }

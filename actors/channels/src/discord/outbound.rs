@@ -153,23 +153,17 @@ impl Inner {
             return;
         }
         let Some(room) = room(&to.name) else { return };
-        let mut from = 0;
-        loop {
+        for chunk in chunk::all(text, UNITS) {
             if self.turn(room, NOTICE_WAIT).await.is_err() {
                 tracing::debug!("a notice is not said: the room rests");
                 return;
             }
-            let chunk = chunk::next(text, from, UNITS);
             let sheet = Sheet { text: &chunk.shown(), button: None };
             if let Err(trouble) = self.send(room, reply_to, &sheet, None).await {
                 self.rests(room, &trouble);
                 tracing::debug!("a notice could not be said");
                 return;
             }
-            if chunk.last {
-                return;
-            }
-            from = chunk.end;
         }
     }
 

@@ -151,23 +151,17 @@ impl Inner {
     /// Says something that nobody keeps: in as many messages as it takes.
     pub(super) async fn mention(&self, to: &Conversation, reply_to: Option<&str>, text: &str) {
         let Some(place) = Place::parse(&to.name) else { return };
-        let mut from = 0;
-        loop {
+        for chunk in chunk::all(text, UNITS) {
             if self.turn(place, NOTICE_WAIT).await.is_err() {
                 tracing::debug!("a notice is not said: the chat rests");
                 return;
             }
-            let chunk = chunk::next(text, from, UNITS);
             let sent = self.plain(place, reply_to, &chunk.shown(), None).await;
             if let Err(trouble) = sent {
                 self.rests(place, &trouble);
                 tracing::debug!("a notice could not be said");
                 return;
             }
-            if chunk.last {
-                return;
-            }
-            from = chunk.end;
         }
     }
 
