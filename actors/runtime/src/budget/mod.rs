@@ -170,14 +170,15 @@ impl Shared {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Today, in days of UTC since 1970.
+    /// Today as the clock has it, in days of UTC since 1970.
     fn day(&self) -> i64 {
         self.outside.now().0.div_euclid(DAY)
     }
 
     /// Reads what was spent before from those accounts of which that is not known. Answers the day that it is.
     async fn open(&self, accounts: &[Account], payer: &Payer) -> Result<i64, Failure> {
-        let day = self.day();
+        let now = self.day();
+        let day = self.state().today(now);
         for account in accounts {
             if self.state().wants(account, day) {
                 let spent = self.spent(account, payer, day).await?;

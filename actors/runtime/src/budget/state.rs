@@ -166,6 +166,12 @@ impl State {
         }
     }
 
+    /// The day that it is, where the clock says this one: a clock that was set back begins no day again.
+    pub(super) fn today(&mut self, day: i64) -> i64 {
+        self.turn_to(day);
+        self.day
+    }
+
     /// Whether what was spent from an account before must be read first.
     pub(super) fn wants(&mut self, account: &Account, day: i64) -> bool {
         self.turn_to(day);
@@ -215,9 +221,9 @@ impl State {
             .filter(|(account, known)| may_go(account, known))
             .map(|(_, known)| known.used)
             .collect();
-        if !used.is_empty() {
-            let middle = used.len() / 2;
-            let last = *used.select_nth_unstable(middle).1;
+        // The newest stays in any case: whoever is about to pay has just had it read.
+        if let Some(older) = (used.len() / 2).checked_sub(1) {
+            let last = *used.select_nth_unstable(older).1;
             self.standings.retain(|account, known| !may_go(account, known) || known.used > last);
         }
     }

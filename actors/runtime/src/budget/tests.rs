@@ -114,6 +114,19 @@ fn an_account_that_was_forgotten_is_never_taken_for_unspent() {
 }
 
 #[test]
+fn where_all_others_are_paid_from_just_now_who_comes_last_is_remembered() {
+    let mut state = State::new(&BudgetConfig { user: hard(1.0), session: hard(1.0), ..BudgetConfig::default() });
+    let of_session = |number: u32| Account::Session(format!("s{number}").parse().expect("valid"));
+    for number in 0..10_000 {
+        state.open(&of_session(number), 0, 0);
+        drop(state.reserve(&[of_session(number)], 0, &of(1)).expect("there is money"));
+    }
+    let last = Account::of(&payer(7, "poet", "last"));
+    last[2..].iter().for_each(|account| state.open(account, 0, 0));
+    assert!(state.knows(&last, 0));
+}
+
+#[test]
 fn what_was_read_of_a_day_that_is_over_is_not_of_the_new_one() {
     let mut state = State::new(&BudgetConfig { day: hard(1.0), session: hard(1.0), ..BudgetConfig::default() });
     let accounts = Account::of(&payer(1, "poet", "s1"));
@@ -121,6 +134,11 @@ fn what_was_read_of_a_day_that_is_over_is_not_of_the_new_one() {
     assert!(!state.knows(&accounts, 8), "midnight, while the ledger was read");
     accounts.iter().for_each(|account| state.open(account, 7, cents(100)));
     assert!(state.wants(&Account::Day, 8) && !state.wants(&accounts[3], 8), "a session has its budget for ever");
+    assert_eq!(
+        (state.today(7), state.today(9), state.today(8)),
+        (8, 9, 9),
+        "a clock that is set back begins no day again"
+    );
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! Budgets over the death of a process.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use mosaic_runtime::Budgets;
-use mosaic_runtime::budget::{Budget, BudgetConfig, Payer};
+use mosaic_runtime::budget::{Budget, BudgetConfig, Payer, Quote};
 use mosaic_types::journal::Write;
 use mosaic_types::ledger::{Beside, Known};
-use mosaic_types::{Outside, Spent, TurnId, Usage, UserId};
+use mosaic_types::{Chance, Clock, Outside, Spent, Timestamp, TurnId, Usage, UserId};
 use uuid::Uuid;
 
+use crate::PATIENCE;
 use crate::house::tick;
 
 /// A call that was cut off, for a dollar.
@@ -53,4 +56,37 @@ async fn what_a_process_that_died_may_have_spent_is_in_the_accounts_that_are_ope
     budgets.begins(TurnId(Uuid::from_u128(2)));
     budgets.lost(&[second]).await;
     assert_eq!(left("s").await, [9.0, 8.0, 7.0], "a run of this process has settled its calls itself");
+}
+
+/// A clock that somebody sets.
+struct Set(AtomicI64);
+
+impl Clock for Set {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl Chance for Set {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(1);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_over_midnight_keeps_nobody_waiting_and_gives_nobody_a_day_twice() {
+    const DAY: i64 = 86_400_000_000;
+    let store = mosaic_store::open("sqlite::memory:", Path::new(".")).await.expect("a database");
+    let clock = Arc::new(Set(AtomicI64::new(20_000 * DAY)));
+    let outside = Outside::new(clock.clone(), clock.clone());
+    let config = BudgetConfig { day: Some(Budget { usd: 1.0, hard: true }), ..BudgetConfig::default() };
+    let budgets = Budgets::new(&config, store, outside);
+    let payer = Payer { user: UserId(Uuid::from_u128(1)), agent: "poet".parse().expect("valid"), session: None };
+    let quote = || Some(Quote { input: 0.4, input_most: 0.4, token: 0.0, asked: None, limit: 1 });
+    for back in [0, 1] {
+        clock.0.fetch_sub(back, Ordering::SeqCst);
+        let reserved = tokio::time::timeout(PATIENCE, budgets.reserve(&payer, quote)).await.expect("nobody waits");
+        reserved.expect("there is money").settle(0.4);
+    }
+    budgets.reserve(&payer, quote).await.err().expect("both were paid on one day");
 }
