@@ -191,6 +191,7 @@ impl App {
     pub fn gate(&self, principals: Principals) -> Gate {
         Gate {
             doors: self.doors.clone(),
+            owner: self.owner,
             router: self.router.clone(),
             sessions: self.sessions.clone(),
             principals,

@@ -31,7 +31,7 @@ pub(crate) fn measure(report: &mut Report) {
         for some in ids.chunks(AT_ONCE) {
             // Nothing runs, so nothing is cancelled; but the answer comes only when the session is awake.
             join_all(some.iter().map(async |id| {
-                let ask = CancelTurn { session: id.clone(), from: app.owner() };
+                let ask = CancelTurn::now(id.clone(), app.owner());
                 app.sessions.open(id).ask(ask).await.expect("it lives").expect("it is ours");
             }))
             .await;

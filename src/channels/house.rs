@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::LocalBoxFuture;
-use mosaic_channels::{House, Look, Reader, Work};
+use mosaic_channels::{House, Look, Reader, Typed, Work};
 use mosaic_messages::{ExecuteCommand, KeepPreview, Kept, OpenConversation, Receive, Received, SetSession};
 use mosaic_runtime::doors::unreached;
 use mosaic_runtime::{Doors, Interest, RouterActor};
@@ -58,10 +58,11 @@ impl House for Floor {
         Box::pin(ask(self.router.clone(), said))
     }
 
-    fn command(&self, at: Conversation, event: Arc<str>, agent: Option<AgentName>, line: Line) -> Work<String> {
-        let (router, from) = (self.router.clone(), self.guest);
+    fn command(&self, typed: Typed, agent: Option<AgentName>, line: Line) -> Work<String> {
+        let router = self.router.clone();
         Box::pin(async move {
-            let open = OpenConversation { conversation: at.clone(), from, agent };
+            let Typed { at, event, from, alone } = typed;
+            let open = OpenConversation { conversation: at.clone(), from, alone, agent };
             let opened = ask(router.clone(), open).await?;
             let from = Principal { user: opened.user, role: from.role };
             let typed = Some((at.clone(), event));

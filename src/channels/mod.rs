@@ -15,6 +15,8 @@ use house::Floor;
 /// A channel that was configured.
 pub struct Channel {
     pub name: Arc<str>,
+    /// Ours, to which people write.
+    pub account: Arc<str>,
     /// As in `kind = "telegram"`.
     pub kind: &'static str,
     /// Who answers in new conversations; `None`: the default agent.
@@ -51,7 +53,8 @@ pub fn start(
         let link = family.adopt(spec);
         let hook = config.kind.hook_header.zip(config.hook_secret());
         doors.outbox.connect(name.clone(), Arc::new(link.clone()));
-        Channel { name, kind: config.kind.name, agent: config.agent.clone(), status, pairs, link, hook }
+        let account = config.account().into();
+        Channel { name, account, kind: config.kind.name, agent: config.agent.clone(), status, pairs, link, hook }
     };
     configured.iter().map(channel).collect()
 }

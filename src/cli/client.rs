@@ -295,6 +295,11 @@ impl Client {
         self.read(self.send(self.request(Method::PATCH, path).json(body)).await?).await
     }
 
+    /// PUT of JSON, answered by JSON.
+    pub(crate) async fn put<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, CliError> {
+        self.read(self.send(self.request(Method::PUT, path).json(body)).await?).await
+    }
+
     /// DELETE, answered by nothing.
     pub(crate) async fn delete(&self, path: &str) -> Result<(), CliError> {
         self.send(self.request(Method::DELETE, path)).await.map(drop)

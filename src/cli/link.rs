@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use clap::Args;
-use mosaic_types::Timestamp;
+use mosaic_types::{Timestamp, UserName};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -13,7 +13,12 @@ use super::{CliError, Common};
 
 /// Print a link that signs a browser in, once
 #[derive(Debug, Args)]
-pub(super) struct Link {}
+#[command(after_help = "mosaic link --user bob   signs bob's browser in, whom `mosaic users add bob` made")]
+pub(super) struct Link {
+    /// Whose browser it signs in; an owner may name another [default: you]
+    #[arg(long, value_name = "NAME")]
+    user: Option<UserName>,
+}
 
 #[derive(Serialize, Deserialize)]
 struct New {
@@ -21,8 +26,9 @@ struct New {
     expires_at: Timestamp,
 }
 
-pub(super) async fn run(common: Common, _: Link) -> Result<(), CliError> {
-    let link: New = Client::need(&common)?.post("/api/v1/links", &json!({})).await?;
+pub(super) async fn run(common: Common, Link { user }: Link) -> Result<(), CliError> {
+    let wish = user.map_or_else(|| json!({}), |user| json!({"user": user}));
+    let link: New = Client::need(&common)?.post("/api/v1/links", &wish).await?;
     if common.json {
         let mut out = Out::new();
         out.json(&link)?;

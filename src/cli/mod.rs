@@ -27,6 +27,7 @@ mod tui;
 mod unreached;
 mod up;
 mod usage;
+mod users;
 mod whoami;
 mod wrap;
 
@@ -132,6 +133,7 @@ enum Command {
     Agents(agents::Agents),
     Providers(providers::Providers),
     Channels(channels::Channels),
+    Users(users::Users),
     Pair(pair::Pair),
     Token(token::Token),
     Link(link::Link),
@@ -168,6 +170,7 @@ impl Command {
             Self::Providers(providers) => here(&common.clone(), providers::run(common, providers)),
             Self::Channels(channels) => here(&common.clone(), channels::run(common, channels)),
             Self::Route(route) => here(&common.clone(), route::run(common, route)),
+            Self::Users(users) => here(&common.clone(), users::run(common, users)),
             Self::Pair(pair) => here(&common.clone(), pair::run(common, pair)),
             Self::Usage(usage) => here(&common.clone(), usage::run(common, usage)),
             Self::Login(login) => here(&common.clone(), login::log_in(common, login)),

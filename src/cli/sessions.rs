@@ -76,7 +76,7 @@ pub(super) async fn run(common: Common, Sessions { command }: Sessions) -> Resul
             if text.as_ref().is_some_and(|text| text.chars().count() > limits::SEARCH_CHARS) {
                 return Err(CliError::Usage(format!("--search has at most {} characters.", limits::SEARCH_CHARS)));
             }
-            list(&common, &books, &SessionQuery { user: None, archived, text }, limit, cursor).await
+            list(&common, &books, &SessionQuery { archived, text, ..SessionQuery::default() }, limit, cursor).await
         }
         (Command::Archive { .. }, Some(id)) => {
             books.archive(&id).await?;
@@ -305,7 +305,7 @@ impl Books {
             }
             Self::Here(held) => {
                 let limit = Limit::new(Some(limit)).unwrap_or_default();
-                let ask = SessionQuery { user: Some(held.owner), ..ask.clone() };
+                let ask = SessionQuery { user: Some(held.owner), platforms: true, ..ask.clone() };
                 Ok(held.store.sessions(ask, cursor, limit).await?)
             }
         }
@@ -325,7 +325,8 @@ impl Books {
                     return Err(no_session().into());
                 };
                 let at = outside::system().now();
-                let change = ChangeSession { session, epoch, agent, title, archived: true, model, at };
+                let user = row.user;
+                let change = ChangeSession { session, epoch, user, agent, title, archived: true, model, at };
                 held.commit(Write::Change(change)).await.map(drop)
             }
         }

@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::settings::parse_span;
-use mosaic_types::{Failure, Timestamp, TokenId, UserRole};
+use mosaic_types::{Code, Failure, Timestamp, TokenId, UserName, UserRole};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -31,9 +31,12 @@ enum Command {
         /// What it is for, to tell it from others later
         #[arg(long, default_value = "", hide_default_value = true)]
         name: String,
-        /// What it may do: everything, their own sessions, or read those [default: the caller's]
+        /// What it may do: everything, their own sessions, or read those [default: its user's]
         #[arg(long, value_parser = roles())]
         role: Option<UserRole>,
+        /// Whose it is; an owner may name another [default: you]
+        #[arg(long, value_name = "NAME")]
+        user: Option<UserName>,
         /// Make it worthless after so long, as in 30d or 12h [default: never, or with the caller's]
         #[arg(long, value_name = "SPAN", value_parser = life)]
         expires: Option<Duration>,
@@ -55,7 +58,7 @@ fn life(text: &str) -> Result<Duration, String> {
     if range.contains(&span) { Ok(span) } else { Err("a token lasts from 1s to 3650d".to_owned()) }
 }
 
-fn roles() -> impl TypedValueParser<Value = UserRole> {
+pub(super) fn roles() -> impl TypedValueParser<Value = UserRole> {
     PossibleValuesParser::new(UserRole::ALL.iter().rev().map(|role| role.as_str()))
         .try_map(|role| role.parse::<UserRole>())
 }
@@ -63,7 +66,9 @@ fn roles() -> impl TypedValueParser<Value = UserRole> {
 pub(super) async fn run(common: Common, Token { command }: Token) -> Result<(), CliError> {
     let books = Books::open(&common).await?;
     match command {
-        Command::Create { name, role, expires } => create(&common, &books, name, role, expires).await,
+        Command::Create { name, role, user, expires } => {
+            create(&common, &books, Wish { name, role, user, expires }).await
+        }
         Command::List => list(&common, &books).await,
         Command::Revoke { which } => {
             let id = match which.parse() {
@@ -106,14 +111,17 @@ struct List {
     items: Vec<Shown>,
 }
 
-async fn create(
-    common: &Common,
-    books: &Books,
+/// What is wanted of a token.
+struct Wish {
     name: String,
     role: Option<UserRole>,
+    user: Option<UserName>,
     expires: Option<Duration>,
-) -> Result<(), CliError> {
-    let new = books.create(name, role, expires).await?;
+}
+
+async fn create(common: &Common, books: &Books, wish: Wish) -> Result<(), CliError> {
+    let user = wish.user.clone();
+    let new = books.create(wish).await?;
     if common.json {
         let mut out = Out::new();
         out.json(&new)?;
@@ -126,7 +134,8 @@ async fn create(
         None => "never expires".to_owned(),
         Some(end) => format!("expires in {}", span(end.unix_seconds() - now.unix_seconds())),
     };
-    note(&format!("This token has the role {} and {end}. Keep it safe: it is not shown again.", new.role));
+    let of = user.map_or_else(String::new, |user| format!("is {user}'s, "));
+    note(&format!("This token {of}has the role {} and {end}. Keep it safe: it is not shown again.", new.role));
     note(&format!("To make it worthless:  mosaic token revoke {}", new.id));
     Ok(())
 }
@@ -182,23 +191,30 @@ fn end(token: &Shown, now: Timestamp) -> String {
 }
 
 impl Books {
-    async fn create(&self, name: String, role: Option<UserRole>, expires: Option<Duration>) -> Result<New, CliError> {
+    async fn create(&self, Wish { name, role, user, expires }: Wish) -> Result<New, CliError> {
         match self {
             Self::Daemon(client) => {
-                client
-                    .post(
-                        "/api/v1/tokens",
-                        &json!({"name": name, "role": role, "expires_in_s": expires.map(|span| span.as_secs())}),
-                    )
-                    .await
+                let mut wish = json!({"name": name, "role": role, "expires_in_s": expires.map(|span| span.as_secs())});
+                if let Some(user) = user {
+                    wish["user"] = json!(user);
+                }
+                client.post("/api/v1/tokens", &wish).await
             }
             Self::Here(held) => {
                 let end = expires.map(|span| held.outside.now().plus(span));
-                let role = role.unwrap_or(UserRole::Owner);
-                let Minted { text, row } = Minted::new(&held.outside, held.owner, name, role, end);
+                let (of, most) = match &user {
+                    Some(name) => held.named(name).await.map(|user| (user.id, user.role))?,
+                    None => (held.owner, UserRole::Owner),
+                };
+                let role = role.unwrap_or(most);
+                if role > most {
+                    let sentence = format!("A token cannot have a higher role ({role}) than its user ({most}).");
+                    return Err(Failure::new(Code::Forbidden, sentence).into());
+                }
+                let Minted { text, row } = Minted::new(&held.outside, of, name, role, end);
                 let (name, token) = (row.name.clone(), text.expose().to_owned());
                 let new = New { id: row.id, name, role, expires_at: end, token };
-                match held.commit(Write::CreateToken(row)).await? {
+                match held.audited("token.create", &new.id.to_string(), Write::CreateToken(row)).await? {
                     Outcome::Written(_) => Ok(new),
                     other => Err(CliError::Failed(format!("the token could not be made: {other:?}"))),
                 }

@@ -15,6 +15,9 @@ pub(super) struct Whoami {}
 #[derive(Serialize, Deserialize)]
 pub(super) struct Me {
     pub(super) user: UserId,
+    /// What they are called, where the daemon tells.
+    #[serde(default)]
+    pub(super) name: Option<String>,
     pub(super) role: UserRole,
     /// Of the daemon; empty where it does not tell.
     #[serde(default)]
@@ -40,7 +43,10 @@ pub(super) async fn run(common: Common, _: Whoami) -> Result<(), CliError> {
         out.json(&Whole { me, url: client.base(), url_from: url_from.name(), token_from: token_from.name() })?;
         return out.end();
     }
-    out.line(&format!("user    {}", me.user))?;
+    match &me.name {
+        Some(name) => out.line(&format!("user    {} ({})", one_line(name), me.user))?,
+        None => out.line(&format!("user    {}", me.user))?,
+    }
     out.line(&format!("role    {}", me.role))?;
     out.line(&format!("daemon  {}, Mosaic {}", client.base(), one_line(&me.version)))?;
     out.line(&format!("found   {}", url_from.describe("--url or MOSAIC_URL")))?;

@@ -30,6 +30,16 @@ pub(super) async fn json<T: DeserializeOwned + Send + 'static>(
     parsed.unwrap_or_else(|_| Err(Failure::new(Code::Internal, "The body could not be read.").into()))
 }
 
+/// The same of a body that may be left out.
+pub(super) async fn json_or_nothing<T: DeserializeOwned + Default>(
+    request: &HttpRequest,
+    payload: Payload,
+    limit: usize,
+) -> Result<T, ApiError> {
+    let bytes = read(request, payload, limit).await?;
+    if bytes.is_empty() { Ok(T::default()) } else { parse(&bytes) }
+}
+
 /// The body as it is.
 pub(super) async fn whole(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Vec<u8>, ApiError> {
     Ok(read(request, payload, limit).await?.to_vec())

@@ -9,14 +9,14 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Info, OpenApi as Document, PathItem};
+use utoipa::openapi::{Info, OpenApi as Document, PathItem, RefOr, Required};
 
 use super::access::Access;
 use super::routes::{RouteRow, table};
 use super::signin::{self, cookie};
 use super::{
     attachments, back, health, hooks, info, lately, messages, models, openai, pairings, refusals, routing, sessions,
-    setup, tokens, trial, usage, web, ws,
+    setup, tokens, trial, usage, users, web, ws,
 };
 
 /// Name of the scheme by which a token is sent.
@@ -45,8 +45,9 @@ const ABOUT: &str = "One daemon that runs a team of AI agents. Each conversation
         sessions::list, sessions::create, sessions::show, sessions::change, sessions::delete,
         messages::list, messages::submit, messages::cancel, messages::events, back::retry, back::fork,
         attachments::show,
-        info::agents, models::list, info::providers, setup::add, info::channels, trial::channel, hooks::take, pairings::list, pairings::approve, pairings::revoke, info::tree, lately::lately, info::me, info::metrics, trial::test, usage::sums,
+        info::agents, models::list, info::providers, setup::add, info::channels, trial::channel, hooks::take, pairings::list, pairings::approve, pairings::link, pairings::revoke, info::tree, lately::lately, info::me, info::metrics, trial::test, usage::sums,
         routing::list, routing::create, routing::change, routing::delete, routing::effective, routing::explain,
+        users::list, users::add, users::remove, users::audit,
         tokens::list, tokens::create, tokens::revoke,
         web::page, web::asset, web::render, signin::page, signin::script, signin::claim, signin::login, signin::logout, signin::link,
         openai::complete, openai::models::models, openai::models::model, ws::open,
@@ -57,6 +58,7 @@ const ABOUT: &str = "One daemon that runs a team of AI agents. Each conversation
         (name = "openai", description = "The OpenAI wire: any client that speaks it can talk to agents and models."),
         (name = "house", description = "What there is, how it is, and what was spent."),
         (name = "routing", description = "Which models answer, and why."),
+        (name = "users", description = "People, and what they did to the house."),
         (name = "tokens", description = "Who may use this API."),
         (name = "browsers", description = "Browsers signed in and out."),
         (name = "health", description = "For probes, which may ask without a token, and for Prometheus."),
@@ -89,6 +91,11 @@ fn assemble() -> Document {
          takes the header `X-CSRF-Token`, as `GET /api/v1/me` tells it. Where a token is sent too, that counts.",
     );
     components.add_security_scheme(COOKIE, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    // What handlers say cannot tell a body that may be left out from one that may be null.
+    let link = document.paths.paths.get_mut("/api/v1/links").and_then(|item| item.post.as_mut());
+    if let Some(RefOr::T(body)) = link.and_then(|link| link.request_body.as_mut()) {
+        body.required = Some(Required::False);
+    }
     for row in table() {
         let item = document.paths.paths.get_mut(&documented(row.path));
         if let Some(operation) = item.and_then(|item| operation(item, &row.method)) {

@@ -151,6 +151,9 @@ struct Undelivered {
 #[derive(Serialize, ToSchema)]
 struct Me {
     user: UserId,
+    /// What they are called; null: the store does not say.
+    #[schema(required)]
+    name: Option<String>,
     /// What the token may do.
     role: UserRole,
     /// Of the daemon.
@@ -331,9 +334,12 @@ pub(super) async fn metrics(gate: Data<Gate>) -> HttpResponse {
     tag = "house",
     responses((status = 200, description = "You.", body = Me))
 )]
-pub(super) async fn me(Bearing(by): Bearing, request: HttpRequest) -> HttpResponse {
+pub(super) async fn me(gate: Data<Gate>, Bearing(by): Bearing, request: HttpRequest) -> HttpResponse {
     let Principal { user, role } = by.principal;
+    // Without the store the rest is wanted all the more.
+    let users = gate.doors.store.users().await.unwrap_or_default();
+    let name = users.into_iter().find(|known| known.id == user).map(|known| known.name);
     let cookie = by.browser.and_then(|_| cookie::sent(&request));
     let csrf = cookie.map(|cookie| Principals::csrf_of(&cookie));
-    HttpResponse::Ok().json(Me { user, role, version: env!("CARGO_PKG_VERSION"), csrf })
+    HttpResponse::Ok().json(Me { user, name, role, version: env!("CARGO_PKG_VERSION"), csrf })
 }

@@ -40,6 +40,7 @@ mod tokens;
 mod trial;
 mod unread;
 mod usage;
+pub(crate) mod users;
 mod web;
 mod ws;
 mod zip;

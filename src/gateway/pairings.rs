@@ -5,15 +5,18 @@ use actix_web::{HttpRequest, HttpResponse};
 use mosaic_channels::pairs;
 use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::page::Page;
-use mosaic_types::pairing::PairingRow;
-use mosaic_types::{Code, Failure, Timestamp};
+use mosaic_types::pairing::{LinkSender, PairingRow};
+use mosaic_types::{Code, Failure, Timestamp, UserName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::Asker;
 use super::error::{Answer, ApiError};
 use super::server::Gate;
-use super::{body, refusals};
+use super::{body, refusals, users};
+
+/// Digits of a platform's id, at the most.
+const SENDER_BYTES: usize = 32;
 
 /// A code that a stranger was given.
 #[derive(Deserialize, ToSchema)]
@@ -23,6 +26,17 @@ struct Wish {
     /// Eight letters and digits; case, spaces and hyphens do not matter.
     #[schema(max_length = 64)]
     code: String,
+    /// As whom they speak; by default as you, with the role member.
+    #[serde(default)]
+    user: Option<UserName>,
+}
+
+/// As whom somebody on a platform speaks.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PlatformLink, example = json!({"user": "bob"}))]
+struct Link {
+    user: UserName,
 }
 
 /// Somebody who wrote to a channel and is not on its list.
@@ -35,6 +49,9 @@ struct Pairing {
     name: String,
     /// They may talk. Otherwise they have a code, and wait.
     paired: bool,
+    /// As whom they speak; null: they wait.
+    #[schema(required)]
+    user: Option<String>,
     created_at: Timestamp,
     /// When the code ends; null for those who are in.
     #[schema(required)]
@@ -46,6 +63,7 @@ impl From<PairingRow> for Pairing {
         Self {
             paired: row.user.is_some(),
             expires_at: row.user.is_none().then_some(row.expires_at),
+            user: row.user.map(|user| user.name),
             channel: row.channel,
             sender: row.sender,
             name: row.name,
@@ -73,7 +91,8 @@ pub(super) async fn list(gate: Data<Gate>) -> Answer {
 
 /// Lets a stranger in
 ///
-/// Whoever was given this code may talk to the channel from now on, as people on its list may.
+/// Whoever was given this code may talk to the channel from now on, as people on its list may, and speaks as `user`:
+/// sessions of their private chats, budgets and sums are that user's.
 #[utoipa::path(
     post,
     path = "/api/v1/pairings",
@@ -89,15 +108,68 @@ pub(super) async fn approve(gate: Data<Gate>, Asker(who): Asker, request: HttpRe
         ApiError(Failure::new(Code::NotFound, sentence))
     };
     let hash = pairs::hash(&wish.code).ok_or_else(unknown)?;
-    let pair = Write::Pair { hash, user: who.user, at: gate.doors.outside.now() };
-    match gate.doors.commit(pair).await? {
-        Outcome::Paired(row) => {
-            if let Some(channel) = gate.channels.iter().find(|channel| *channel.name == *row.channel) {
-                channel.pairs.let_in(&row.sender);
-            }
-            Ok(HttpResponse::Ok().json(Pairing::from(row)))
-        }
+    let user = match wish.user {
+        Some(name) => users::named(&gate, &name).await?.id,
+        None => who.user,
+    };
+    let pair = Write::Pair { hash, user, at: gate.doors.outside.now() };
+    match gate.audited(who, "pairing.approve", "a stranger with a code", pair).await? {
+        Outcome::Paired(row) => Ok(let_in(&gate, row)),
         _ => Err(unknown()),
+    }
+}
+
+/// Whom the store lets in is let in here too.
+fn let_in(gate: &Gate, row: PairingRow) -> HttpResponse {
+    let channel = gate.channels.iter().find(|channel| *channel.name == *row.channel);
+    if let (Some(channel), Some(user)) = (channel, &row.user) {
+        channel.pairs.let_in(&row.sender, user.principal());
+        // It may have been removed in this very moment.
+        if gate.principals.is_removed(user.id) {
+            channel.pairs.forget_user(user.id);
+        }
+    }
+    HttpResponse::Ok().json(Pairing::from(row))
+}
+
+/// Says as whom somebody on a platform speaks
+///
+/// Also for those who are let in by the channel's own list; who was not let in yet is from now on, without a code. The
+/// session of their private chat goes along with them at their next message; what several people say in one place is the
+/// channel's.
+#[utoipa::path(
+    put,
+    path = "/api/v1/pairings/{channel}/{sender}",
+    operation_id = "link_pairing",
+    tag = "house",
+    params(("channel" = String, Path), ("sender" = String, Path, description = "The platform's id of them.")),
+    request_body = Link,
+    responses((status = 200, description = "They speak as that user.", body = Pairing), refusals::Approval)
+)]
+pub(super) async fn link(
+    gate: Data<Gate>,
+    Asker(who): Asker,
+    path: Path<(String, String)>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Answer {
+    let wish: Link = body::json(&request, payload, body::API_BYTES).await?;
+    let (channel, sender) = path.into_inner();
+    let channel = gate.channels.iter().find(|known| *known.name == *channel);
+    let channel = channel.ok_or_else(|| ApiError(Failure::not_found("channel")))?;
+    // Ids of platforms are numbers.
+    if sender.is_empty() || sender.len() > SENDER_BYTES || !sender.bytes().all(|byte| byte.is_ascii_digit()) {
+        let sentence = "A sender is the platform's number of somebody, as `mosaic pair list` shows it.";
+        return Err(ApiError(Failure::new(Code::BadRequest, sentence)));
+    }
+    let user = users::named(&gate, &wish.user).await?;
+    let subject = format!("{} {sender} as {}", channel.name, user.name);
+    let (hash, at) = (gate.doors.outside.bytes(), gate.doors.outside.now());
+    let (name, account) = (channel.name.clone(), channel.account.clone());
+    let link = LinkSender { channel: name, account, sender: sender.into(), user: user.id, hash, at };
+    match gate.audited(who, "pairing.link", subject, Write::LinkSender(link)).await? {
+        Outcome::Paired(row) => Ok(let_in(&gate, row)),
+        _ => Err(ApiError(Failure::not_found("user"))),
     }
 }
 
@@ -112,10 +184,10 @@ pub(super) async fn approve(gate: Data<Gate>, Asker(who): Asker, request: HttpRe
     params(("channel" = String, Path), ("sender" = String, Path, description = "As the list shows it.")),
     responses((status = 204, description = "They are strangers."), refusals::RevokedToken)
 )]
-pub(super) async fn revoke(gate: Data<Gate>, path: Path<(String, String)>) -> Answer {
+pub(super) async fn revoke(gate: Data<Gate>, Asker(who): Asker, path: Path<(String, String)>) -> Answer {
     let (channel, sender) = path.into_inner();
     let unpair = Write::Unpair { channel: channel.as_str().into(), sender: sender.as_str().into() };
-    match gate.doors.commit(unpair).await? {
+    match gate.audited(who, "pairing.revoke", format!("{channel} {sender}"), unpair).await? {
         Outcome::Missing => Err(ApiError(Failure::not_found("pairing"))),
         _ => {
             if let Some(channel) = gate.channels.iter().find(|known| *known.name == *channel) {

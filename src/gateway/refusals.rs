@@ -86,7 +86,7 @@ refusals! {
     /// Of what is read of one session.
     OneSession = NotFound | Storage;
     /// Of a new session.
-    NewSession = BadRequest | AgentNotFound | Exists | TooLarge | TextTooLong | Busy | Storage | Unavailable;
+    NewSession = BadRequest | AgentNotFound | Exists | TooLarge | TextTooLong | Busy | NoProvider | Storage | Unavailable;
     /// Of a change of a session.
     ChangedSession = BadRequest | NotFound | ModelNotFound | AgentNotFound | TooLarge | TextTooLong | Busy | Internal | Storage | Unavailable;
     /// Of a session made from another.
@@ -97,7 +97,11 @@ refusals! {
     NewTurn = BadRequest | Invalid | NotFound | ModelNotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong | IdempotencyConflict | Running
         | Busy | Internal | Draining | Storage | Unavailable;
     /// Of a new token.
-    NewToken = BadRequest | TooLarge | Busy | Storage | Unavailable;
+    NewToken = BadRequest | NotFound | TooLarge | Busy | Storage | Unavailable;
+    /// Of a new user.
+    NewUser = BadRequest | Exists | TooLarge | Busy | Storage | Unavailable;
+    /// Of a user who is removed.
+    RemovedUser = NotFound | Invalid | Busy | Storage | Unavailable;
     /// Of a platform's call.
     Call = BadRequest | Unauthorized | NotFound | TooLarge | Busy | Unavailable;
     /// Of a link or a token that signs a browser in.
@@ -105,7 +109,7 @@ refusals! {
     /// Of a browser that is signed out.
     SignOut = BadRequest | Busy | Storage | Unavailable;
     /// Of a new link.
-    NewLink = Busy | Storage | Unavailable;
+    NewLink = BadRequest | NotFound | TooLarge | Busy | Storage | Unavailable;
     /// Of a token's end.
     RevokedToken = NotFound | Busy | Storage | Unavailable;
     /// Of an upgrade; `too_slow` is told in a frame.

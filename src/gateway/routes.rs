@@ -18,7 +18,7 @@ use super::access::Access;
 use super::error::{Answer, ApiError};
 use super::{
     attachments, auth, back, document, health, hooks, info, lately, messages, models, openai, pairings, routing,
-    sessions, setup, signin, tokens, trial, usage, web as dashboard, ws,
+    sessions, setup, signin, tokens, trial, usage, users, web as dashboard, ws,
 };
 
 const OPEN: Access = Access::Open;
@@ -108,6 +108,7 @@ fn entries() -> Vec<Entry> {
         post("/api/v1/channels/{name}/test", OWNER, trial::channel),
         get("/api/v1/pairings", OWNER, pairings::list),
         post("/api/v1/pairings", OWNER, pairings::approve),
+        on(Method::PUT, "/api/v1/pairings/{channel}/{sender}", OWNER, pairings::link),
         on(Method::DELETE, "/api/v1/pairings/{channel}/{sender}", OWNER, pairings::revoke),
         get("/api/v1/usage", VIEWER, usage::sums),
         get("/api/v1/routing/rules", VIEWER, routing::list),
@@ -121,6 +122,10 @@ fn entries() -> Vec<Entry> {
         get("/api/v1/tree", VIEWER, info::tree),
         get("/api/v1/observe", VIEWER, lately::lately),
         get("/api/v1/me", VIEWER, info::me),
+        get("/api/v1/users", OWNER, users::list),
+        post("/api/v1/users", OWNER, users::add),
+        on(Method::DELETE, "/api/v1/users/{id}", OWNER, users::remove),
+        get("/api/v1/audit", OWNER, users::audit),
         get("/api/v1/tokens", VIEWER, tokens::list),
         post("/api/v1/tokens", MEMBER, tokens::create),
         post("/api/v1/links", OWNER, signin::link),

@@ -12,7 +12,8 @@ use mosaic_messages::{Accepted, CancelTurn};
 use mosaic_runtime::doors::unreached;
 use mosaic_runtime::{Doors, RouterActor, Sessions};
 use mosaic_supervise::{Link, Parent};
-use mosaic_types::{Failure, Principal, SessionId, Timestamp, TurnId};
+use mosaic_types::journal::{Deed, Outcome, Write};
+use mosaic_types::{Failure, Principal, SessionId, Timestamp, TurnId, UserId};
 
 use super::actor::Server;
 use super::border::{self, Border};
@@ -32,6 +33,8 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// What handlers may use.
 pub struct Gate {
     pub doors: Arc<Doors>,
+    /// Whose the home is.
+    pub owner: UserId,
     pub router: Link<RouterActor>,
     pub sessions: Sessions,
     pub principals: Principals,
@@ -50,6 +53,19 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// Has something written and, where that changes something, kept by whom; `action` is as in `user.add`.
+    pub(super) async fn audited(
+        &self,
+        by: Principal,
+        action: &'static str,
+        subject: impl Into<String>,
+        write: Write,
+    ) -> Result<Outcome, ApiError> {
+        let outside = &self.doors.outside;
+        let deed = Deed { id: outside.uuid(), at: outside.now(), by: by.user, action, subject: subject.into() };
+        Ok(self.doors.commit(Write::Audited { deed, write: Box::new(write) }).await?)
+    }
+
     /// Asks the router, and through it a session.
     pub(super) async fn ask<M, T>(&self, ask: M) -> Result<T, ApiError>
     where
@@ -63,7 +79,7 @@ impl Gate {
 
     /// Cancels what runs in a session; answers what that was, once its end is stored. It overtakes what waits.
     pub(super) async fn cancel(&self, session: SessionId, from: Principal) -> Result<Option<TurnId>, ApiError> {
-        let told = self.router.urge(CancelTurn { session, from }).await;
+        let told = self.router.urge(CancelTurn::now(session, from)).await;
         told.unwrap_or_else(|error| Err(unreached("The router", &error))).map_err(ApiError)
     }
 

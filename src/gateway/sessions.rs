@@ -6,7 +6,7 @@ use mosaic_messages::{Change, RemoveSession};
 use mosaic_types::command::ModelWish;
 use mosaic_types::journal::{API_CHANNEL, NewSession, Outcome, SessionPhase, SessionQuery, SessionRow, Write};
 use mosaic_types::page::{Limit, Page};
-use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, limits};
+use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, UserRole, limits};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,6 +14,7 @@ use super::auth::Asker;
 use super::error::{Answer, ApiError};
 use super::server::Gate;
 use super::{body, refusals};
+use crate::detect::NO_PROVIDER;
 
 /// Characters of a title that a client chooses.
 const TITLE_CHARS: usize = 200;
@@ -88,11 +89,13 @@ impl Search {
         if text.as_ref().is_some_and(|text| text.chars().count() > limits::SEARCH_CHARS) {
             return Err(bad(format!("q has at most {} characters.", limits::SEARCH_CHARS)));
         }
-        Ok(SessionQuery { user: Some(who.user), archived, text })
+        Ok(SessionQuery { user: Some(who.user), platforms: who.role == UserRole::Owner, archived, text })
     }
 }
 
 /// Lists your sessions, newest change first
+///
+/// An owner is shown those of platforms too, whoever's they are.
 #[utoipa::path(
     get,
     path = "/api/v1/sessions",
@@ -181,6 +184,10 @@ fn model_wish(gate: &Gate, name: &str) -> Result<ModelWish, ApiError> {
 )]
 pub(super) async fn create(gate: Data<Gate>, Asker(who): Asker, request: HttpRequest, payload: Payload) -> Answer {
     let wish: Wish = body::json(&request, payload, body::API_BYTES).await?;
+    // A session in which nobody could answer is not begun, here as on the socket.
+    if gate.doors.providers.is_empty() {
+        return Err(ApiError(Failure::new(Code::NoProvider, NO_PROVIDER)));
+    }
     let title = titled(wish.title)?.unwrap_or_default();
     let at = gate.doors.outside.now();
     let new = NewSession {
@@ -250,7 +257,7 @@ pub(super) async fn change(
     let title = titled(wish.title)?;
     let agent = wish.agent.map(|name| gate.doors.agents.choose(Some(name))).transpose()?;
     let model = wish.model.map(|name| model_wish(&gate, &name)).transpose()?;
-    let ask = Change { session: named(&id)?, from: who, agent, title, archived: wish.archived, model };
+    let ask = Change { session: named(&id)?, from: who, owner: None, agent, title, archived: wish.archived, model };
     let row = gate.ask(ask).await?;
     Ok(HttpResponse::Ok().json(row))
 }

@@ -6,14 +6,14 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use mosaic_types::journal::{Outcome, TokenRow, Write};
 use mosaic_types::page::Page;
-use mosaic_types::{Code, Failure, Principal, Timestamp, TokenId, UserRole};
+use mosaic_types::{Code, Failure, Principal, Timestamp, TokenId, UserName, UserRole};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::{Asker, Bearing};
 use super::error::{Answer, ApiError};
 use super::server::Gate;
-use super::{body, refusals};
+use super::{body, refusals, users};
 use crate::token::{LONGEST, Minted};
 
 /// What is wanted of a new token.
@@ -24,9 +24,12 @@ struct Wish {
     /// What it is for, to tell it from others.
     #[serde(default)]
     name: Option<String>,
-    /// By default the caller's; never a higher one.
+    /// By default the user's, or where none is named the caller's; never a higher one.
     #[serde(default)]
     role: Option<UserRole>,
+    /// Whose it is: by default the caller's. Only an owner may name another.
+    #[serde(default)]
+    user: Option<UserName>,
     /// Its life in seconds, ten years at the most; not together with `expires_at`.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 315_360_000)]
@@ -132,18 +135,23 @@ pub(super) async fn list(gate: Data<Gate>, Asker(who): Asker) -> Answer {
 pub(super) async fn create(gate: Data<Gate>, Bearing(by): Bearing, request: HttpRequest, payload: Payload) -> Answer {
     let wish: Wish = body::json(&request, payload, body::API_BYTES).await?;
     let who = by.principal;
-    let role = wish.role.unwrap_or(who.role);
+    let of = users::spoken_for(&gate, who, wish.user.as_ref()).await?;
+    let role = wish.role.unwrap_or(of.role);
+    if role > of.role && wish.user.is_some() {
+        let sentence = format!("A token cannot have a higher role ({role}) than its user ({}).", of.role);
+        return Err(ApiError(Failure::new(Code::Forbidden, sentence)));
+    }
     if role > who.role {
         let sentence =
             format!("A token cannot have a higher role ({role}) than the one it is made with ({}).", who.role);
         return Err(ApiError(Failure::new(Code::Forbidden, sentence)));
     }
     let end = wish.end(gate.doors.outside.now(), by.until)?;
-    let minted = Minted::new(&gate.doors.outside, who.user, wish.name.unwrap_or_default(), role, end);
+    let minted = Minted::new(&gate.doors.outside, of.user, wish.name.unwrap_or_default(), role, end);
     let (id, hash) = (minted.row.id, minted.row.hash);
     let name = minted.row.name.clone();
-    gate.doors.commit(Write::CreateToken(minted.row)).await?;
-    gate.principals.admit(hash, Some(id), Principal { user: who.user, role }, end);
+    gate.audited(who, "token.create", id.to_string(), Write::CreateToken(minted.row)).await?;
+    gate.principals.admit(hash, Some(id), Principal { user: of.user, role }, end);
     let token = minted.text.expose().to_owned();
     Ok(HttpResponse::Created().json(MadeToken { id, name, role, expires_at: end, token }))
 }
@@ -170,7 +178,8 @@ pub(super) async fn revoke(gate: Data<Gate>, Asker(who): Asker, id: Path<String>
             format!("This token has a higher role ({}) than the one it is revoked with ({}).", token.role, who.role);
         return Err(ApiError(Failure::new(Code::Forbidden, sentence)));
     }
-    match gate.doors.commit(Write::RevokeToken { token: id, at: gate.doors.outside.now() }).await? {
+    let revoke = Write::RevokeToken { token: id, at: gate.doors.outside.now() };
+    match gate.audited(who, "token.revoke", id.to_string(), revoke).await? {
         Outcome::Missing => Err(unknown()),
         _ => {
             gate.principals.revoke(id);

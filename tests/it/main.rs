@@ -35,6 +35,7 @@ mod modes;
 mod openai;
 mod openapi;
 mod panics;
+mod people;
 mod postgres;
 mod providers;
 mod refused;

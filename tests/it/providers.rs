@@ -153,9 +153,9 @@ async fn a_fresh_daemon_takes_a_key_and_answers_without_a_restart() {
     bed.restart().await;
     let api = bed.api();
     assert_eq!(api.get("/api/v1/providers").await["items"], json!([]));
-    let session = api.session().await;
-    let early = api.submit(&session, "?wait=true", &[], "anyone?").await;
-    assert_eq!(refusal(&early), (502, "no_provider".to_owned()));
+    let early = api.send("POST", "/api/v1/sessions", json!({})).await;
+    assert_eq!(refusal(&early), (503, "no_provider".to_owned()), "a session in which nobody could answer is not begun");
+    assert!(early.text().contains("mosaic providers add") && early.text().contains("mosaic link"), "{}", early.text());
 
     let add = async |key: &str, more: Value| {
         let mut wish = json!({"kind": "openai", "api_key": key, "base_url": bed.model.base_url(), "name": "lab"});
@@ -183,6 +183,7 @@ async fn a_fresh_daemon_takes_a_key_and_answers_without_a_restart() {
     let added = add("sk-good", json!({})).await;
     assert_eq!(added.status(), 201, "{}", added.text());
     assert_eq!(added.json::<Value>(), json!({"name": "lab", "models": ["m-1", "m-2"]}));
+    let session = api.session().await;
     let finished = api.ask(&session, "and now?").await;
     assert_eq!((&finished["text"], &finished["model"]), (&json!("You said: and now?"), &json!("m-1")));
     assert_eq!(refusal(&add("sk-good", json!({})).await), (409, "exists".to_owned()));

@@ -4,6 +4,7 @@ mod calls;
 mod faults;
 mod people;
 mod shows;
+mod users;
 
 use mosaic_testkit::provider::Builder;
 use mosaic_testkit::telegram::{Fault, Saying, TOKEN};
@@ -131,7 +132,7 @@ async fn a_stranger_is_given_a_code_and_may_talk_once_it_is_approved_and_until_i
     let wrong = run(bed.command(&["pair", "approve", "AAAABBBB"]), "").await;
     assert!(wrong.code == Some(1) && wrong.stderr.contains("No stranger waits with that code"), "{wrong:?}");
     let approved = run(bed.command(&["pair", "approve", &code.to_ascii_lowercase()]), "").await.good();
-    assert_eq!(approved, "User66 (66) may talk to family now.\n");
+    assert_eq!(approved, "User66 (66) may talk to family now, as owner.\n");
     telegram.say(&Saying::private(EVE, "may I?"));
     telegram.until("it is answered", |telegram| (telegram.texts(EVE).len() == 2).then_some(())).await;
     assert_eq!(telegram.texts(EVE)[1], "You said: may I?");

@@ -76,11 +76,12 @@ impl ChannelActor {
 
     fn cut(&mut self, cut: Cut, ctx: &mut Context<Self>) {
         let pause = self.reconnect.pause(&cut, Instant::now(), &self.outside);
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         // Once for each trouble, not for each try.
         if self.talk.status().trouble().as_ref() == Some(&cut.why) {
-            tracing::debug!(channel.name = %self.name, ?pause, why = cut.why, "still cut off");
+            tracing::debug!(channel.name = %self.name, pause_ms, why = cut.why, "still cut off");
         } else {
-            tracing::warn!(channel.name = %self.name, ?pause, why = cut.why, "cut off from the platform");
+            tracing::warn!(channel.name = %self.name, pause_ms, why = cut.why, "cut off from the platform");
         }
         self.talk.status().cut(cut.why);
         ctx.run_later(pause, |actor, ctx| actor.connect(ctx));

@@ -28,15 +28,14 @@ pub trait House: Send + Sync {
     /// Time and chance.
     fn outside(&self) -> &Outside;
 
-    /// As whom people on channels speak, until they are known by a name of their own.
+    /// As whom people on channels speak who are linked to no user, and whose a conversation of several people is.
     fn guest(&self) -> Principal;
 
     /// Has what was said taken in. May be asked again as it is.
     fn receive(&self, said: Receive) -> Work<Received>;
 
     /// Carries out a command in the session of a conversation, which goes on where the command says. Answers what to show.
-    /// `event` names the message that it was typed in.
-    fn command(&self, at: Conversation, event: Arc<str>, agent: Option<AgentName>, line: Line) -> Work<String>;
+    fn command(&self, typed: Typed, agent: Option<AgentName>, line: Line) -> Work<String>;
 
     /// What is known of a conversation, and of a message in it.
     fn look(&self, at: Conversation, event: Arc<str>) -> Work<Look>;
@@ -66,6 +65,17 @@ pub trait House: Send + Sync {
 
     /// Reads along in a session while `turn` is open; `None` where it has ended.
     fn read(&self, session: SessionId, turn: TurnId) -> LocalBoxFuture<'static, Option<Box<dyn Reader>>>;
+}
+
+/// A message that a command was typed in.
+#[derive(Debug, Clone)]
+pub struct Typed {
+    pub at: Conversation,
+    /// Names the message there.
+    pub event: Arc<str>,
+    pub from: Principal,
+    /// Nobody else speaks there.
+    pub alone: bool,
 }
 
 /// One who reads along.

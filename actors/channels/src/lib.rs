@@ -32,7 +32,7 @@ mod voice;
 pub use actor::{Called, ChannelActor, Check};
 pub use channel::{Channel, Cut, Heard, HeardFile, Hearing, Note, Preview, Sender, Unfetched, Unopened, Unshown};
 pub use config::ChannelConfig;
-pub use house::{House, Look, Reader, Work};
+pub use house::{House, Look, Reader, Typed, Work};
 pub use pairs::Pairs;
 pub use registry::{KINDS, Kind};
 pub use status::{Health, Status};

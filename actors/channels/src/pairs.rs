@@ -2,12 +2,12 @@
 //!
 //! A crowd of strangers costs three codes an hour and nothing else: who cannot be offered one is not answered at all.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mosaic_types::pairing::{PENDING, PairingRow};
-use mosaic_types::{Outside, Timestamp};
+use mosaic_types::{Outside, Principal, Timestamp, UserId};
 use sha2::{Digest, Sha256};
 
 /// For so long a code is good.
@@ -19,9 +19,14 @@ const SIGNS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 /// Signs of a code.
 const LENGTH: usize = 8;
 
+/// What those are told who are linked to a user that may not talk.
+pub(crate) const ONLY_READS: &str = "You may read here, but not talk: the user you are linked to is a viewer. Whoever runs \
+                                     this bot can link you to one that may, with mosaic pair link.";
+
 #[derive(Debug, Default)]
 struct Known {
-    paired: HashSet<Arc<str>>,
+    /// As whom each speaks.
+    paired: HashMap<Arc<str>, Principal>,
     /// Those who have a code, and until when.
     waiting: Vec<(Arc<str>, Timestamp)>,
 }
@@ -35,18 +40,18 @@ impl Pairs {
     pub fn load<'a>(&self, rows: impl IntoIterator<Item = &'a PairingRow>) {
         let mut known = self.known();
         for row in rows {
-            match row.user {
-                Some(_) => drop(known.paired.insert(row.sender.as_str().into())),
+            match &row.user {
+                Some(user) => drop(known.paired.insert(row.sender.as_str().into(), user.principal())),
                 None => known.waiting.push((row.sender.as_str().into(), row.expires_at)),
             }
         }
     }
 
-    /// Lets somebody in, from now on.
-    pub fn let_in(&self, sender: &str) {
+    /// Lets somebody in as a user, from now on.
+    pub fn let_in(&self, sender: &str, speaks_as: Principal) {
         let mut known = self.known();
         known.waiting.retain(|(waiting, _)| &**waiting != sender);
-        known.paired.insert(sender.into());
+        known.paired.insert(sender.into(), speaks_as);
     }
 
     /// Forgets somebody, from now on.
@@ -56,9 +61,27 @@ impl Pairs {
         known.paired.remove(sender);
     }
 
+    /// Forgets all who speak as a user, from now on.
+    pub fn forget_user(&self, user: UserId) {
+        self.known().paired.retain(|_, speaks_as| speaks_as.user != user);
+    }
+
+    /// As whom somebody speaks: in private (`alone`) as the user they are linked to, with that one's role, but for what
+    /// only owners may. What several people say in one place is the channel's, whoever says it, and who is linked to nobody
+    /// is its guest.
+    pub(crate) fn speaker(&self, sender: &str, alone: bool, guest: Principal) -> Principal {
+        let Some(linked) = self.speaks_as(sender) else { return guest };
+        let user = if alone { linked.user } else { guest.user };
+        Principal { user, role: linked.role.min(guest.role) }
+    }
+
+    fn speaks_as(&self, sender: &str) -> Option<Principal> {
+        self.known().paired.get(sender).copied()
+    }
+
     /// Whether somebody was let in.
     pub(crate) fn has(&self, sender: &str) -> bool {
-        self.known().paired.contains(sender)
+        self.speaks_as(sender).is_some()
     }
 
     /// Keeps a place for a stranger; `None` where they have one, or there is none. Answers when it ends.
@@ -93,7 +116,16 @@ pub fn hash(code: &str) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use mosaic_types::UserRole;
+    use uuid::Uuid;
+
     use super::*;
+
+    fn user(number: u128) -> Principal {
+        Principal { user: UserId(Uuid::from_u128(number)), role: UserRole::Member }
+    }
 
     #[test]
     fn a_code_holds_nothing_that_is_misread_and_is_known_however_it_is_typed() {
@@ -112,11 +144,23 @@ mod tests {
         let given = (0..10_000).filter(|number| pairs.offer(&number.to_string().into(), at).is_some()).count();
         assert_eq!(given, 3);
         assert_eq!(pairs.offer(&"0".into(), at), None, "one code a stranger");
-        pairs.let_in("0");
+        pairs.let_in("0", user(1));
         assert!(pairs.has("0") && !pairs.has("1"));
         assert_eq!(pairs.offer(&"again".into(), at), Some(later), "there is a place again");
         assert_eq!(pairs.offer(&"1".into(), later), Some(later.plus(LIFE)), "all have expired");
         pairs.forget("0");
         assert!(!pairs.has("0"));
+    }
+
+    #[test]
+    fn who_speaks_as_a_user_is_a_stranger_when_that_one_is_gone() {
+        let pairs = Pairs::default();
+        for (sender, number) in [("0", 1), ("1", 2), ("2", 1), ("1", 1), ("0", 2)] {
+            pairs.let_in(sender, user(number));
+        }
+        assert_eq!(["0", "1", "2"].map(|sender| pairs.speaks_as(sender)), [2, 1, 1].map(|number| Some(user(number))));
+        pairs.forget_user(user(1).user);
+        assert_eq!(["0", "1", "2"].map(|sender| pairs.has(sender)), [true, false, false]);
+        assert!(pairs.offer(&"1".into(), Timestamp(0)).is_some(), "they get a code again");
     }
 }

@@ -10,7 +10,7 @@ use mosaic_messages::Receive;
 use mosaic_types::command::{CANCELLED, Line, Request};
 use mosaic_types::outbox::Conversation;
 use mosaic_types::pairing::NewPairing;
-use mosaic_types::{AgentName, Attachment, Code, Failure, Timestamp, TurnId, limits};
+use mosaic_types::{AgentName, Attachment, Code, Failure, Principal, Timestamp, TurnId, UserRole, limits};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ use crate::branch;
 use crate::channel::{Channel, Heard, Hearing, Unfetched};
 use crate::config::ChannelConfig;
 use crate::deeds::Deeds;
-use crate::house::House;
+use crate::house::{House, Typed};
 use crate::late::{self, Age, Lateness};
 use crate::pairs::{self, Pairs};
 use crate::status::Status;
@@ -143,6 +143,10 @@ impl Talk {
         is_allowed(&self.allow, &heard.marks) || self.pairs.has(&heard.from.id)
     }
 
+    fn speaker(&self, heard: &Heard) -> Principal {
+        self.pairs.speaker(&heard.from.id, heard.direct, self.house.guest())
+    }
+
     /// Does with a message what is to be done with it.
     pub async fn hear(&self, heard: Heard) -> Hearing {
         let ours = heard.direct || heard.addressed || !self.mention;
@@ -176,6 +180,10 @@ impl Talk {
             // It was carried out as it was first typed.
             Some(_) if heard.edits.is_some() => Hearing::Done,
             Some(line) => self.carry_out(&to, &heard, line).await,
+            None if self.speaker(&heard).role < UserRole::Member => {
+                self.tell(&to, &heard, pairs::ONLY_READS.to_owned()).await;
+                Hearing::Done
+            }
             None => self.take_in(&to, &heard, age).await,
         }
     }
@@ -238,7 +246,8 @@ impl Talk {
         };
         let said = Receive {
             conversation: to.clone(),
-            from: self.house.guest(),
+            from: self.speaker(heard),
+            alone: heard.direct,
             turn: outside.turn_id(),
             event: heard.event.clone(),
             edits: heard.edits.clone(),
@@ -312,7 +321,11 @@ impl Talk {
         // That a turn was cancelled is told as its end.
         let stops = line.as_ref().is_ok_and(|line| line.request == Request::Stop);
         let done = match line {
-            Ok(line) => self.house.command(to.clone(), heard.event.clone(), self.agent.clone(), line).await,
+            Ok(line) => {
+                let (from, alone) = (self.speaker(heard), heard.direct);
+                let typed = Typed { at: to.clone(), event: heard.event.clone(), from, alone };
+                self.house.command(typed, self.agent.clone(), line).await
+            }
             Err(failure) => Err(failure),
         };
         if let Err(failure) = &done

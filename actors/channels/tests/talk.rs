@@ -8,10 +8,14 @@ use std::time::Duration;
 use actix::Actor;
 use mosaic_channels::{ChannelActor, Cut, Heard, HeardFile, Hearing, Pairs, Sender, Status};
 use mosaic_supervise::Tether;
-use mosaic_types::{Code, Failure, Timestamp};
+use mosaic_types::{Code, Failure, Principal, Timestamp, UserId, UserRole};
 use tokio::time::{advance, sleep};
 
 use fakes::{Home, Platform, config, heard, talk, talk_keeping, talk_with};
+
+fn user(number: u128, role: UserRole) -> Principal {
+    Principal { user: UserId(uuid::Uuid::from_u128(number)), role }
+}
 
 fn refuse(code: Code) -> Result<(), Failure> {
     Err(Failure::new(code, "It cannot be done, and this is why."))
@@ -93,7 +97,7 @@ async fn ten_thousand_strangers_cost_three_codes_and_nothing_else() {
     assert_eq!(mosaic_channels::pairs::hash(code), Some(offered.hash), "only its hash is kept");
     assert_eq!((&*offered.channel, &*offered.sender, &*offered.name), ("family", "1000000", "Ada"));
 
-    pairs.let_in("1000007");
+    pairs.let_in("1000007", user(7, UserRole::Member));
     let mut friend = heard("friend", "hello");
     friend.marks = vec!["user:1000007".parse().expect("valid")];
     friend.from.id = "1000007".into();
@@ -102,6 +106,37 @@ async fn ten_thousand_strangers_cost_three_codes_and_nothing_else() {
     pairs.forget("1000007");
     talk.hear(friend).await;
     assert_eq!(home.said().len(), 1, "and who was forgotten is not");
+}
+
+#[actix::test]
+async fn who_is_linked_speaks_as_their_user_in_private_with_no_more_than_a_members_role() {
+    let (home, platform, pairs) = (Home::default(), Platform::default(), Pairs::default());
+    let talk = talk_with(&home, &platform, pairs.clone());
+    let guest = home.house().guest();
+    let message = heard("1", "hello");
+    let mut group = heard("2", "hello");
+    (group.direct, group.addressed) = (false, true);
+    let speaks = async |message: &Heard| {
+        talk.hear(message.clone()).await;
+        home.said().last().map(|said| (said.from, said.alone)).expect("it was taken in")
+    };
+    assert_eq!(speaks(&message).await, (guest, true));
+    pairs.let_in(&message.from.id, user(7, UserRole::Owner));
+    assert_eq!(
+        speaks(&message).await,
+        (user(7, UserRole::Member), true),
+        "a platform's account is no key to the house"
+    );
+    assert_eq!(speaks(&group).await, (guest, false), "what is said among several is the channel's");
+    pairs.let_in(&message.from.id, user(8, UserRole::Viewer));
+    let taken_in = home.said().len();
+    for message in [message.clone(), group] {
+        talk.hear(message).await;
+    }
+    assert_eq!((home.said().len(), platform.said().len()), (taken_in, 2), "a viewer is told, and not taken in");
+    assert!(platform.said()[0].starts_with("You may read here, but not talk"), "{:?}", platform.said());
+    pairs.forget(&message.from.id);
+    assert_eq!(speaks(&message).await, (guest, true));
 }
 
 #[actix::test]

@@ -15,8 +15,8 @@ pub use channel::{Deliver, Reconcile};
 pub use dues::{Dues, Late};
 pub use provider::{AcquirePermit, CallEnded, CallResult, Permit};
 pub use router::{
-    CommandDone, ExecuteCommand, FindPreview, KeepPreview, Kept, OpenConversation, Opened, Receive, Received,
-    SetSession,
+    CommandDone, ExecuteCommand, FindPreview, HandedOver, KeepPreview, Kept, OpenConversation, Opened, Receive,
+    Received, SetSession,
 };
 pub use session::{Accepted, CancelTurn, Change, PartEnded, RemoveSession, RunEnded, SubmitTurn, ToolEnded};
 pub use writer::Commit;

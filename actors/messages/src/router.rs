@@ -51,6 +51,8 @@ pub struct Receive {
     pub conversation: Conversation,
     /// Who said it; whose the session is, where it is made.
     pub from: Principal,
+    /// Nobody else speaks there: the session of such a conversation is always its person's.
+    pub alone: bool,
     /// The id that a turn of its own gets.
     pub turn: TurnId,
     /// What the platform calls this message: its repeat is the same input.
@@ -86,6 +88,8 @@ pub struct OpenConversation {
     pub conversation: Conversation,
     /// Whose the session is, where it is made.
     pub from: Principal,
+    /// Nobody else speaks there: the session of such a conversation is always its person's.
+    pub alone: bool,
     /// Who answers in a session that is made; `None`: the default agent.
     pub agent: Option<AgentName>,
 }
@@ -103,6 +107,15 @@ pub struct Opened {
 pub struct SetSession {
     pub conversation: Conversation,
     pub session: SessionId,
+}
+
+/// Says that sessions are somebody else's in the store, since whoever they were of is gone: those in memory are read anew,
+/// and what runs or waits in them is cancelled. Sent by the gateway; answered when that is done.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct HandedOver {
+    pub sessions: Vec<SessionId>,
+    pub to: Principal,
 }
 
 /// Keeps the platform's id of the message that a turn is streamed into. To be sent as soon as the platform told it: the

@@ -9,7 +9,7 @@ use mosaic_types::journal::{InboxKey, SessionRow, TurnState};
 use mosaic_types::ledger::Beside;
 use mosaic_types::{
     AgentName, Attachment, EventBody, Failure, ModelRef, Principal, QueueMode, Seq, SessionId, Spent, ToolCall,
-    ToolResult, TurnId,
+    ToolResult, TurnId, UserId,
 };
 use tracing::Span;
 
@@ -64,15 +64,26 @@ pub struct Accepted {
 pub struct CancelTurn {
     pub session: SessionId,
     pub from: Principal,
+    /// Nothing begins after it, since the session is about to be removed. Where it is not after all, it must be read anew.
+    pub last: bool,
 }
 
-/// Changes the session: who answers (from its next turn on), its title, whether it is put away. What is `None` stays.
+impl CancelTurn {
+    /// Cancels what runs; what waits begins after it.
+    pub fn now(session: SessionId, from: Principal) -> Self {
+        Self { session, from, last: false }
+    }
+}
+
+/// Changes the session: whose it is, who answers (from its next turn on), its title, whether it is put away. What is
+/// `None` stays. Where it is somebody else's then, whoever reads along is to ask anew.
 /// Answers the session as it is then.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<SessionRow, Failure>")]
 pub struct Change {
     pub session: SessionId,
     pub from: Principal,
+    pub owner: Option<UserId>,
     pub agent: Option<AgentName>,
     pub title: Option<String>,
     pub archived: Option<bool>,
@@ -82,7 +93,7 @@ pub struct Change {
 impl Change {
     /// A change of nothing, to begin with.
     pub fn nothing(session: SessionId, from: Principal) -> Self {
-        Self { session, from, agent: None, title: None, archived: None, model: None }
+        Self { session, from, owner: None, agent: None, title: None, archived: None, model: None }
     }
 }
 

@@ -30,7 +30,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use mosaic_types::journal::{
-    InboxKey, MessageRow, Outcome, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow, Write,
+    AuditRow, InboxKey, MessageRow, Outcome, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow, UserRow, Write,
 };
 use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::outbox::{Conversation, Item, ItemCount};
@@ -109,6 +109,12 @@ pub trait Store: Send + Sync {
 
     /// The links there are, oldest first: of each user one that was spent at the most, and one that was not.
     fn links(&self) -> Work<'_, Vec<LinkRow>>;
+
+    /// Everybody who is known, in the order in which they came.
+    fn users(&self) -> Work<'_, Vec<UserRow>>;
+
+    /// What was done to the house, newest first, `limit` at the most.
+    fn audit(&self, limit: Limit) -> Work<'_, Vec<AuditRow>>;
 
     /// The first owner, if there is one.
     fn owner(&self) -> Work<'_, Option<UserId>>;

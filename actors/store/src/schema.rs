@@ -33,6 +33,14 @@ tables! {
         role -> Text,
         created_at -> Instant,
     }
+    audit (id) {
+        id -> Uid,
+        at -> Instant,
+        user_id -> Nullable<Uid>,
+        action -> Text,
+        subject -> Text,
+        detail -> Nullable<Doc>,
+    }
     tokens (id) {
         id -> Uid,
         user_id -> Uid,
@@ -224,6 +232,7 @@ tables! {
 }
 
 allow_tables_to_appear_in_same_query!(users, tokens);
+allow_tables_to_appear_in_same_query!(users, pairings);
 allow_tables_to_appear_in_same_query!(turns, messages);
 allow_tables_to_appear_in_same_query!(turns, events);
 allow_tables_to_appear_in_same_query!(turns, inbox);

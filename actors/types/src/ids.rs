@@ -76,6 +76,10 @@ text_id!(
     ChannelName, "a channel's name", 64, "A-Z a-z 0-9 _ -", |b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
 );
 text_id!(
+    /// A person, as people call them; unique whatever the case of its letters.
+    UserName, "a user's name", 64, "A-Z a-z 0-9 _ -", |b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
+);
+text_id!(
     /// A rule that says which models answer.
     RuleName, "a rule's name", 64, "A-Z a-z 0-9 _ -", |b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
 );

@@ -11,18 +11,19 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::event::SessionEvent;
 use crate::ids::{AgentName, Epoch, ModelRef, Seq, SessionId, TokenId, TurnId, UserId};
 use crate::ledger::Beside;
 use crate::outbox::{Conversation, Item, SettleItem, TakeItems};
 use crate::outside::Timestamp;
-use crate::pairing::{NewPairing, PairingRow};
+use crate::pairing::{LinkSender, NewPairing, PairingRow};
 use crate::principal::UserRole;
 use crate::routing::OwnRule;
 use crate::signin::{Browser, NewLink};
 
-pub use found::{MessageRow, OpenTurn, Said, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow};
+pub use found::{AuditRow, MessageRow, OpenTurn, Said, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow, UserRow};
 pub use turn::{AcceptTurn, EndTurn, Entry, InboxKey, PartTurn, RestartTurn, StartTurn, StepTurn, ToolsTurn, TurnEnd};
 
 /// The channel of sessions made over HTTP, WebSocket, the terminal and the browser.
@@ -107,6 +108,8 @@ pub struct NewSession {
 pub struct ChangeSession {
     pub session: SessionId,
     pub epoch: Epoch,
+    /// Whose it is.
+    pub user: UserId,
     pub agent: AgentName,
     pub title: String,
     pub archived: bool,
@@ -124,7 +127,7 @@ pub struct ForkSession {
     pub model: Option<ModelRef>,
 }
 
-/// A person to be known.
+/// A person to be known. Names are unique, whatever the case of their letters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewUser {
     pub id: UserId,
@@ -144,6 +147,18 @@ pub struct NewToken {
     pub at: Timestamp,
     /// From then on it is worth nothing.
     pub expires_at: Option<Timestamp>,
+}
+
+/// Something that was done to the house, and by whom: kept for good.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deed {
+    pub id: Uuid,
+    pub at: Timestamp,
+    pub by: UserId,
+    /// As in `user.add`.
+    pub action: &'static str,
+    /// What it was done to.
+    pub subject: String,
 }
 
 /// One all-or-nothing change of the store.
@@ -177,8 +192,15 @@ pub enum Write {
     Fork(ForkSession),
     /// Removes a session with all that hangs on it. `Written`, or `Missing`.
     Delete { session: SessionId },
-    /// `Written`, or `Exists`.
+    /// Carries out a write, and keeps by whom in the same transaction if it changed something. What becomes of it is what
+    /// becomes of `write`, which is not audited itself.
+    Audited { deed: Deed, write: Box<Write> },
+    /// `Written`, or `Exists` (the id or the name is taken).
     CreateUser(NewUser),
+    /// Forgets a person with their tokens, browsers, links, pairings and rules. Their sessions are `heir`'s from then on;
+    /// whoever has one in memory is shut out. `UserRemoved`, `Missing` (also where there is no `heir`), or `Closed` where
+    /// no owner would be left. The ledger keeps what they spent.
+    RemoveUser { user: UserId, heir: UserId },
     /// `Written`, or `Exists`.
     CreateToken(NewToken),
     /// Revokes a token and signs out the browsers that were signed in with it. `Written`, or `Missing` (also where it
@@ -212,8 +234,12 @@ pub enum Write {
     /// Keeps a stranger's code, and forgets those that expired. `Written`, `Exists` where the stranger has one or was let
     /// in, or `Closed` where as many wait there as may.
     OfferPairing(NewPairing),
-    /// Lets whoever has the code with this hash in. `Paired`, or `Missing`: there is no such code, or it has expired.
+    /// Lets whoever has the code with this hash in, as `user`. `Paired`, or `Missing`: there is no such code or no such
+    /// user, or the code has expired.
     Pair { hash: [u8; 32], user: UserId, at: Timestamp },
+    /// From now on somebody speaks as `user`, whoever they spoke as before, and is let in if they were not. `Paired`, or
+    /// `Missing` where there is no such user.
+    LinkSender(LinkSender),
     /// Forgets a stranger, or somebody who was let in. `Written`, or `Missing`.
     Unpair { channel: Arc<str>, sender: Arc<str> },
     /// Keeps how far a platform's stream was taken in, or another thing that its channel must find again. `Written`.
@@ -259,6 +285,8 @@ pub enum Outcome {
     Removed(usize),
     /// Who was let in.
     Paired(PairingRow),
+    /// They are gone; these sessions were theirs.
+    UserRemoved(Vec<SessionId>),
     /// The session that a conversation is bound to, and whose it is.
     Bound {
         session: SessionId,

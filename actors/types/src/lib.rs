@@ -36,7 +36,7 @@ pub use event::{EventBody, FinishedTurn, SessionEvent};
 pub use failure::{Classify, Code, ErrorClass, Failure};
 pub use ids::{
     AgentName, AttachmentId, ChannelName, Epoch, ModelRef, ProviderName, RuleId, RuleName, Seq, SessionId, TokenId,
-    TurnId, UserId,
+    TurnId, UserId, UserName,
 };
 pub use outside::{Chance, Clock, Outside, Timestamp};
 pub use point::Point;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::ids::UserId;
 use crate::outside::Timestamp;
+use crate::principal::{Principal, UserRole};
 
 /// Strangers of one channel who wait for their code to be approved, at the most; others are not answered.
 pub const PENDING: i64 = 3;
@@ -26,6 +27,34 @@ pub struct NewPairing {
     pub expires_at: Timestamp,
 }
 
+/// Somebody on a platform and as whom they speak.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkSender {
+    pub channel: Arc<str>,
+    pub account: Arc<str>,
+    /// The platform's id of them.
+    pub sender: Arc<str>,
+    pub user: UserId,
+    /// Stands where the hash of a code does, for those who never had one: chance, of which no code is known.
+    pub hash: [u8; 32],
+    pub at: Timestamp,
+}
+
+/// The user as whom somebody speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Speaker {
+    pub id: UserId,
+    pub name: String,
+    pub role: UserRole,
+}
+
+impl Speaker {
+    /// Them, as they ask.
+    pub fn principal(&self) -> Principal {
+        Principal { user: self.id, role: self.role }
+    }
+}
+
 /// A stranger, or somebody who was one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PairingRow {
@@ -34,7 +63,7 @@ pub struct PairingRow {
     pub sender: String,
     pub name: String,
     /// As whom they speak since they were let in; `None`: they wait.
-    pub user: Option<UserId>,
+    pub user: Option<Speaker>,
     pub created_at: Timestamp,
     /// When the code ends; it matters only to those who wait.
     pub expires_at: Timestamp,

@@ -49,7 +49,7 @@ impl Here {
             return id.parse().map_err(|_| Failure::not_found("session").into());
         }
         if chat.continue_last {
-            let ask = SessionQuery { user: Some(self.app.owner), archived: Some(false), text: None };
+            let ask = SessionQuery { user: Some(self.app.owner), archived: Some(false), ..SessionQuery::default() };
             let page = doors.store.sessions(ask, None, Limit::new(Some(1)).unwrap_or_default()).await?;
             return page.items.into_iter().next().map(|row| row.id).ok_or_else(none_to_continue);
         }
@@ -157,7 +157,7 @@ impl Place {
     pub(super) async fn cancel(&self, session: &SessionId) -> Result<bool, CliError> {
         match self {
             Self::Here(here) => {
-                let ask = CancelTurn { session: session.clone(), from: here.app.owner() };
+                let ask = CancelTurn::now(session.clone(), here.app.owner());
                 let cancelled = here.app.router.urge(ask).await;
                 Ok(cancelled.unwrap_or_else(|error| Err(unreached("The router", &error)))?.is_some())
             }

@@ -52,6 +52,17 @@ impl Browsers {
         });
     }
 
+    /// Ends those of a user.
+    pub(super) fn remove_user(&mut self, user: UserId) {
+        self.0.retain(|_, browser| {
+            let stays = browser.principal.user != user;
+            if !stays {
+                browser.gone.cancel();
+            }
+            stays
+        });
+    }
+
     fn remove(&mut self, hash: &[u8; 32]) -> bool {
         self.0.remove(hash).map(|browser| browser.gone.cancel()).is_some()
     }
@@ -90,6 +101,9 @@ impl Principals {
     pub fn sign_in(&self, browser: &Browser) -> Option<Vec<[u8; 32]>> {
         let now = self.outside.now();
         self.write(|known| {
+            if known.gone.contains(&browser.user) {
+                return None;
+            }
             let by = browser.token.map(|id| known.tokens.values().find(|token| token.id == Some(id)));
             let by = match by {
                 Some(None) => return None,

@@ -5,12 +5,12 @@ mod ending;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use mosaic_types::journal::TokenRow;
 use mosaic_types::signin::Browser;
-use mosaic_types::{Code, Failure, Outside, Principal, Timestamp, TokenId};
+use mosaic_types::{Code, Failure, Outside, Principal, Timestamp, TokenId, UserId};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
@@ -63,6 +63,8 @@ struct Token {
 
 #[derive(Default)]
 struct Known {
+    /// Users who were removed since the start: what was being made for one meanwhile lets nobody in.
+    gone: HashSet<UserId>,
     tokens: HashMap<[u8; 32], Token>,
     browsers: browsers::Browsers,
 }
@@ -97,6 +99,9 @@ impl Principals {
     /// From now on the token with this hash is good, until it expires or is revoked.
     pub fn admit(&self, hash: [u8; 32], id: Option<TokenId>, principal: Principal, expires_at: Option<Timestamp>) {
         self.write(|known| {
+            if known.gone.contains(&principal.user) {
+                return;
+            }
             known.tokens.insert(hash, Token { id, principal, expires_at, gone: CancellationToken::new() });
         });
     }
@@ -114,6 +119,26 @@ impl Principals {
             });
             known.browsers.revoke(id);
         });
+    }
+
+    /// From now on nothing of this user is good any more. Who waits for the end of it hears of that.
+    pub fn remove_user(&self, user: UserId) {
+        self.write(|known| {
+            known.gone.insert(user);
+            known.tokens.retain(|_, token| {
+                let stays = token.principal.user != user;
+                if !stays {
+                    token.gone.cancel();
+                }
+                stays
+            });
+            known.browsers.remove_user(user);
+        });
+    }
+
+    /// Whether this user was removed since the start.
+    pub fn is_removed(&self, user: UserId) -> bool {
+        self.read(|known| known.gone.contains(&user))
     }
 
     /// Who bears the token.

@@ -149,3 +149,24 @@ fn what_a_browser_sends_along_is_made_of_its_cookie_and_is_not_its_hash() {
     let hash: String = hash_of("one").iter().map(|byte| format!("{byte:02x}")).collect();
     assert_ne!(Principals::csrf_of("one"), hash, "who reads the database cannot send it");
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_of_a_removed_user_is_good_and_nothing_that_was_being_made_for_them() {
+    let (principals, _) = nobody_yet();
+    let bob = Principal { user: UserId(Uuid::from_u128(2)), role: UserRole::Member };
+    principals.admit(hash_of("ada's"), Some(id(1)), ADA, None);
+    principals.admit(hash_of("bob's"), Some(id(2)), bob, None);
+    let his = |cookie| Browser { user: bob.user, role: bob.role, ..browser(cookie, None, Timestamp(0)) };
+    principals.sign_in(&his("by link"));
+    let token = principals.bearer("bob's").expect("it is good").ending;
+    let cookie = principals.browser("by link").expect("it is signed in").0.ending;
+    principals.remove_user(bob.user);
+    assert_eq!((token.wait().await, cookie.wait().await), (End::Revoked, End::Revoked));
+    principals.admit(hash_of("late"), Some(id(3)), bob, None);
+    assert_eq!(principals.sign_in(&his("late")), None);
+    for text in ["bob's", "late"] {
+        assert_eq!(whose(principals.bearer(text)), Err(Refused::Unknown));
+    }
+    assert_eq!(principals.browser("by link").err(), Some(Refused::Unknown));
+    assert_eq!(whose(principals.bearer("ada's")), Ok(ADA), "everybody else stays");
+}

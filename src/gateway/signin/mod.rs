@@ -8,7 +8,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use mosaic_types::journal::{Outcome, Write};
 use mosaic_types::signin::Browser;
-use mosaic_types::{Code, Failure, Principal, Timestamp, TokenId, UserId, UserRole};
+use mosaic_types::{Code, Failure, Principal, Timestamp, TokenId, UserId, UserName, UserRole};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,7 +17,7 @@ use super::border::{Border, Class};
 use super::error::{Answer, ApiError};
 use super::principals::{Principals, hash_of};
 use super::server::Gate;
-use super::{body, refusals, web};
+use super::{body, refusals, users, web};
 use crate::link::Link;
 use crate::token::draw;
 
@@ -207,20 +207,34 @@ struct MadeLink {
     expires_at: Timestamp,
 }
 
+/// Whom a link signs in; without a body, the caller.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewLink, example = json!({"user": "bob"}))]
+struct LinkWish {
+    #[serde(default)]
+    user: Option<UserName>,
+}
+
 /// Makes a sign-in link
 ///
-/// An older one that was not used is void from now on.
+/// For the caller, or for another user with that one's role. An older one of theirs that was not used is void from now
+/// on.
 #[utoipa::path(
     post,
     path = "/api/v1/links",
     operation_id = "create_link",
     tag = "browsers",
+    request_body(content = LinkWish, description = "May be left out."),
     responses((status = 201, description = "The link; it is told this once.", body = MadeLink), refusals::NewLink)
 )]
-pub(super) async fn link(gate: Data<Gate>, Asker(who): Asker, request: HttpRequest) -> Answer {
-    let link = Link::new(&gate.doors.outside, who, Link::ASKED_FOR);
+pub(super) async fn link(gate: Data<Gate>, Asker(who): Asker, request: HttpRequest, payload: Payload) -> Answer {
+    let wish: LinkWish = body::json_or_nothing(&request, payload, body::API_BYTES).await?;
+    let of = users::spoken_for(&gate, who, wish.user.as_ref()).await?;
+    let link = Link::new(&gate.doors.outside, of, Link::ASKED_FOR);
     let expires_at = link.row.expires_at;
-    gate.doors.commit(Write::CreateLink(link.row.clone())).await?;
+    let subject = wish.user.map_or_else(|| "themselves".to_owned(), |user| user.to_string());
+    gate.audited(who, "link.create", subject, Write::CreateLink(link.row.clone())).await?;
     let url = link.url(&Border::of(&request).base(&request));
     Ok(HttpResponse::Created().json(MadeLink { url, expires_at }))
 }

@@ -40,7 +40,7 @@ impl Inner {
                      &scope=bot+applications.commands&permissions=309237746688"
                 )));
             }
-            Err(_) => notes.push(Note::bad("Discord did not say what the bot may read. Try again.")),
+            Err(trouble) => notes.push(Note::bad(format!("What it may read is not known. {}", trouble.cut().why))),
         }
         match self.rest.get("gateway/bot").await {
             Ok(gateway) => {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::LocalBoxFuture;
-use mosaic_channels::{House, Look, Reader, Work};
+use mosaic_channels::{House, Look, Reader, Typed, Work};
 use mosaic_messages::{Accepted, Kept, Receive, Received};
 use mosaic_types::command::{CANCELLED, Line};
 use mosaic_types::journal::TurnState;
@@ -120,7 +120,7 @@ impl House for Desk {
         Box::pin(ready(Ok(Received { session: "s".parse().expect("valid"), accepted })))
     }
 
-    fn command(&self, _: Conversation, _: Arc<str>, _: Option<AgentName>, line: Line) -> Work<String> {
+    fn command(&self, _: Typed, _: Option<AgentName>, line: Line) -> Work<String> {
         self.0.send_modify(|memory| memory.commands.push(line.command.name.to_owned()));
         Box::pin(ready(Ok(CANCELLED.to_owned())))
     }

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::{LocalBoxFuture, pending, ready};
 use mosaic_channels::allow::Mark;
 use mosaic_channels::{
-    Channel, ChannelConfig, Cut, Heard, House, Look, Note, Pairs, Preview, Reader, Sender, Status, Talk, Unfetched,
-    Unshown, Work,
+    Channel, ChannelConfig, Cut, Heard, House, Look, Note, Pairs, Preview, Reader, Sender, Status, Talk, Typed,
+    Unfetched, Unshown, Work,
 };
 use mosaic_messages::channel::Calling;
 use mosaic_messages::{Accepted, Kept, Receive, Received};
@@ -107,7 +107,7 @@ impl House for Home {
         Box::pin(ready(answer.map(|()| Received { session: "s".parse().expect("valid"), accepted })))
     }
 
-    fn command(&self, _: Conversation, _: Arc<str>, _: Option<AgentName>, line: Line) -> Work<String> {
+    fn command(&self, _: Typed, _: Option<AgentName>, line: Line) -> Work<String> {
         let name = line.command.name.to_owned();
         self.0.lock().expect("whole").commanded.push(name.clone());
         Box::pin(ready(Ok(format!("{name} was done"))))

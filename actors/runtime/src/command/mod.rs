@@ -64,8 +64,11 @@ async fn new(
     way.doors.work.refuse_new()?;
     let agent = way.doors.agents.choose(wish.or_else(|| Some(row.agent.clone())))?;
     // A platform may tell it twice: it is the same session then.
-    let session = typed.map_or_else(|| way.doors.outside.session_id(), |(at, event)| named(&at, &event));
-    way.make(&session, from, &agent).await?;
+    let (session, channel) = match typed {
+        Some((at, event)) => (named(&at, &event), at.channel),
+        None => (way.doors.outside.session_id(), API_CHANNEL.into()),
+    };
+    way.make(&session, from, &agent, &channel).await?;
     let text = format!("A new session with {agent}: {session}");
     Ok(CommandDone { session, text })
 }
@@ -176,7 +179,7 @@ async fn retry(
 
 async fn stop(way: &Way, row: SessionRow, from: Principal) -> Result<String, Failure> {
     let cancelled = match way.sessions.find(&row.id) {
-        Some(_) => way.ask(&row.id, from, None, true, CancelTurn { session: row.id.clone(), from }).await?,
+        Some(_) => way.ask(&row.id, from, None, true, CancelTurn::now(row.id.clone(), from)).await?,
         // Nothing runs in a session that sleeps.
         None => None,
     };

@@ -32,7 +32,7 @@ pub enum Interest {
 /// Why a reader must look into the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Missed {
-    /// It was too slow, or its session was removed: nothing more comes.
+    /// It was too slow, or its session was removed or given to somebody else: nothing more comes.
     #[error("the reader was too slow and was cut off")]
     Lagged,
     /// The session was read anew: something may have been journaled and not announced. What comes next follows it.
@@ -194,6 +194,15 @@ impl Hub {
         if let Some(entry) = self.shard(session).get_mut(session) {
             entry.tell(&Told::Anew);
         }
+    }
+
+    /// The session is somebody else's: its readers come to an end after what was buffered for them, and may ask again.
+    pub fn cut(&self, session: &SessionId) {
+        let mut shard = self.shard(session);
+        if let Some(entry) = shard.get_mut(session) {
+            entry.ears.clear();
+        }
+        forget_idle(&mut shard, session);
     }
 
     /// The session is no more: its readers come to an end after what was buffered for them.

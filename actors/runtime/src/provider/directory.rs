@@ -165,7 +165,8 @@ impl ProviderHandle {
             self.decisions.made(Decision::KeyRests);
             let (provider, code) = (self.adapter.name(), error.failure().code.as_str());
             let name = self.adapter.keys().get(key).map_or("", String::as_str);
-            tracing::warn!(provider.name = %provider, key = name, code, ?rest, "a key rests, and the next one is used");
+            let rest_ms = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(provider.name = %provider, key = name, code, rest_ms, "a key rests, and the next one is used");
             tried.push(key);
             if !matches!(told, Some(ProviderError::RateLimited { .. })) {
                 told = Some(error);

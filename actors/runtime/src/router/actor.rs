@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use mosaic_messages::{
-    Accepted, CancelTurn, Change, CommandDone, ExecuteCommand, FindPreview, KeepPreview, Kept, OpenConversation,
-    Opened, Receive, Received, RemoveSession, SetSession, SubmitTurn,
+    Accepted, CancelTurn, Change, CommandDone, ExecuteCommand, FindPreview, HandedOver, KeepPreview, Kept,
+    OpenConversation, Opened, Receive, Received, RemoveSession, SetSession, SubmitTurn,
 };
 use mosaic_supervise::{Mailbox, Tether, supervised};
 use mosaic_types::journal::SessionRow;
@@ -117,6 +117,14 @@ impl Handler<SetSession> for RouterActor {
     fn handle(&mut self, ask: SetSession, _: &mut Self::Context) -> Self::Result {
         let way = self.way();
         Box::pin(async move { way.set_session(ask).await })
+    }
+}
+
+impl Handler<HandedOver> for RouterActor {
+    type Result = ResponseFuture<()>;
+    fn handle(&mut self, ask: HandedOver, _: &mut Self::Context) -> Self::Result {
+        let way = self.way();
+        Box::pin(async move { way.handed_over(ask.sessions, ask.to).await })
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use mosaic_messages::{
-    Accepted, FindPreview, KeepPreview, Kept, OpenConversation, Opened, Receive, Received, SetSession, SubmitTurn,
+    Accepted, Change, FindPreview, KeepPreview, Kept, OpenConversation, Opened, Receive, Received, SetSession,
+    SubmitTurn,
 };
 use mosaic_types::journal::{InboxKey, NewSession, Outcome, TurnState, Write};
 use mosaic_types::outbox::Conversation;
@@ -31,21 +32,25 @@ impl Way {
         }
         let mut tried = 1;
         loop {
-            let (session, user) = self.session_of(&said.conversation, said.from, said.agent.clone()).await?;
-            // Who may speak in a conversation may speak in its session, whoever began it.
-            let from = Principal { user, role: said.from.role };
-            let replaces = match self.edited(&said, &session).await? {
-                Edit::Unknown => None,
-                Edit::Last(seq) => Some(seq),
-                Edit::Same(accepted) => return Ok(Received { session, accepted }),
-            };
-            let ask = submission(&said, session.clone(), from, replaces);
-            match self.ask(&session, from, None, false, ask).await {
-                Ok(accepted) => return Ok(Received { session, accepted }),
+            match self.take_in(&said).await {
                 Err(failure) if failure.code == Code::NotFound && tried < TRIES => tried += 1,
-                Err(failure) => return Err(failure),
+                done => return done,
             }
         }
+    }
+
+    async fn take_in(&self, said: &Receive) -> Result<Received, Failure> {
+        let (session, user) = self.session_of(&said.conversation, said.from, said.alone, said.agent.clone()).await?;
+        // Who may speak in a conversation may speak in its session, whoever began it.
+        let from = Principal { user, role: said.from.role };
+        let replaces = match self.edited(said, &session).await? {
+            Edit::Unknown => None,
+            Edit::Last(seq) => Some(seq),
+            Edit::Same(accepted) => return Ok(Received { session, accepted }),
+        };
+        let ask = submission(said, session.clone(), from, replaces);
+        let accepted = self.ask(&session, from, None, false, ask).await?;
+        Ok(Received { session, accepted })
     }
 
     /// What an edited message was before.
@@ -87,15 +92,23 @@ impl Way {
         Err(Failure::new(Code::BadRequest, sentence))
     }
 
-    /// The session of a conversation, and whose it is.
+    /// The session of a conversation, and whose it is. Where its one person speaks as another user than before, it goes
+    /// along with them.
     async fn session_of(
         &self,
         of: &Conversation,
         from: Principal,
+        alone: bool,
         agent: Option<AgentName>,
     ) -> Result<(SessionId, UserId), Failure> {
-        if let Some(bound) = self.doors.store.binding(of).await? {
-            return Ok(bound);
+        if let Some((session, user)) = self.doors.store.binding(of).await? {
+            if !alone || user == from.user {
+                return Ok((session, user));
+            }
+            let theirs = Principal { user, role: from.role };
+            let change = Change { owner: Some(from.user), ..Change::nothing(session.clone(), theirs) };
+            self.ask(&session, theirs, None, false, change).await?;
+            return Ok((session, from.user));
         }
         let new = NewSession {
             id: self.doors.outside.session_id(),
@@ -115,7 +128,7 @@ impl Way {
     }
 
     pub(super) async fn open(&self, ask: OpenConversation) -> Result<Opened, Failure> {
-        let (session, user) = self.session_of(&ask.conversation, ask.from, ask.agent).await?;
+        let (session, user) = self.session_of(&ask.conversation, ask.from, ask.alone, ask.agent).await?;
         Ok(Opened { session, user })
     }
 

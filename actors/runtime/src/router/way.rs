@@ -7,7 +7,7 @@ use actix::prelude::*;
 use mosaic_messages::CancelTurn;
 use mosaic_supervise::{Control, Link, LinkError};
 use mosaic_types::journal::{API_CHANNEL, NewSession, Outcome, SessionRow, Write};
-use mosaic_types::{AgentName, Code, Failure, Principal, SessionId};
+use mosaic_types::{AgentName, Code, Failure, Principal, SessionId, limits};
 
 use crate::doors::{Doors, unreached};
 use crate::session::{SessionActor, Sessions};
@@ -37,7 +37,7 @@ impl Way {
             (Some(row), _) if from.may_see(row.user, &row.channel) => {}
             (None, Some(agent)) => {
                 // Where it was made by somebody else in this very moment, the session itself checks whose it is.
-                self.make(id, from, agent).await?;
+                self.make(id, from, agent, API_CHANNEL).await?;
             }
             _ => return Err(Failure::not_found("session")),
         }
@@ -45,11 +45,17 @@ impl Way {
     }
 
     /// Makes a session where its id is free.
-    pub(crate) async fn make(&self, id: &SessionId, from: Principal, agent: &AgentName) -> Result<(), Failure> {
+    pub(crate) async fn make(
+        &self,
+        id: &SessionId,
+        from: Principal,
+        agent: &AgentName,
+        channel: &str,
+    ) -> Result<(), Failure> {
         let new = NewSession {
             id: id.clone(),
             user: from.user,
-            channel: API_CHANNEL.into(),
+            channel: channel.into(),
             agent: agent.clone(),
             title: String::new(),
             at: self.doors.outside.now(),
@@ -74,28 +80,44 @@ impl Way {
     /// Removes the session, if `from` may see it.
     pub(crate) async fn remove(&self, id: &SessionId, from: Principal) -> Result<(), Failure> {
         self.visible(id, from).await?;
+        // From here on the session begins nothing any more: whatever becomes of its removal, it is read anew.
+        let unheard = Unheard { way: self, id };
         if self.sessions.find(id).is_some() {
-            // What runs is to end before its journal does. A session that cannot be asked is removed all the same: one
-            // that is down would otherwise be there for ever.
-            let ask = CancelTurn { session: id.clone(), from };
+            // What runs is to end before its journal does, and what waits must not begin in between. A session that cannot
+            // be asked is removed all the same: one that is down would otherwise be there for ever.
+            let ask = CancelTurn { session: id.clone(), from, last: true };
             let _ = self.ask(id, from, None, true, ask).await;
         }
-        let unheard = Unheard { way: self, id };
         let outcome = self.doors.commit(Write::Delete { session: id.clone() }).await;
-        match &outcome {
-            Err(failure) if !failure.changed_nothing() => drop(unheard),
-            // Nothing was changed.
-            Err(_) => std::mem::forget(unheard),
-            Ok(_) => {
-                std::mem::forget(unheard);
-                self.stop(id);
-                // Whoever waits for a turn that was queued would wait in vain.
-                self.doors.hub.close(id);
-            }
+        if outcome.is_ok() {
+            std::mem::forget(unheard);
+            self.stop(id);
+            // Whoever waits for a turn that was queued would wait in vain.
+            self.doors.hub.close(id);
         }
         match outcome? {
             Outcome::Missing => Err(Failure::not_found("session")),
             _ => Ok(()),
+        }
+    }
+
+    /// Has sessions that are somebody else's now read anew, and what runs or waits in them cancelled.
+    pub(crate) async fn handed_over(&self, sessions: Vec<SessionId>, to: Principal) {
+        let open = self.doors.store.unfinished().await.unwrap_or_default();
+        for id in sessions {
+            let awake = self.sessions.find(&id).is_some();
+            if awake {
+                drop(Unheard { way: self, id: &id });
+            } else if !open.contains(&id) {
+                continue;
+            }
+            // One at a time: with the end of what runs, the next one begins.
+            for _ in 0..=limits::WAITING_INPUTS {
+                let ask = CancelTurn::now(id.clone(), to);
+                if !matches!(self.ask(&id, to, None, true, ask).await, Ok(Some(_))) {
+                    break;
+                }
+            }
         }
     }
 
@@ -134,8 +156,8 @@ impl Way {
     }
 }
 
-/// A removal of which it is not known whether it was carried out, also because the router died meanwhile. Dropped, it has
-/// the session read anew: whoever follows it learns of its next life, or that there is none.
+/// A removal that was not carried out, or of which that is not known, also because the router died meanwhile. Dropped, it
+/// has the session read anew: whoever follows it learns of its next life, or that there is none.
 struct Unheard<'a> {
     way: &'a Way,
     id: &'a SessionId,

@@ -103,6 +103,14 @@ impl Routing {
         own.map(|own| own.to_vec()).unwrap_or_default()
     }
 
+    /// The person is gone, and their rules with them.
+    pub fn forget(&self, user: UserId) {
+        if let Some(shared) = &self.shared {
+            shared.own.set(user, Vec::new());
+            shared.own.doubt(user, false);
+        }
+    }
+
     /// Changes a person's rules as `edit` does, in the store first; from then on turns that begin go by them. Answers what
     /// `edit` answers.
     ///

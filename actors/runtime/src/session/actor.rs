@@ -180,6 +180,9 @@ impl SessionActor {
         if let Err(failure) = state.admit(ask.from) {
             return drop(reply.send(Err(failure)));
         }
+        if ask.last {
+            state.leave();
+        }
         match state.cancel(self.doors.outside.now()) {
             Cancel::Now(end) => {
                 self.cancelling.push(reply);

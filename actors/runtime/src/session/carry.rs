@@ -137,7 +137,12 @@ impl SessionActor {
                         state.ended(&end, next, at)
                     }
                     Then::Changed { change, reply } => {
-                        let _ = reply.send(Ok(state.changed(&change)));
+                        let handed_over = state.row.user != change.user;
+                        let row = state.changed(&change);
+                        if handed_over {
+                            self.doors.hub.cut(&self.id);
+                        }
+                        let _ = reply.send(Ok(row));
                         Follow::default()
                     }
                 };

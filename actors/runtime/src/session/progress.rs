@@ -138,6 +138,12 @@ impl SessionState {
         }
     }
 
+    /// From now on nothing begins any more: neither what waits, nor what is about to begin with an end that is being
+    /// written.
+    pub(super) fn leave(&mut self) {
+        self.leaving = true;
+    }
+
     /// The end of the active turn is stored, and with it the start of `next`.
     pub(super) fn ended(&mut self, end: &TurnEnd, next: Option<StartTurn>, at: Timestamp) -> Follow {
         self.row.updated_at = at;
@@ -149,7 +155,8 @@ impl SessionState {
         if let Some(next) = next {
             let position = self.queue.iter().position(|waiting| waiting.id == next.turn);
             if let Some(turn) = position.and_then(|index| self.queue.remove(index)) {
-                self.active = Some(Active { route: next.route, ..Active::new(turn, next.agent) });
+                let unwanted = self.leaving;
+                self.active = Some(Active { route: next.route, unwanted, ..Active::new(turn, next.agent) });
                 return self.go(at);
             }
         }

@@ -40,6 +40,8 @@ pub(super) struct SessionState {
     /// In the order in which they were asked for.
     pub(super) queue: VecDeque<Turn>,
     pub(super) active: Option<Active>,
+    /// It is about to be removed: nothing begins any more.
+    pub(super) leaving: bool,
     /// Inputs on their way to the store.
     incoming: Vec<Incoming>,
     /// Says which models answer a turn that begins.
@@ -60,6 +62,7 @@ impl SessionState {
             history: History::new(keep_bytes, snapshot.context),
             queue: VecDeque::new(),
             active: None,
+            leaving: false,
             incoming: Vec::new(),
             routing: Routing::default(),
             last_input: snapshot.last_input,
@@ -294,7 +297,7 @@ impl SessionState {
     pub(super) fn next(&self) -> Option<&Turn> {
         let alone = self.queue.len() == 1;
         let held = |turn: &Turn| turn.collects && self.debounced && alone && !turn.settled;
-        self.queue.front().filter(|turn| turn.is_stored() && !held(turn))
+        self.queue.front().filter(|turn| !self.leaving && turn.is_stored() && !held(turn))
     }
 
     /// What the session is to be like.
@@ -303,6 +306,7 @@ impl SessionState {
         ChangeSession {
             session: row.id.clone(),
             epoch: self.epoch,
+            user: ask.owner.unwrap_or(row.user),
             agent: ask.agent.unwrap_or_else(|| row.agent.clone()),
             title: ask.title.unwrap_or_else(|| row.title.clone()),
             archived: ask.archived.unwrap_or(row.archived),
@@ -313,6 +317,7 @@ impl SessionState {
 
     /// The change is stored.
     pub(super) fn changed(&mut self, change: &ChangeSession) -> SessionRow {
+        self.row.user = change.user;
         self.row.agent = change.agent.clone();
         self.row.title.clone_from(&change.title);
         self.row.archived = change.archived;

@@ -174,6 +174,36 @@ fn a_turn_that_is_cancelled_while_it_starts_never_runs() {
 }
 
 #[test]
+fn nothing_begins_in_a_session_that_is_about_to_be_removed() {
+    let mut state = empty();
+    for number in 1..=3 {
+        submit(&mut state, number);
+        accept(&mut state, number);
+    }
+    state.leave();
+    let Cancel::Now(end) = state.cancel(AT) else { panic!("it ends at once") };
+    assert_eq!((end.turn, end.next), (turn(1), None), "what waits does not begin with it");
+    assert_eq!(state.ended(&TurnEnd::Cancelled, None, AT), Follow::default(), "nor after it");
+}
+
+#[test]
+fn what_was_to_begin_with_an_end_that_is_being_written_never_runs_in_a_session_that_is_about_to_be_removed() {
+    let mut state = empty();
+    for number in 1..=3 {
+        submit(&mut state, number);
+        accept(&mut state, number);
+    }
+    let Some(Write::End(end)) = state.run_ended(turn(1), 1, Ok(finished()), AT) else { panic!("an end is written") };
+    let next = end.next.clone().expect("the next begins with it");
+    state.leave();
+    assert_eq!(state.cancel(AT), Cancel::Nothing, "what ran has ended");
+    let follow = state.ended(&end.end, Some(next), AT);
+    assert_eq!(follow.begin, None);
+    let Some(Write::End(end)) = follow.write else { panic!("it is cancelled") };
+    assert_eq!((end.turn, &end.end, end.next), (turn(2), &TurnEnd::Cancelled, None));
+}
+
+#[test]
 fn the_third_death_of_a_turns_own_run_ends_it_with_a_notice() {
     let mut state = empty();
     submit(&mut state, 1);

@@ -22,6 +22,7 @@ fn said(house: &House, name: &str, event: &str, text: &str) -> Receive {
     Receive {
         conversation: room(name),
         from: house.who,
+        alone: false,
         turn: house.doors.outside.turn_id(),
         event: event.into(),
         edits: None,

@@ -126,7 +126,7 @@ async fn a_flood_at_a_session_is_refused_beyond_its_bounds_and_a_cancel_is_felt_
     let before = resident_bytes();
     let (tally, felt) = flood(&house, &session, async |_| {
         let began = worked();
-        let ask = CancelTurn { session: session.clone(), from: house.who };
+        let ask = CancelTurn::now(session.clone(), house.who);
         let told = house.router.urge(ask).await.expect("the router lives");
         told.expect("a cancel is never refused for want of room").expect("a turn ran");
         worked() - began

@@ -1,11 +1,13 @@
 //! A session that dies, or is removed, while its running turn is steered and another one collects.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use mosaic_messages::{Accepted, RemoveSession};
 use mosaic_runtime::Reader;
 use mosaic_runtime::events::Missed;
 use mosaic_supervise::Control;
+use mosaic_types::journal::TurnState;
 use mosaic_types::{AgentName, EventBody, QueueMode, SessionEvent, SessionId};
 
 use crate::PATIENCE;
@@ -143,4 +145,83 @@ async fn a_removal_is_carried_out_though_whoever_asked_is_gone() {
     drop(asked);
     while next(&mut reader).await.is_ok() {}
     assert_eq!(house.doors.store.session(&session).await.expect("it can be read"), None);
+}
+
+#[actix::test]
+async fn what_waits_in_a_session_that_is_removed_never_begins() {
+    for _ in 0..20 {
+        let house = House::start(When::Streaming, 0).await;
+        let session = house.session().await;
+        let mut reader = house.read(&session);
+        house.say(&session, "neighbour").await;
+        until(&mut reader, is_delta).await;
+        for text in ["two", "three"] {
+            house.say(&session, text).await;
+        }
+        let ask = RemoveSession { session: session.clone(), from: house.who };
+        house.router.ask(ask).await.expect("the router answers").expect("it is removed");
+        while let Ok(event) = next(&mut reader).await {
+            assert!(!matches!(event.body, EventBody::TurnStarted { .. } | EventBody::TurnFinished(_)), "{event:?}");
+        }
+        assert_eq!(house.provider.calls.load(Ordering::SeqCst), 0, "no model was asked what waited");
+    }
+}
+
+#[actix::test]
+async fn a_removal_whose_router_dies_in_the_middle_leaves_a_session_that_goes_on_or_none() {
+    let (mut gone, mut stayed) = (0, 0);
+    for steps in 0..24 {
+        let house = House::start(When::Streaming, 0).await;
+        let session = house.session().await;
+        let mut reader = house.read(&session);
+        let running = house.say(&session, "neighbour").await;
+        until(&mut reader, is_delta).await;
+        let waiting = house.say(&session, "two").await;
+        let ask = RemoveSession { session: session.clone(), from: house.who };
+        let mut asked = Box::pin(house.router.ask(ask));
+        for _ in 0..steps {
+            let _ = futures_util::poll!(&mut asked);
+            tokio::task::yield_now().await;
+        }
+        house.router.control(Control::Panic).expect("it is told");
+        let answer = asked.await;
+        // What the process does every few seconds: sessions of which something is not known are read anew.
+        let over = async {
+            loop {
+                house.doors.hub.doubted().iter().for_each(|doubted| drop(house.sessions.open(doubted)));
+                let row = house.doors.store.session(&session).await.expect("it can be read");
+                let turn = house.doors.store.turn(waiting.turn).await.expect("it can be read");
+                match (row, turn) {
+                    (None, turn) => break assert_eq!(turn, None, "its turns went with it"),
+                    (Some(_), Some(turn)) if turn.state.is_end() => {
+                        break assert_eq!(turn.state, TurnState::Finished, "what waited is answered");
+                    }
+                    // Where the router died before it asked for anything, what runs goes on.
+                    _ => drop(house.gate.send_replace(true)),
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, over).await.expect("it is not stuck");
+        let there = house.doors.store.session(&session).await.expect("it can be read").is_some();
+        assert!(!(matches!(answer, Ok(Ok(()))) && there), "what is told to be removed is");
+        if there {
+            stayed += 1;
+            let ended = house.doors.store.turn(running.turn).await.expect("it can be read").expect("it is there");
+            assert!(ended.state.is_end(), "{ended:?}");
+            // It can be removed once more, by the router that came after.
+            let again = RemoveSession { session: session.clone(), from: house.who };
+            house.router.ask(again).await.expect("the router answers").expect("it is removed");
+        } else {
+            gone += 1;
+            while next(&mut reader).await.is_ok() {}
+        }
+        let left = async {
+            while house.sessions.find(&session).is_some() || !house.doors.leases.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, left).await.expect("its actor and its run end");
+    }
+    assert!(gone > 0 && stayed > 0, "it died before and after: {gone} are gone, {stayed} stayed");
 }

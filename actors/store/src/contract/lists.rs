@@ -168,6 +168,7 @@ pub async fn sessions_that_are_put_away_are_listed_apart(store: Arc<dyn Store>) 
         let change = ChangeSession {
             session: id,
             epoch: number + 1,
+            user: hand.user,
             agent: hand.agent.clone(),
             title: String::new(),
             archived: number % 2 == 1,
@@ -177,7 +178,7 @@ pub async fn sessions_that_are_put_away_are_listed_apart(store: Arc<dyn Store>) 
         hand.events_of(Write::Change(change)).await;
     }
     let list = async |archived| {
-        let ask = SessionQuery { user: Some(hand.user), archived, text: None };
+        let ask = SessionQuery { user: Some(hand.user), archived, ..SessionQuery::default() };
         let (mut ids, mut cursor) = (Vec::new(), None);
         loop {
             let page = hand.store.sessions(ask.clone(), cursor, rows(2)).await.expect("reads");
@@ -205,7 +206,12 @@ pub async fn a_search_finds_titles_and_the_newest_messages(store: Arc<dyn Store>
     hand.ask(1, true).await;
     hand.answer(1, None).await;
     let found = async |text: &str| {
-        let ask = SessionQuery { user: Some(hand.user), archived: Some(false), text: Some(text.to_owned()) };
+        let ask = SessionQuery {
+            user: Some(hand.user),
+            archived: Some(false),
+            text: Some(text.to_owned()),
+            ..SessionQuery::default()
+        };
         let page = hand.store.sessions(ask, None, Limit::default()).await.expect("reads");
         page.items.iter().map(|row| row.id.to_string()).collect::<Vec<_>>().join(" ")
     };
@@ -220,7 +226,7 @@ pub async fn a_search_finds_titles_and_the_newest_messages(store: Arc<dyn Store>
     }
     assert_eq!(found("question 12").await, "s1");
     assert_eq!(found("question 2").await, "", "only the newest messages are looked into");
-    let theirs =
-        SessionQuery { user: Some(UserId(Uuid::from_bytes([8; 16]))), archived: None, text: Some("Rye".into()) };
+    let user = Some(UserId(Uuid::from_bytes([8; 16])));
+    let theirs = SessionQuery { user, text: Some("Rye".into()), ..SessionQuery::default() };
     assert!(hand.store.sessions(theirs, None, Limit::default()).await.expect("reads").items.is_empty());
 }

@@ -10,6 +10,7 @@ mod ledger;
 mod lists;
 mod outbox;
 mod pairing;
+mod people;
 mod rules;
 mod sessions;
 mod signin;
@@ -24,6 +25,7 @@ pub use ledger::*;
 pub use lists::*;
 pub use outbox::*;
 pub use pairing::*;
+pub use people::*;
 pub use rules::*;
 pub use sessions::*;
 pub use signin::*;
@@ -92,6 +94,12 @@ macro_rules! store_contract {
             pages_of_sums_are_complete
             absurd_counts_do_not_spoil_the_sum
             people_and_tokens_are_kept
+            a_name_is_one_persons_whatever_the_case_of_its_letters
+            a_removed_person_leaves_their_sessions_to_the_heir_and_nothing_that_lets_them_in
+            the_last_owner_stays
+            what_was_done_is_kept_with_it_and_only_where_it_was_done
+            whoever_speaks_as_a_user_is_a_stranger_once_that_one_is_gone
+            an_owner_is_shown_the_sessions_of_platforms_beside_their_own
             rules_of_people_are_kept_in_their_order
             a_link_signs_one_browser_in_once
             a_newer_link_voids_the_older_one

@@ -10,7 +10,7 @@ use mosaic_types::pairing::NewPairing;
 use super::Hand;
 use crate::Store;
 
-fn offer(hash: u8, channel: &str, sender: &str, at: i64) -> Write {
+pub(super) fn offer(hash: u8, channel: &str, sender: &str, at: i64) -> Write {
     Write::OfferPairing(NewPairing {
         hash: [hash; 32],
         channel: channel.into(),
@@ -37,7 +37,7 @@ pub async fn a_stranger_waits_until_somebody_lets_them_in_or_their_code_expires(
     assert_eq!(hand.write(pair(1, 11)).await, Outcome::Missing, "it has expired by then");
     let Outcome::Paired(row) = hand.write(pair(1, 10)).await else { panic!("it is good") };
     assert_eq!((row.channel.as_str(), row.sender.as_str(), row.name.as_str()), ("family", "eve", "eve by name"));
-    assert_eq!((row.user, row.expires_at), (Some(hand.user), Timestamp(11)));
+    assert_eq!((row.user.map(|user| user.id), row.expires_at), (Some(hand.user), Timestamp(11)));
     assert_eq!(hand.write(pair(1, 10)).await, Outcome::Missing, "it is spent");
     assert_eq!(hand.write(offer(3, "family", "eve", 100)).await, Outcome::Exists, "who is in stays in");
     assert_eq!(known(&hand).await, [("eve".to_owned(), true)]);

@@ -140,6 +140,7 @@ pub async fn a_session_is_made_changed_and_removed(store: Arc<dyn Store>) {
         Write::Change(ChangeSession {
             session: id.clone(),
             epoch,
+            user: hand.user,
             agent,
             title,
             archived: true,

@@ -76,6 +76,10 @@ pub(super) fn without_nul(write: &mut Write) {
         },
         Write::Change(change) => text(&mut change.title),
         Write::Fork(fork) => text(&mut fork.new.title),
+        Write::Audited { deed, write } => {
+            text(&mut deed.subject);
+            without_nul(write);
+        }
         Write::CreateUser(new) => text(&mut new.name),
         Write::CreateToken(new) => text(&mut new.name),
         _ => {}

@@ -1,17 +1,17 @@
-//! Who may come in, as rows: tokens, browsers, links, pairings; and people's own rules.
+//! Who may come in, as rows: people, tokens, browsers, links, pairings; people's own rules, and what was done.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use mosaic_types::UserId;
-use mosaic_types::journal::TokenRow;
-use mosaic_types::pairing::PairingRow;
+use mosaic_types::journal::{AuditRow, TokenRow, UserRow};
+use mosaic_types::pairing::{PairingRow, Speaker};
 use mosaic_types::routing::OwnRule;
 use mosaic_types::signin::{Browser, LinkRow};
 
 use super::role;
 use crate::StoreError;
-use crate::schema::{browsers, links, pairings, routing_rules, tokens};
+use crate::schema::{audit, browsers, links, pairings, routing_rules, tokens, users};
 use crate::sql_types::{Digest, Id, Json, Ts};
 
 #[derive(Debug, Queryable, Selectable)]
@@ -100,23 +100,69 @@ pub(crate) struct PairingRecord {
     account: String,
     sender: String,
     name: String,
-    user_id: Option<Id>,
     created_at: Ts,
     expires_at: Ts,
 }
 
-impl TryFrom<PairingRecord> for PairingRow {
-    type Error = StoreError;
-    fn try_from(record: PairingRecord) -> Result<Self, StoreError> {
-        Ok(Self {
-            channel: record.channel,
-            account: record.account,
-            sender: record.sender,
-            name: record.name,
-            user: record.user_id.map(Into::into),
-            created_at: record.created_at.into(),
-            expires_at: record.expires_at.into(),
+/// The user as whom somebody speaks.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = users, check_for_backend(Pg, Sqlite))]
+pub(crate) struct SpeakerRecord {
+    id: Id,
+    name: String,
+    role: String,
+}
+
+impl PairingRecord {
+    pub(crate) fn of(self, speaker: Option<SpeakerRecord>) -> Result<PairingRow, StoreError> {
+        let user = speaker
+            .map(|user| Ok::<_, StoreError>(Speaker { id: user.id.into(), name: user.name, role: role(&user.role)? }));
+        Ok(PairingRow {
+            channel: self.channel,
+            account: self.account,
+            sender: self.sender,
+            name: self.name,
+            user: user.transpose()?,
+            created_at: self.created_at.into(),
+            expires_at: self.expires_at.into(),
         })
+    }
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = users, check_for_backend(Pg, Sqlite))]
+pub(crate) struct UserRecord {
+    id: Id,
+    name: String,
+    role: String,
+    created_at: Ts,
+}
+
+impl TryFrom<UserRecord> for UserRow {
+    type Error = StoreError;
+    fn try_from(record: UserRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: record.id.into(),
+            name: record.name,
+            role: role(&record.role)?,
+            created_at: record.created_at.into(),
+        })
+    }
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = audit, check_for_backend(Pg, Sqlite))]
+pub(crate) struct AuditRecord {
+    at: Ts,
+    user_id: Option<Id>,
+    action: String,
+    subject: String,
+}
+
+impl From<AuditRecord> for AuditRow {
+    fn from(record: AuditRecord) -> Self {
+        let by = record.user_id.map(Into::into);
+        Self { at: record.at.into(), by, action: record.action, subject: record.subject }
     }
 }
 

@@ -19,7 +19,9 @@ use crate::StoreError;
 use crate::schema::{attachments, events, messages, outbox, sessions, tool_calls, turns, usage};
 use crate::sql_types::{Id, Json, Ts};
 
-pub(crate) use access::{BrowserRecord, LinkRecord, PairingRecord, RuleRecord, TokenRecord};
+pub(crate) use access::{
+    AuditRecord, BrowserRecord, LinkRecord, PairingRecord, RuleRecord, SpeakerRecord, TokenRecord, UserRecord,
+};
 pub(crate) use new::{NewAttachment, NewCall, NewEvent, NewInbox, NewMessage, NewTurn, NewUsage};
 
 /// A name in the database that its own type does not allow.

@@ -1,7 +1,7 @@
 //! The trait, in any database: which query answers what.
 
 use mosaic_types::journal::{
-    InboxKey, MessageRow, Outcome, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow, Write,
+    AuditRow, InboxKey, MessageRow, Outcome, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow, UserRow, Write,
 };
 use mosaic_types::ledger::{UsageQuery, UsageSum};
 use mosaic_types::outbox::{Conversation, Item, ItemCount};
@@ -93,6 +93,14 @@ impl Store for Database {
     fn cursors(&self, channel: &str, limit: Limit) -> Work<'_, Vec<(String, String)>> {
         let channel = channel.to_owned();
         self.read(async move |conn: &mut Conn<'_>| read::cursors(conn, &channel, limit).await)
+    }
+
+    fn users(&self) -> Work<'_, Vec<UserRow>> {
+        self.read(async move |conn: &mut Conn<'_>| read::users(conn).await)
+    }
+
+    fn audit(&self, limit: Limit) -> Work<'_, Vec<AuditRow>> {
+        self.read(async move |conn: &mut Conn<'_>| read::audit(conn, limit).await)
     }
 
     fn owner(&self) -> Work<'_, Option<UserId>> {

@@ -49,6 +49,8 @@ fn nobody() -> UserId {
 pub struct SessionQuery {
     /// Only theirs; `None`: all.
     pub user: Option<UserId>,
+    /// Beside theirs those of platforms too, whoever's they are: what an owner sees.
+    pub platforms: bool,
     /// Only those that are put away, or only those that are not; `None`: both.
     pub archived: Option<bool>,
     /// Only those with this text, whatever the case of its letters from A to Z: in their title, or in one of their
@@ -170,4 +172,22 @@ pub struct TokenRow {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub revoked: bool,
+}
+
+/// A person known to Mosaic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserRow {
+    pub id: UserId,
+    pub name: String,
+    pub role: UserRole,
+    pub created_at: Timestamp,
+}
+
+/// Something that was done to the house.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditRow {
+    pub at: Timestamp,
+    pub by: Option<UserId>,
+    pub action: String,
+    pub subject: String,
 }

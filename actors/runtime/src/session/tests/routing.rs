@@ -106,7 +106,8 @@ fn a_model_that_is_named_goes_before_every_rule() {
     let mut state = empty();
     let model = Some(ModelWish::Only("lab/mine".parse().expect("valid")));
     let from = Principal { user: user(), role: UserRole::Owner };
-    let change = state.change(Change { session: session(), from, agent: None, title: None, archived: None, model }, AT);
+    let change = state
+        .change(Change { session: session(), from, owner: None, agent: None, title: None, archived: None, model }, AT);
     state.changed(&change);
     assert_eq!(say(&mut state, 1, "Refactor it").route, None);
 }

@@ -318,6 +318,7 @@ impl Disk {
 
     fn change(&mut self, change: &ChangeSession) -> Outcome {
         let Some(table) = self.owned(&change.session, change.epoch) else { return Outcome::Stale };
+        table.row.user = change.user;
         table.row.agent = change.agent.clone();
         table.row.title.clone_from(&change.title);
         table.row.updated_at = change.at;

@@ -245,6 +245,14 @@ impl Store for MemoryStore {
         nobody_asks()
     }
 
+    fn users(&self) -> Work<'_, Vec<mosaic_types::journal::UserRow>> {
+        nobody_asks()
+    }
+
+    fn audit(&self, _: Limit) -> Work<'_, Vec<mosaic_types::journal::AuditRow>> {
+        nobody_asks()
+    }
+
     fn owner(&self) -> Work<'_, Option<UserId>> {
         nobody_asks()
     }

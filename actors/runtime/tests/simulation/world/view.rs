@@ -138,7 +138,7 @@ impl View<'_> {
     }
 
     async fn cancel(&self) {
-        let ask = CancelTurn { session: self.person.session.clone(), from: self.house.who };
+        let ask = CancelTurn::now(self.person.session.clone(), self.house.who);
         match self.answered(self.house.router.ask(ask)).await {
             Ok(Some(_)) => self.world.count("people: turns cancelled"),
             Ok(None) => {}

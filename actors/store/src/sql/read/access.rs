@@ -1,7 +1,7 @@
 //! People, their tokens and their browsers, and who is let in on channels.
 
 use diesel::prelude::*;
-use mosaic_types::journal::TokenRow;
+use mosaic_types::journal::{AuditRow, TokenRow, UserRow};
 use mosaic_types::page::Limit;
 use mosaic_types::pairing::PairingRow;
 use mosaic_types::signin::{Browser, LinkRow};
@@ -9,8 +9,8 @@ use mosaic_types::{UserId, UserRole};
 
 use super::{Conn, RunQueryDsl, all};
 use crate::StoreError;
-use crate::rows::{BrowserRecord, LinkRecord, PairingRecord, TokenRecord};
-use crate::schema::{browsers, cursors, links, pairings, tokens, users};
+use crate::rows::{AuditRecord, BrowserRecord, LinkRecord, PairingRecord, SpeakerRecord, TokenRecord, UserRecord};
+use crate::schema::{audit, browsers, cursors, links, pairings, tokens, users};
 use crate::sql_types::Id;
 
 pub(in super::super) async fn tokens(conn: &mut Conn<'_>) -> Result<Vec<TokenRow>, StoreError> {
@@ -36,8 +36,23 @@ pub(in super::super) async fn links(conn: &mut Conn<'_>) -> Result<Vec<LinkRow>,
 }
 
 pub(in super::super) async fn pairings(conn: &mut Conn<'_>) -> Result<Vec<PairingRow>, StoreError> {
-    let order = (pairings::channel, pairings::created_at, pairings::sender);
-    all(pairings::table.order(order).select(PairingRecord::as_select()).load(conn).await?)
+    let rows = pairings::table
+        .left_join(users::table.on(users::id.nullable().eq(pairings::user_id)))
+        .order((pairings::channel, pairings::created_at, pairings::sender))
+        .select((PairingRecord::as_select(), Option::<SpeakerRecord>::as_select()))
+        .load::<(PairingRecord, Option<SpeakerRecord>)>(conn)
+        .await?;
+    rows.into_iter().map(|(row, speaker)| row.of(speaker)).collect()
+}
+
+pub(in super::super) async fn users(conn: &mut Conn<'_>) -> Result<Vec<UserRow>, StoreError> {
+    all(users::table.order((users::created_at, users::id)).select(UserRecord::as_select()).load(conn).await?)
+}
+
+pub(in super::super) async fn audit(conn: &mut Conn<'_>, limit: Limit) -> Result<Vec<AuditRow>, StoreError> {
+    let newest = audit::table.order((audit::at.desc(), audit::id.desc()));
+    let newest = newest.limit(i64::try_from(limit.rows()).unwrap_or(i64::MAX)).select(AuditRecord::as_select());
+    Ok(newest.load::<AuditRecord>(conn).await?.into_iter().map(AuditRow::from).collect())
 }
 
 pub(in super::super) async fn cursors(

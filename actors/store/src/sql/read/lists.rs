@@ -38,15 +38,22 @@ pub(in super::super) async fn sessions(
     // The index has those that are put away apart, so that they cost a list without them nothing.
     let mut rows = Vec::new();
     for archived in [false, true].into_iter().filter(|archived| ask.archived.is_none_or(|wish| wish == *archived)) {
-        rows.extend(all::<_, SessionRow>(sessions_of(conn, ask, archived, after.as_ref(), asked(limit)).await?)?);
+        let theirs = sessions_of(conn, ask, false, archived, after.as_ref(), asked(limit)).await?;
+        rows.extend(all::<_, SessionRow>(theirs)?);
+        if ask.platforms && ask.user.is_some() {
+            let others = sessions_of(conn, ask, true, archived, after.as_ref(), asked(limit)).await?;
+            rows.extend(all::<_, SessionRow>(others)?);
+        }
     }
     rows.sort_by(|one, other| (other.updated_at, &other.id).cmp(&(one.updated_at, &one.id)));
     Ok(page(rows, limit, |row| SessionCursor { updated_at: row.updated_at, id: row.id.clone() }.encode()))
 }
 
+/// Those of a user, or (`others`) those of platforms that are somebody else's: each has an index of its own.
 async fn sessions_of(
     conn: &mut Conn<'_>,
     ask: &SessionQuery,
+    others: bool,
     archived: bool,
     after: Option<&SessionCursor>,
     most: i64,
@@ -55,6 +62,10 @@ async fn sessions_of(
         let query = sessions::table.filter(sessions::archived.eq(i64::from(archived))).into_boxed();
         let query = query.order((sessions::updated_at.desc(), sessions::id.desc()));
         match ask.user {
+            // In the words of the index, which a bound value would not be.
+            Some(user) if others => {
+                query.filter(sql::<Bool>("channel <> 'api'").and(sessions::user_id.ne(Id::from(user))))
+            }
             Some(user) => query.filter(sessions::user_id.eq(Id::from(user))),
             None => query,
         }

@@ -20,7 +20,7 @@ use crate::rows::{self, EventRecord, SessionRecord, TurnRecord};
 use crate::schema::{events, inbox, sessions, turns};
 use crate::sql_types::{Digest, Id};
 
-pub(super) use access::{browsers, cursors, links, owner, pairings, tokens};
+pub(super) use access::{audit, browsers, cursors, links, owner, pairings, tokens, users};
 pub(super) use attachments::attachment;
 pub(super) use lists::{latest, messages, sessions};
 pub(super) use outbox::{binding, counts, held, preview};

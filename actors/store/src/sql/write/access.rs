@@ -1,15 +1,67 @@
-//! People and their tokens.
+//! People and their tokens, and by whom it was decided.
 
 use diesel::prelude::*;
-use mosaic_types::journal::{NewToken, NewUser, Outcome};
-use mosaic_types::{Timestamp, TokenId};
+use mosaic_types::journal::{Deed, NewToken, NewUser, Outcome};
+use mosaic_types::{Timestamp, TokenId, UserId, UserRole};
 
 use super::{Conn, RunQueryDsl};
 use crate::StoreError;
-use crate::schema::{browsers, tokens, users};
+use crate::rows;
+use crate::schema::{audit, browsers, links, pairings, routing_rules, sessions, tokens, users};
 use crate::sql_types::{Digest, Id, Ts};
 
-/// Makes a person known, unless the id is taken.
+/// Keeps by whom something was done.
+pub(super) async fn note(conn: &mut Conn<'_>, deed: &Deed) -> Result<(), StoreError> {
+    diesel::insert_into(audit::table)
+        .values((
+            audit::id.eq(Id(deed.id)),
+            audit::at.eq(Ts::from(deed.at)),
+            audit::user_id.eq(Some(Id::from(deed.by))),
+            audit::action.eq(deed.action),
+            audit::subject.eq(&deed.subject),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Whether there is such a person.
+pub(super) async fn is_known(conn: &mut Conn<'_>, user: UserId) -> Result<bool, StoreError> {
+    let found = users::table.find(Id::from(user)).select(users::id).first::<Id>(conn).await.optional()?;
+    Ok(found.is_some())
+}
+
+/// Forgets a person with all that lets them in; their sessions are the heir's.
+pub(super) async fn remove_user(conn: &mut Conn<'_>, user: UserId, heir: UserId) -> Result<Outcome, StoreError> {
+    let gone = Id::from(user);
+    let role = users::table.find(gone).select(users::role).first::<String>(conn).await.optional()?;
+    let Some(role) = role else { return Ok(Outcome::Missing) };
+    if user == heir || !is_known(conn, heir).await? {
+        return Ok(Outcome::Missing);
+    }
+    if role == UserRole::Owner.as_str() {
+        let others = users::table.filter(users::role.eq(&role).and(users::id.ne(gone)));
+        if others.count().get_result::<i64>(conn).await? == 0 {
+            return Ok(Outcome::Closed);
+        }
+    }
+    // Under a higher epoch, as if it had been taken into memory elsewhere: who has it there reads it anew.
+    let theirs = diesel::update(sessions::table.filter(sessions::user_id.eq(gone)))
+        .set((sessions::user_id.eq(Id::from(heir)), sessions::epoch.eq(sessions::epoch + 1)))
+        .returning(sessions::id)
+        .load::<String>(conn)
+        .await?;
+    diesel::delete(browsers::table.filter(browsers::user_id.eq(gone))).execute(conn).await?;
+    diesel::delete(links::table.filter(links::user_id.eq(gone))).execute(conn).await?;
+    diesel::delete(pairings::table.filter(pairings::user_id.eq(gone))).execute(conn).await?;
+    diesel::delete(routing_rules::table.filter(routing_rules::user_id.eq(gone))).execute(conn).await?;
+    diesel::delete(tokens::table.filter(tokens::user_id.eq(gone))).execute(conn).await?;
+    diesel::delete(users::table.find(gone)).execute(conn).await?;
+    let sessions = theirs.iter().map(|id| rows::session_id(id)).collect::<Result<_, _>>()?;
+    Ok(Outcome::UserRemoved(sessions))
+}
+
+/// Makes a person known, unless the id or the name is taken.
 pub(super) async fn create_user(conn: &mut Conn<'_>, new: &NewUser) -> Result<Outcome, StoreError> {
     let made = diesel::insert_into(users::table)
         .values((

@@ -24,9 +24,20 @@ use crate::StoreError;
 ///
 /// A conflict is an outcome and has changed nothing; after an error the transaction must be rolled back.
 pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome, StoreError> {
+    let Write::Audited { deed, write } = write else { return change(conn, write).await };
+    let outcome = change(conn, write).await?;
+    if matches!(outcome, Outcome::Written(_) | Outcome::Paired(_) | Outcome::UserRemoved(_)) {
+        access::note(conn, deed).await?;
+    }
+    Ok(outcome)
+}
+
+async fn change(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome, StoreError> {
     #[cfg(test)]
     crate::planted::panic_at(write);
     match write {
+        // Said at the write: what is audited is not audited itself.
+        Write::Audited { .. } => Ok(Outcome::Closed),
         Write::CreateSession(new) => session::create(conn, new).await,
         Write::Claim { session } => session::claim(conn, session).await,
         Write::Accept(accept) => input::accept(conn, accept).await,
@@ -40,6 +51,7 @@ pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome,
         Write::Fork(fork) => fork::fork(conn, fork).await,
         Write::Delete { session } => session::delete(conn, session).await,
         Write::CreateUser(new) => access::create_user(conn, new).await,
+        Write::RemoveUser { user, heir } => access::remove_user(conn, *user, *heir).await,
         Write::CreateToken(new) => access::create_token(conn, new).await,
         Write::RevokeToken { token, at } => access::revoke_token(conn, *token, *at).await,
         Write::CreateLink(new) => signin::create_link(conn, new).await,
@@ -58,6 +70,7 @@ pub(super) async fn apply(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome,
         Write::Rebind { conversation, session, at } => binding::rebind(conn, conversation, session, *at).await,
         Write::OfferPairing(new) => pairing::offer(conn, new).await,
         Write::Pair { hash, user, at } => pairing::pair(conn, *hash, *user, *at).await,
+        Write::LinkSender(link) => pairing::link(conn, link).await,
         Write::Unpair { channel, sender } => pairing::unpair(conn, channel, sender).await,
         Write::KeepCursor { channel, scope, value, at } => pairing::keep(conn, channel, scope, value, *at).await,
         Write::Spend(entries) => ledger::spend(conn, entries).await,

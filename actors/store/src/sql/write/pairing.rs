@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 use mosaic_types::journal::Outcome;
-use mosaic_types::pairing::{NewPairing, PENDING, PairingRow};
+use mosaic_types::pairing::{LinkSender, NewPairing, PENDING};
 use mosaic_types::{Timestamp, UserId};
 
-use super::{Conn, RunQueryDsl};
+use super::{Conn, RunQueryDsl, access};
 use crate::StoreError;
-use crate::rows::PairingRecord;
-use crate::schema::{cursors, pairings};
+use crate::rows::{PairingRecord, SpeakerRecord};
+use crate::schema::{cursors, pairings, users};
 use crate::sql_types::{Digest, Id, Ts};
 
 /// Keeps a stranger's code, unless there is no room for one more or there is one already.
@@ -48,14 +48,54 @@ pub(super) async fn pair(
     user: UserId,
     at: Timestamp,
 ) -> Result<Outcome, StoreError> {
+    if !access::is_known(conn, user).await? {
+        return Ok(Outcome::Missing);
+    }
     let good = pairings::user_id.is_null().and(pairings::expires_at.gt(Ts::from(at)));
     let code = pairings::table.find(Digest(hash));
     let paired = diesel::update(code.filter(good)).set(pairings::user_id.eq(Some(Id::from(user))));
     if paired.execute(conn).await? == 0 {
         return Ok(Outcome::Missing);
     }
-    let row = code.select(PairingRecord::as_select()).first(conn).await?;
-    Ok(Outcome::Paired(PairingRow::try_from(row)?))
+    paired_row(conn, hash).await
+}
+
+/// Lets somebody speak as a user, whether or not they were known before.
+pub(super) async fn link(conn: &mut Conn<'_>, new: &LinkSender) -> Result<Outcome, StoreError> {
+    if !access::is_known(conn, new.user).await? {
+        return Ok(Outcome::Missing);
+    }
+    let user = pairings::user_id.eq(Some(Id::from(new.user)));
+    let of = pairings::channel.eq(&*new.channel).and(pairings::account.eq(&*new.account));
+    let known = pairings::table.filter(of.and(pairings::sender.eq(&*new.sender)));
+    let known = diesel::update(known).set(user).returning(pairings::code_hash).get_result::<Digest>(conn).await;
+    if let Some(hash) = known.optional()? {
+        return paired_row(conn, hash.0).await;
+    }
+    diesel::insert_into(pairings::table)
+        .values((
+            pairings::code_hash.eq(Digest(new.hash)),
+            pairings::channel.eq(&*new.channel),
+            pairings::account.eq(&*new.account),
+            pairings::sender.eq(&*new.sender),
+            pairings::name.eq(""),
+            user,
+            pairings::created_at.eq(Ts::from(new.at)),
+            pairings::expires_at.eq(Ts::from(new.at)),
+        ))
+        .execute(conn)
+        .await?;
+    paired_row(conn, new.hash).await
+}
+
+async fn paired_row(conn: &mut Conn<'_>, hash: [u8; 32]) -> Result<Outcome, StoreError> {
+    let row = pairings::table
+        .find(Digest(hash))
+        .left_join(users::table.on(users::id.nullable().eq(pairings::user_id)))
+        .select((PairingRecord::as_select(), Option::<SpeakerRecord>::as_select()))
+        .first::<(PairingRecord, Option<SpeakerRecord>)>(conn)
+        .await?;
+    Ok(Outcome::Paired(row.0.of(row.1)?))
 }
 
 /// Forgets somebody, by whichever account of the channel.

@@ -52,6 +52,7 @@ pub(super) async fn change(conn: &mut Conn<'_>, change: &ChangeSession) -> Resul
     let owned = sessions::table.find(change.session.as_str()).filter(sessions::epoch.eq(change.epoch));
     let last = diesel::update(owned)
         .set((
+            sessions::user_id.eq(Id::from(change.user)),
             sessions::agent.eq(change.agent.as_str()),
             sessions::title.eq(&change.title),
             sessions::archived.eq(i64::from(change.archived)),

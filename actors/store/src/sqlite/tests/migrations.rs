@@ -69,6 +69,7 @@ async fn every_table_of_the_design_is_there_after_a_migration_and_a_second_one_c
         "2026-11-23-000011_pairings",
         "2026-11-23-000012_tools",
         "2026-11-23-000015_called",
+        "2026-11-23-000016_people",
     ];
     assert_eq!(crate::migrate(URL, home.path()).await.expect("migrates"), migrations);
     assert!(crate::migrate(URL, home.path()).await.expect("has nothing to do").is_empty());
@@ -107,6 +108,7 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_with_what_it_hold
         "2026-11-23-000011_pairings",
         "2026-11-23-000012_tools",
         "2026-11-23-000015_called",
+        "2026-11-23-000016_people",
     ];
     assert_eq!(crate::migrate(URL, home.path()).await.expect("migrates"), missing);
     let store = crate::open(URL, home.path()).await.expect("opens");

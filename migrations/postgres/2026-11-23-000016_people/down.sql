@@ -1,0 +1,2 @@
+DROP INDEX sessions_of_platforms;
+DROP INDEX users_by_name;

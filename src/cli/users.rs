@@ -1,0 +1,178 @@
+//! `mosaic users`: people, listed, added and removed.
+
+use clap::{Args, Subcommand};
+use mosaic_types::journal::{Deed, NewUser, Outcome, UserRow, Write};
+use mosaic_types::{Code, Failure, Timestamp, UserId, UserName, UserRole};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::output::{Out, ago, note, one_line, print};
+use super::reach::{Books, Held};
+use super::token::roles;
+use super::{CliError, Common};
+use crate::gateway::users::{KEPT, taken};
+use crate::outside;
+
+/// Let more people than one use this house; without a daemon, straight in the home
+#[derive(Debug, Args)]
+#[command(after_help = "A second person, who signs in by a link and talks to the bot from Telegram:\n\n  \
+                        mosaic users add bob\n  \
+                        mosaic link --user bob\n  \
+                        mosaic pair approve ABCD2345 --user bob")]
+pub(super) struct Users {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List who there is
+    List,
+    /// Add somebody; what they may do is bounded by their role
+    #[command(after_help = "A viewer reads their own sessions, a member talks in them, an owner may do everything.\n\
+                            Then give them a way in: mosaic link --user NAME, mosaic token create --user NAME,\n\
+                            or for who writes to a bot: mosaic pair approve CODE --user NAME.")]
+    Add {
+        /// Up to 64 of A-Z a-z 0-9 _ -; nobody else has it, whatever the case of its letters
+        name: UserName,
+        /// What they may do
+        #[arg(long, value_parser = roles(), default_value = "member")]
+        role: UserRole,
+    },
+    /// Remove somebody: their tokens, browsers, links and platform accounts let nobody in any more
+    #[command(
+        after_help = "Their sessions and what they spent are kept: the sessions are the home's owner's from then on.\n\
+                            Who is on a channel's own list (allow) stays on it."
+    )]
+    Remove {
+        /// As `mosaic users list` shows it
+        name: UserName,
+    },
+}
+
+/// A person as lists show them.
+#[derive(Serialize, Deserialize)]
+struct Shown {
+    id: UserId,
+    name: String,
+    role: UserRole,
+    created_at: Timestamp,
+}
+
+impl From<UserRow> for Shown {
+    fn from(row: UserRow) -> Self {
+        Self { id: row.id, name: row.name, role: row.role, created_at: row.created_at }
+    }
+}
+
+#[derive(Deserialize)]
+struct List {
+    items: Vec<Shown>,
+}
+
+pub(super) async fn run(common: Common, Users { command }: Users) -> Result<(), CliError> {
+    let books = Books::open(&common).await?;
+    match command {
+        Command::List => list(&common, &books.users().await?),
+        Command::Add { name, role } => {
+            let user = books.add(&name, role).await?;
+            if common.json {
+                let mut out = Out::new();
+                out.json(&user)?;
+                return out.end();
+            }
+            print(&format!("Added {}, a {}.\n", user.name, user.role))?;
+            note(&format!(
+                "Give them a way in:  mosaic link --user {0}   or  mosaic token create --user {0}",
+                user.name
+            ));
+            Ok(())
+        }
+        Command::Remove { name } => {
+            let users = books.users().await?;
+            let known = users.iter().find(|user| user.name.eq_ignore_ascii_case(name.as_str()));
+            let user = known.ok_or_else(|| unknown(&name))?;
+            books.remove(user).await?;
+            print(&format!("Removed {}. What lets them in is worth nothing any more.\n", one_line(&user.name)))?;
+            note("Their sessions are kept: they are those of the home's owner now.");
+            Ok(())
+        }
+    }
+}
+
+/// There is nobody by that name.
+pub(super) fn unknown(name: &UserName) -> CliError {
+    CliError::from(Failure::new(
+        Code::NotFound,
+        format!("There is no user {name}. `mosaic users list` shows who there is."),
+    ))
+}
+
+fn list(common: &Common, users: &[Shown]) -> Result<(), CliError> {
+    let mut out = Out::new();
+    if common.json {
+        users.iter().try_for_each(|user| out.json(user))?;
+    } else {
+        let now = outside::system().now();
+        let cells = |user: &Shown| vec![one_line(&user.name), user.role.to_string(), ago(user.created_at, now)];
+        let rows: Vec<_> = users.iter().map(cells).collect();
+        out.table(&["NAME", "ROLE", "ADDED"], &rows)?;
+    }
+    out.end()
+}
+
+impl Books {
+    async fn users(&self) -> Result<Vec<Shown>, CliError> {
+        match self {
+            Self::Daemon(client) => Ok(client.get::<List>("/api/v1/users").await?.items),
+            Self::Here(held) => Ok(held.store.users().await?.into_iter().map(Shown::from).collect()),
+        }
+    }
+
+    async fn add(&self, name: &UserName, role: UserRole) -> Result<Shown, CliError> {
+        match self {
+            Self::Daemon(client) => client.post("/api/v1/users", &json!({"name": name, "role": role})).await,
+            Self::Here(held) => {
+                let (id, created_at, name) = (held.outside.user_id(), held.outside.now(), name.to_string());
+                let new = NewUser { id, name: name.clone(), role, at: created_at };
+                match held.audited("user.add", &name, Write::CreateUser(new)).await? {
+                    Outcome::Written(_) => Ok(Shown { id, name, role, created_at }),
+                    _ => Err(taken(&name).into()),
+                }
+            }
+        }
+    }
+
+    async fn remove(&self, user: &Shown) -> Result<(), CliError> {
+        match self {
+            Self::Daemon(client) => client.delete(&format!("/api/v1/users/{}", user.id)).await,
+            Self::Here(held) => {
+                let remove = Write::RemoveUser { user: user.id, heir: held.owner };
+                let kept = || CliError::from(Failure::new(Code::Invalid, KEPT));
+                if user.id == held.owner {
+                    return Err(kept());
+                }
+                match held.audited("user.remove", &user.name, remove).await? {
+                    Outcome::UserRemoved(_) => Ok(()),
+                    Outcome::Closed => Err(kept()),
+                    _ => Err(Failure::not_found("user").into()),
+                }
+            }
+        }
+    }
+}
+
+impl Held {
+    /// One write, kept as the owner's.
+    pub(super) async fn audited(&self, action: &'static str, subject: &str, write: Write) -> Result<Outcome, CliError> {
+        let (id, at, by) = (self.outside.uuid(), self.outside.now(), self.owner);
+        let deed = Deed { id, at, by, action, subject: subject.to_owned() };
+        self.commit(Write::Audited { deed, write: Box::new(write) }).await
+    }
+
+    /// The user of that name.
+    pub(super) async fn named(&self, name: &UserName) -> Result<UserRow, CliError> {
+        let users = self.store.users().await?;
+        users.into_iter().find(|user| user.name.eq_ignore_ascii_case(name.as_str())).ok_or_else(|| unknown(name))
+    }
+}
