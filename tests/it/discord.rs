@@ -158,6 +158,10 @@ async fn a_trial_of_discord_says_what_is_well_and_what_to_switch_on() {
     let tried = run(bed.command(&["channels", "test", "guild"]), "").await;
     assert_eq!(tried.code, Some(1));
     assert!(tried.stdout.contains("Message Content Intent") && tried.stdout.contains("(50007)"), "{}", tried.stdout);
+    discord.fail("application", [Fault::Refuse(403, 50_001, "Missing Access".to_owned())]);
+    let tried = run(bed.command(&["channels", "test", "guild"]), "").await;
+    let cause = "What it may read is not known. Discord refuses to be asked: Missing Access (50001).";
+    assert!(tried.stdout.contains(cause), "{}", tried.stdout);
     discord.fail("me", [Fault::Refuse(401, 0, "401: Unauthorized".to_owned())]);
     let tried = run(bed.command(&["channels", "test", "guild"]), "").await;
     assert!(tried.stdout.contains("Reset Token"), "{}", tried.stdout);
