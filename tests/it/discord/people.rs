@@ -64,7 +64,7 @@ async fn a_long_answer_on_discord_comes_in_messages_of_two_thousand_each_of_whic
 async fn a_long_answer_on_discord_comes_as_a_file_where_that_is_wanted_and_is_seen_once_though_it_was_cut_off() {
     let text: String = (0..900).map(|line| format!("line {line} of *many*\n")).collect();
     let script = [Step::say(text.clone()), Step::say("short")];
-    let (_bed, discord) = awake_with(StandIn::builder().script(script), "files = true\nnames = false").await;
+    let (bed, discord) = awake_with(StandIn::builder().script(script), "files = true\nnames = false").await;
     discord.fail("upload", [Fault::CutAfter]);
     discord.say(&ada("all of it"));
     let file = discord.until("the file is seen", |discord| discord.seen(dm(ADA)).last()?.file.clone()).await;
@@ -77,7 +77,10 @@ async fn a_long_answer_on_discord_comes_as_a_file_where_that_is_wanted_and_is_se
     discord.say(&ada("and in short?"));
     discord.until("it is answered", |discord| (discord.texts(dm(ADA)).last()? == "short").then_some(())).await;
     assert_eq!((discord.seen(dm(ADA)).len(), discord.calls("upload")), (3, 1), "found where it was, and not sent anew");
-    assert!(discord.seen(dm(ADA)).iter().all(|shown| shown.closed && shown.nonce.is_some()));
+    let seen = discord.seen(dm(ADA));
+    let file = seen.iter().find(|shown| shown.file.is_some()).expect("it was seen");
+    assert!(file.nonce.is_some() && seen.iter().all(|shown| shown.closed), "{seen:#?}");
+    assert!(!bed.log().contains("cannot be read"), "{}", bed.log());
 }
 
 #[tokio::test]

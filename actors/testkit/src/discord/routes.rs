@@ -257,7 +257,9 @@ fn show(
     let part = |at: usize| body["file"][at].as_str().map(str::to_owned);
     let file = part(0).zip(part(1));
     if let Some((name, text)) = &file {
-        message["attachments"] = json!([{"id": "0", "filename": name, "size": text.len()}]);
+        let url = format!("{}/attachments/{room}/{name}", state.origin);
+        message["attachments"] =
+            json!([{"id": id.to_string(), "filename": name, "size": text.len(), "url": url, "proxy_url": url}]);
     }
     let shown = Shown {
         id,
