@@ -136,7 +136,7 @@ async fn a_stranger_on_discord_is_given_a_code_and_may_talk_once_it_is_approved(
     let told = discord.until("a code is told", |discord| discord.texts(dm(EVE)).pop()).await;
     let code = told.rsplit(' ').next().expect("it ends in the code").to_owned();
     let approved = run(bed.command(&["pair", "approve", &code]), "").await.good();
-    assert_eq!(approved, "user66 (66) may talk to guild now.\n");
+    assert_eq!(approved, "user66 (66) may talk to guild now, as owner.\n");
     discord.say(&Saying::direct(EVE, "may I?"));
     discord.until("it is answered", |discord| (discord.texts(dm(EVE)).len() == 2).then_some(())).await;
     assert_eq!(discord.texts(dm(EVE))[1], "You said: may I?");

@@ -118,6 +118,21 @@ async fn what_was_said_on_discord_while_the_daemon_was_away_is_answered_once_whe
 }
 
 #[tokio::test]
+async fn what_somebody_says_while_discord_is_asked_for_their_room_does_not_overtake_what_was_missed() {
+    let (mut bed, discord) = awake(StandIn::builder()).await;
+    assert!(bed.stop().await.success());
+    discord.say(&ada("anybody there?"));
+    let opened = discord.calls("open");
+    discord.fail("open", [Fault::Flood(1.0), Fault::CutBefore]);
+    bed.restart().await;
+    discord.until("it is asked", |discord| (discord.calls("open") > opened).then_some(())).await;
+    discord.listening().await;
+    discord.say(&ada("hello?"));
+    discord.shows(dm(ADA), &["You said: anybody there?", "You said: hello?"]).await;
+    assert_eq!(asked(&bed).await, ["anybody there?", "hello?"]);
+}
+
+#[tokio::test]
 async fn a_page_of_discord_that_cannot_be_had_at_first_is_asked_for_again() {
     let (mut bed, discord) = awake(StandIn::builder()).await;
     discord.say(&ada("hello"));

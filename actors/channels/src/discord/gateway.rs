@@ -19,6 +19,7 @@ use super::inbound::{Me, read};
 use super::interaction::{self, Interaction};
 use super::lanes::{Event, Lanes};
 use super::link::{Effect, Link};
+use super::missed::alone_with;
 use super::trouble::Left;
 use super::{Inner, KNOWN, rest};
 use crate::channel::{Cut, Heard, Hearing};
@@ -196,8 +197,9 @@ impl Inner {
                     let number = said.id.get();
                     lanes.saw(number);
                     if let Some(heard) = read(&said, me) {
-                        let work = self.clone().take_in(heard.clone(), talk.clone());
-                        lanes.push(heard.conversation, event, number - 1, Box::pin(work));
+                        let place = if heard.direct { alone_with(&heard.from.id) } else { heard.conversation.clone() };
+                        let work = self.clone().take_in(heard, talk.clone());
+                        lanes.push(place, event, number - 1, Box::pin(work));
                     }
                 }
                 Err(_) => tracing::warn!("a message of Discord's cannot be read and is passed over"),

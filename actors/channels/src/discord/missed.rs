@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic_types::Timestamp;
@@ -136,19 +137,17 @@ impl Inner {
         let since = lanes.position(self.missed.position.get());
         self.missed.since.set(since);
         let direct = self.missed.direct.borrow().clone();
-        let rooms: Vec<u64> = direct.keys().copied().collect();
-        for room in rooms {
-            self.catch_up(event, room, None, me, talk, lanes);
+        for (room, user) in &direct {
+            self.catch_up(event, (*room, alone_with(user)), None, me, talk, lanes);
         }
         let users = self.users.iter().filter(|user| !direct.values().any(|known| known == *user)).take(OPENED).cloned();
         for user in users {
             let (inner, me, talk) = (self.clone(), me.clone(), talk.clone());
-            let place = format!("user:{user}").into();
+            let place = alone_with(&user);
             self.missed.open.set(self.missed.open.get() + 1);
             let work = async move {
-                if let Ok(room) = inner.open(&user).await
-                    && inner.missed.direct.borrow_mut().insert(room, user).is_none()
-                {
+                if let Some(room) = inner.patiently(async || inner.open(&user).await).await {
+                    inner.missed.direct.borrow_mut().insert(room, user);
                     inner.read_room(room, None, since, &me, &talk).await;
                 }
                 inner.caught_up(&talk).await;
@@ -171,7 +170,8 @@ impl Inner {
         let spoke = |room: &Room| room.last_message_id.as_deref().and_then(number).is_some_and(|last| last > since);
         for room in guild.channels.iter().chain(&guild.threads).filter(|room| spoke(room)) {
             if let Some(room) = number(&room.id) {
-                self.catch_up(event, room, Some(guild.id.clone()), me, talk, lanes);
+                let place = room.to_string().into();
+                self.catch_up(event, (room, place), Some(guild.id.clone()), me, talk, lanes);
             }
         }
     }
@@ -179,7 +179,7 @@ impl Inner {
     fn catch_up(
         self: &Rc<Self>,
         event: Event,
-        room: u64,
+        (room, place): (u64, Arc<str>),
         guild: Option<String>,
         me: &Me,
         talk: &Rc<Talk>,
@@ -191,7 +191,7 @@ impl Inner {
             inner.read_room(room, guild.as_deref(), since, &me, &talk).await;
             inner.caught_up(&talk).await;
         };
-        lanes.push(room.to_string().into(), event, since, Box::pin(work));
+        lanes.push(place, event, since, Box::pin(work));
     }
 
     /// One room less is being read; after the last what was too old is summed up.
@@ -243,9 +243,13 @@ impl Inner {
 
     /// Asks until Discord answers, for some minutes at the most; `None` where it refuses or never does.
     pub(super) async fn ask_patiently(&self, path: &str) -> Option<Value> {
+        self.patiently(async || self.rest.get(path).await).await
+    }
+
+    async fn patiently<T>(&self, ask: impl AsyncFn() -> Result<T, Trouble>) -> Option<T> {
         let [mut pause, longest] = PAUSES;
         for _ in 0..TRIES {
-            match self.rest.get(path).await {
+            match ask().await {
                 Ok(told) => return Some(told),
                 Err(Trouble::Never { .. } | Trouble::Lost | Trouble::Token) => return None,
                 Err(Trouble::Flood { wait, .. }) => sleep(wait).await,
@@ -277,6 +281,12 @@ impl Inner {
         let scope = format!("{}/{room}", self.account).into();
         let _ = timeout(KEEPING, talk.keep(scope, heard.from.id.clone())).await;
     }
+}
+
+/// The lane of what somebody and we say to each other alone: it is the same whether or not their room is known yet, so
+/// nothing that is told overtakes what was missed.
+pub(super) fn alone_with(user: &str) -> Arc<str> {
+    format!("user:{user}").into()
 }
 
 /// The first number that Discord would give out at a moment.
