@@ -118,6 +118,11 @@ impl House for Floor {
         Box::pin(ask(self.router.clone(), KeepPreview { turn, conversation, platform_id }))
     }
 
+    fn owes(&self, conversation: Conversation) -> Work<bool> {
+        let doors = self.doors.clone();
+        Box::pin(async move { Ok(doors.store.owes(&conversation).await?) })
+    }
+
     fn file(&self, name: String, media_type: String, data: Vec<u8>) -> Result<Attachment, Failure> {
         attachments::checked(name, &media_type, data, &self.doors.outside)
     }

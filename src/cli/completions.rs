@@ -15,7 +15,30 @@ pub(super) struct Completions {
 }
 
 pub(super) fn run(Completions { shell }: Completions) -> Result<(), CliError> {
+    print(&script(shell))
+}
+
+/// What a shell is to read.
+fn script(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "mosaic", &mut script);
-    print(&String::from_utf8_lossy(&script))
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn every_shell_learns_every_command() {
+        for shell in Shell::value_variants() {
+            let script = script(*shell);
+            let commands = Cli::command();
+            for command in commands.get_subcommands().filter(|command| !command.is_hide_set()) {
+                assert!(script.contains(command.get_name()), "{shell}: {}", command.get_name());
+            }
+        }
+    }
 }

@@ -48,6 +48,9 @@ pub trait House: Send + Sync {
     /// Keeps the platform's id of the message that a turn is streamed into.
     fn keep_preview(&self, turn: TurnId, conversation: Conversation, platform_id: Arc<str>) -> Work<Kept>;
 
+    /// Whether an answer of before is on its way to that conversation.
+    fn owes(&self, conversation: Conversation) -> Work<bool>;
+
     /// Checks a file that came with a message.
     ///
     /// # Errors

@@ -205,6 +205,10 @@ async fn show(showing: Showing, channel: &dyn Channel, house: &dyn House, lane: 
                 let room = channel.room(draft.agent.as_ref());
                 let limit = room - if message.is_none() { UNFINISHED_UNITS } else { 0 };
                 let Some(text) = draft.due(limit) else { continue };
+                // Begun now, it would stand before an answer of before that is still on its way.
+                if message.is_none() && house.owes(to.clone()).await.unwrap_or(true) {
+                    continue;
+                }
                 let _call = lane.call.lock().await;
                 if lane.closed.get() {
                     return;

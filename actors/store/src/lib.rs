@@ -128,6 +128,9 @@ pub trait Store: Send + Sync {
     /// The platform's id of the message that an open turn is streamed into.
     fn preview(&self, turn: TurnId, conversation: &Conversation) -> Work<'_, Option<String>>;
 
+    /// Whether something is on its way to that conversation.
+    fn owes(&self, conversation: &Conversation) -> Work<'_, bool>;
+
     /// The session of a conversation, and whose it is.
     fn binding(&self, conversation: &Conversation) -> Work<'_, Option<(SessionId, UserId)>>;
 

@@ -62,6 +62,10 @@ async fn restless(world: &World, at: &At) -> Result<Option<String>> {
             return Ok(Some(format!("session {session} is {state}")));
         }
     }
+    // What ended since it was looked at has left something there.
+    if let Some(what) = phone::restless(world, at).await? {
+        return Ok(Some(what));
+    }
     Ok(unsettled(&get(at, "/api/v1/tree").await?, "root"))
 }
 

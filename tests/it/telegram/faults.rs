@@ -130,6 +130,20 @@ async fn a_pause_for_previews_stops_them_and_the_final_comes_after_it() {
 }
 
 #[tokio::test]
+async fn an_answer_begins_to_grow_only_when_those_before_it_have_gone_out() {
+    let gate = Gate::new();
+    let steps = [Step::say("the first"), Step::hold_after(&gate, "the second", 1)];
+    let (_bed, telegram) = awake(StandIn::builder().script(steps)).await;
+    telegram.fail("sendMessage", [Fault::Refuse(500, "Internal Server Error".into())]);
+    telegram.say(&Saying::private(ADA, "one"));
+    telegram.until("it is refused", |telegram| (telegram.calls("sendMessage") == 1).then_some(())).await;
+    telegram.say(&Saying::private(ADA, "two"));
+    telegram.shows(ADA, &["the first", "the …"]).await;
+    gate.open();
+    telegram.shows(ADA, &["the first", "the second"]).await;
+}
+
+#[tokio::test]
 async fn an_answer_that_was_cut_off_is_never_sent_twice() {
     let (bed, telegram) = awake(StandIn::builder()).await;
     telegram.fail("sendMessage", [Fault::CutAfter]);

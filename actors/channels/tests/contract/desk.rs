@@ -138,6 +138,10 @@ impl House for Desk {
         Box::pin(ready(Ok(Kept::Kept)))
     }
 
+    fn owes(&self, _: Conversation) -> Work<bool> {
+        Box::pin(ready(Ok(false)))
+    }
+
     fn file(&self, _: String, _: String, _: Vec<u8>) -> Result<Attachment, Failure> {
         Err(Failure::new(Code::BadRequest, "No file is good enough."))
     }

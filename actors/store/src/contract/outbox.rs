@@ -149,7 +149,10 @@ pub async fn items_of_a_conversation_go_out_one_after_the_other(store: Arc<dyn S
     assert_eq!(numbers(std::slice::from_ref(&second)), [2]);
     assert_eq!(settle(&hand, &second, Settled::Dead { why: "gone".into() }, 152).await, more(true));
     let third = take_one(&hand, 152).await;
+    let owes = async || hand.store.owes(&room("kitchen")).await.expect("known");
+    assert!(owes().await, "the third is under way");
     assert_eq!(settle(&hand, &third, Settled::Unknown { why: "cut off".into() }, 153).await, more(false));
+    assert!(!owes().await && hand.store.owes(&room("garden")).await.expect("known"), "each conversation by itself");
     settle(&hand, &first[1], sent(), 154).await;
     assert_eq!(counts(&hand).await, [(ItemState::Dead, 1), (ItemState::Unknown, 1)]);
     // With nothing open, the next is due at once.

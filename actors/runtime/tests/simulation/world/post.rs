@@ -195,6 +195,10 @@ impl Post {
         counts.into_values().collect()
     }
 
+    pub(crate) fn owes(&self, to: &Conversation) -> bool {
+        self.items.values().any(|row| row.item.to == *to && row.is_open())
+    }
+
     pub(crate) fn preview(&self, turn: TurnId, to: &Conversation) -> Option<String> {
         self.previews.get(&(turn, to.clone())).map(|id| id.as_ref().to_owned())
     }

@@ -192,6 +192,11 @@ impl Store for MemoryStore {
         self.read(move |disk| Ok(disk.post.preview(turn, &to)))
     }
 
+    fn owes(&self, conversation: &Conversation) -> Work<'_, bool> {
+        let to = conversation.clone();
+        self.read(move |disk| Ok(disk.post.owes(&to)))
+    }
+
     fn binding(&self, conversation: &Conversation) -> Work<'_, Option<(SessionId, UserId)>> {
         let of = conversation.clone();
         self.read(move |disk| Ok(disk.binding(&of)))

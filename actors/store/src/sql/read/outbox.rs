@@ -1,6 +1,6 @@
 //! What is on its way to platforms, and which session a conversation is.
 
-use diesel::dsl::sql;
+use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 use mosaic_types::outbox::{Conversation, Item, ItemCount, ItemState};
@@ -46,6 +46,12 @@ pub(in super::super) async fn preview(
 ) -> Result<Option<String>, StoreError> {
     let kept = previews::table.find((Id::from(turn), &*to.channel, &*to.account, &*to.name));
     Ok(kept.select(previews::platform_id).get_result(conn).await.optional()?)
+}
+
+pub(in super::super) async fn owes(conn: &mut Conn<'_>, to: &Conversation) -> Result<bool, StoreError> {
+    let there = outbox::channel.eq(&*to.channel).and(outbox::account.eq(&*to.account));
+    let items = outbox::table.filter(there.and(outbox::conversation.eq(&*to.name)).and(sql::<Bool>(COUNTED[0])));
+    Ok(diesel::select(exists(items)).get_result(conn).await?)
 }
 
 pub(in super::super) async fn binding(
