@@ -15,7 +15,7 @@ use super::events::FinalAnswer;
 use super::input::{named_model, numbered};
 use super::messages::{Receipt, Waiting, answer, key_of};
 use super::server::Gate;
-use super::sessions::{named, titled, visible};
+use super::sessions::{TITLE_CHARS, named, titled, visible};
 use super::{body, refusals};
 use crate::submission::{hashed, submission};
 
@@ -90,10 +90,26 @@ pub(super) struct Fork {
     #[serde(default)]
     #[schema(example = json!("kitchen.12"), max_length = 84)]
     message: Option<String>,
-    /// By default that of the session.
+    /// By default that of the session, marked as a fork's.
     #[serde(default)]
     #[schema(max_length = 200)]
     title: Option<String>,
+}
+
+/// The title of a fork: `Bread (fork)`, of whose fork `Bread (fork 2)`. A session without one stays so.
+fn forked(title: &str) -> String {
+    if title.is_empty() {
+        return String::new();
+    }
+    let marked = title.strip_suffix(')').and_then(|title| title.rsplit_once(" (fork"));
+    let counted = marked.and_then(|(title, number)| match number {
+        "" => Some((title, 2)),
+        number => Some((title, number.strip_prefix(' ')?.parse::<u32>().ok()?.checked_add(1)?)),
+    });
+    let (title, mark) =
+        counted.map_or_else(|| (title, "(fork)".to_owned()), |(title, at)| (title, format!("(fork {at})")));
+    let room = TITLE_CHARS.saturating_sub(mark.len() + 1);
+    format!("{} {mark}", title.chars().take(room).collect::<String>())
 }
 
 /// Makes a session from a part of another
@@ -129,7 +145,7 @@ pub(super) async fn fork(
         user: who.user,
         channel: API_CHANNEL.into(),
         agent: row.agent,
-        title: title.unwrap_or(row.title),
+        title: title.unwrap_or_else(|| forked(&row.title)),
         at,
     };
     let made = SessionRow {
@@ -156,5 +172,25 @@ pub(super) async fn fork(
             Err(ApiError(Failure::new(Code::TooLarge, sentence)))
         }
         _ => Err(ApiError(Failure::not_found(if through.is_some() { "message" } else { "session" }))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fork_is_told_from_what_it_was_made_of() {
+        for (title, fork) in [
+            ("", ""),
+            ("Bread", "Bread (fork)"),
+            ("Bread (fork)", "Bread (fork 2)"),
+            ("Bread (fork 2)", "Bread (fork 3)"),
+            ("Bread (forked)", "Bread (forked) (fork)"),
+            ("Bread (fork 4294967295)", "Bread (fork 4294967295) (fork)"),
+        ] {
+            assert_eq!(forked(title), fork);
+        }
+        assert_eq!(forked(&"ä".repeat(TITLE_CHARS)).chars().count(), TITLE_CHARS, "within the bound");
     }
 }

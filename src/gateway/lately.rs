@@ -152,13 +152,14 @@ struct Kept {
 struct Day {
     #[schema(format = Date, example = "2026-11-23")]
     day: String,
-    /// US dollars, as far as prices are known.
-    cost_usd: f64,
+    /// US dollars, as far as prices are known; null where calls were made and none has a price.
+    #[schema(required)]
+    cost_usd: Option<f64>,
 }
 
 /// What the ledger held before this process began, by days since 1970. It does not change any more, so it is read once.
 #[derive(Default)]
-pub struct Before(Mutex<Option<BTreeMap<i64, f64>>>);
+pub struct Before(Mutex<Option<BTreeMap<i64, Option<f64>>>>);
 
 /// Tells how the house is and how it was lately
 ///
@@ -243,9 +244,10 @@ async fn days(gate: &Gate, all: &[std::sync::Arc<ProviderHandle>], now: Timestam
     let first = today - DAYS as i64 + 1;
     let mut sums = before(gate, first).await;
     for (day, usd) in all.iter().flat_map(|provider| provider.calls.days()) {
-        *sums.entry(day).or_default() += usd;
+        let sum = sums.entry(day).or_default();
+        *sum = (*sum).map_or(usd, |sum| Some(sum + usd.unwrap_or_default()));
     }
-    let told = |day: i64| Day { day: date(day), cost_usd: sums.get(&day).copied().unwrap_or_default() };
+    let told = |day: i64| Day { day: date(day), cost_usd: sums.get(&day).copied().unwrap_or(Some(0.0)) };
     (first..=today).map(told).collect()
 }
 
@@ -254,7 +256,7 @@ fn date(day: i64) -> String {
     Timestamp(day * DAY_US).to_string().chars().take(10).collect()
 }
 
-async fn before(gate: &Gate, first: i64) -> BTreeMap<i64, f64> {
+async fn before(gate: &Gate, first: i64) -> BTreeMap<i64, Option<f64>> {
     if let Some(known) = &*gate.before.0.lock().unwrap_or_else(PoisonError::into_inner) {
         return known.clone();
     }
@@ -262,8 +264,8 @@ async fn before(gate: &Gate, first: i64) -> BTreeMap<i64, f64> {
     let limit = Limit::new(Some(DAYS as u32)).unwrap_or_default();
     let Ok(page) = gate.doors.store.usage(ask, None, limit).await else { return BTreeMap::new() };
     let day = |key: &str| key.parse::<Timestamp>().ok().map(|day| day.0.div_euclid(DAY_US));
-    let known: BTreeMap<i64, f64> =
-        page.items.iter().filter_map(|sum| Some((day(&sum.key)?, sum.cost_usd.unwrap_or_default()))).collect();
+    let known: BTreeMap<i64, Option<f64>> =
+        page.items.iter().filter_map(|sum| Some((day(&sum.key)?, sum.cost_usd))).collect();
     *gate.before.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
     known
 }

@@ -17,7 +17,7 @@ use super::{body, refusals};
 use crate::detect::NO_PROVIDER;
 
 /// Characters of a title that a client chooses.
-const TITLE_CHARS: usize = 200;
+pub(super) const TITLE_CHARS: usize = 200;
 
 /// Where a client reads on in a list.
 #[derive(Debug, Deserialize, IntoParams)]

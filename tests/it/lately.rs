@@ -54,6 +54,22 @@ async fn the_house_tells_the_last_hour_and_two_weeks_at_once_and_keeps_the_days_
 }
 
 #[tokio::test]
+async fn a_day_whose_calls_have_no_price_is_told_as_the_ledger_tells_it() {
+    let mut bed = Testbed::start().await;
+    let api = bed.api();
+    let session = api.session().await;
+    api.send("PATCH", &format!("/api/v1/sessions/{session}"), json!({"agent": "poet"})).await;
+    api.ask(&session, "hello").await;
+    for life in 1..=2 {
+        let days = bed.api().get("/api/v1/observe").await["days"].clone();
+        assert_eq!(bed.api().get("/api/v1/usage?by=day").await["items"][0]["cost_usd"], Value::Null);
+        assert_eq!((&days[12]["cost_usd"], &days[13]["cost_usd"]), (&json!(0.0), &Value::Null), "life {life}: {days}");
+        bed.kill9().await;
+        bed.restart().await;
+    }
+}
+
+#[tokio::test]
 async fn models_are_listed_to_choose_from_with_what_is_known_of_each() {
     let mut bed = Testbed::asleep(StandIn::builder().models(["m-1", "b-1", "extra"]));
     let url = bed.model.base_url();

@@ -149,6 +149,9 @@ async fn the_command_line_lists_what_is_found_and_puts_sessions_away() {
     bed.restart().await;
     assert_eq!(list(&bed, &["--archived"]).await, ["Rye bread"]);
     assert_eq!(list(&bed, &["--all"]).await.len(), 2);
+    let all = run(bed.command(&["sessions", "list", "--all"]), "").await.good();
+    let marked: Vec<_> = all.lines().filter(|line| line.contains("archived")).collect();
+    assert!(marked.len() == 1 && marked[0].contains("Rye bread"), "{all}");
 }
 
 /// The ids of a session's messages, oldest first.
@@ -311,7 +314,10 @@ async fn a_session_is_forked_at_a_message_and_both_go_on() {
         (row["id"].as_str().expect("an id").to_owned(), row)
     };
     let (whole, row) = fork(json!({})).await;
-    assert_eq!([&row["title"], &row["agent"], &row["model"], &row["state"]], ["Bread", "poet", "lab/m-9", "idle"]);
+    assert_eq!(
+        [&row["title"], &row["agent"], &row["model"], &row["state"]],
+        ["Bread (fork)", "poet", "lab/m-9", "idle"]
+    );
     assert_eq!(api.get(&format!("/api/v1/sessions/{whole}")).await, row);
     assert_eq!(api.transcript(&whole).await, api.transcript(&session).await);
     let (part, row) = fork(json!({"message": all[1], "title": "Rye"})).await;

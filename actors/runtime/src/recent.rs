@@ -115,8 +115,8 @@ pub struct Lately {
 #[derive(Debug, Default)]
 pub struct Calls {
     newest: Mutex<VecDeque<Call>>,
-    /// Days since 1970, with US dollars.
-    days: Mutex<VecDeque<(i64, f64)>>,
+    /// Days since 1970, with US dollars; `None` where nothing of it has a price.
+    days: Mutex<VecDeque<(i64, Option<f64>)>>,
 }
 
 impl Calls {
@@ -128,17 +128,17 @@ impl Calls {
         }
     }
 
-    pub(crate) fn spent(&self, at: Timestamp, usd: f64) {
+    pub(crate) fn spent(&self, at: Timestamp, usd: Option<f64>) {
         let day = at.0.div_euclid(DAY_US);
         let mut days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
         if days.back().is_none_or(|(newest, _)| *newest < day) {
-            days.push_back((day, 0.0));
+            days.push_back((day, None));
             if days.len() > DAYS {
                 days.pop_front();
             }
         }
-        if let Some((_, sum)) = days.back_mut() {
-            *sum += usd;
+        if let (Some((_, sum)), Some(usd)) = (days.back_mut(), usd) {
+            *sum = Some(sum.unwrap_or_default() + usd);
         }
     }
 
@@ -156,8 +156,9 @@ impl Calls {
         }
     }
 
-    /// US dollars by day (since 1970), oldest first, paid by this process.
-    pub fn days(&self) -> Vec<(i64, f64)> {
+    /// US dollars by day (since 1970), oldest first, paid by this process; `None` where calls were made and none has a
+    /// price.
+    pub fn days(&self) -> Vec<(i64, Option<f64>)> {
         self.days.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 }
@@ -214,10 +215,13 @@ mod tests {
     fn what_was_paid_is_kept_by_the_day() {
         let calls = Calls::default();
         for day in 0..20 {
-            calls.spent(Timestamp(day * DAY_US), 0.5);
-            calls.spent(Timestamp(day * DAY_US + 1), 0.25);
+            calls.spent(Timestamp(day * DAY_US), Some(0.5));
+            calls.spent(Timestamp(day * DAY_US + 1), None);
+            calls.spent(Timestamp(day * DAY_US + 2), Some(0.25));
         }
+        calls.spent(Timestamp(20 * DAY_US), None);
         let days = calls.days();
-        assert_eq!((days.len(), days[0], days[13]), (DAYS, (6, 0.75), (19, 0.75)));
+        assert_eq!((days.len(), days[0], days[12]), (DAYS, (7, Some(0.75)), (19, Some(0.75))));
+        assert_eq!(days[13], (20, None), "without a price is not without a cost");
     }
 }

@@ -67,7 +67,7 @@ async fn an_answer_can_be_stopped_by_key_and_by_button() {
     ada.says("count").await;
     ada.page.until("document.querySelector('.live .md')?.innerText.includes('one')").await;
     ada.page.press(Key::Escape).await;
-    ada.page.sees("Stopped.").await;
+    ada.page.sees("Cancelled.").await;
     assert_eq!(
         ada.transcript().await,
         [pair("user", "count"), pair("assistant", "one")],
@@ -136,7 +136,9 @@ async fn a_kill_loses_no_text_doubles_none_and_leaves_the_draft() {
     ada.writes("half a thou").await;
     bed.kill9().await;
     ada.page.until("document.querySelector('#main.offline')").await;
-    ada.page.sees("coming back").await;
+    ada.page.sees("what runs goes on when Mosaic is back").await;
+    let at_work = "[...document.querySelectorAll('.dot.running, p.dots')].some((one) => one.checkVisibility())";
+    assert_eq!(ada.page.eval(at_work).await, false, "nobody works as far as is known");
     // Sent while nobody listens: kept, and sent once when somebody does.
     ada.writes("ght").await;
     ada.page.press(Key::Enter).await;

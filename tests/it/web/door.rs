@@ -13,8 +13,13 @@ async fn a_link_signs_a_browser_in_and_leads_to_the_dashboard() {
     assert_eq!(ada.page.eval("location.hash").await, "", "the code is not in the address any more");
     assert_eq!(ada.page.eval("document.cookie").await, "", "no script reads the cookie");
     ada.page.sees("What shall we do?").await;
+    ada.says("hello").await;
+    ada.is_answered("You said: hello").await;
+    ada.says("hello again").await;
+    ada.page.until("document.querySelector('#announce').textContent.includes('You said: hello again')").await;
     ada.page.click("[data-do=logout]").await;
     ada.page.sees("This browser is not signed in.").await;
+    assert_eq!(ada.page.eval("document.querySelector('#announce').textContent").await, "", "nor is it read aloud");
     ada.page.reload().await;
     ada.page.until("document.body.dataset.signedIn === 'no' && document.querySelector('#token')").await;
     ada.is_content();

@@ -27,6 +27,18 @@ async fn a_fresh_daemon_takes_a_key_that_is_typed_tries_it_and_the_chat_begins()
     }
     page.press(Key::Tab).await;
     page.until(&format!("{focus} === 'f-url'")).await;
+    page.until("document.querySelector('.first .key label').innerText === 'Key, if it wants one'").await;
+    // An address where nobody answers: in the words of the form, and back to where it is put right.
+    page.type_keys("http://127.0.0.1:9/v1").await;
+    page.press(Key::Enter).await;
+    page.until("document.querySelector('.first .wrong').textContent.includes('the address is right')").await;
+    let wrong = page.eval("document.querySelector('.first .wrong').textContent").await;
+    assert!(
+        wrong.as_str().is_some_and(|told| !told.contains("base_url") && !told.contains("rovider custom")),
+        "{wrong}"
+    );
+    page.until(&format!("{focus} === 'f-url'")).await;
+    page.select_all().await;
     page.type_keys(&bed.model.base_url()).await;
     page.press(Key::Tab).await;
     page.until(&format!("{focus} === 'f-key'")).await;

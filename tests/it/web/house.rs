@@ -21,7 +21,7 @@ async fn the_house_is_seen_as_it_is_and_as_it_changes() {
     bed.api().ask(&session, "hello").await;
     ada.page.until(&format!("{row}.includes('answers') && {row}.includes('ms')")).await;
     ada.page.until(&format!("{names}.includes('{session}')")).await;
-    ada.page.until("[...document.querySelectorAll('.figure')].some((one) => one.innerText.startsWith('Turns, last hour') && one.innerText.endsWith('1'))").await;
+    ada.page.until("[...document.querySelectorAll('.figure')].some((one) => one.innerText.startsWith('Turns since the start') && one.innerText.endsWith('1'))").await;
     let plotted = "document.querySelector('.plots svg')?.ariaLabel.startsWith('Turns per minute: 1 in all')";
     ada.page.until(plotted).await;
     // Who comes later sees it at once: it is the daemon that remembers.

@@ -66,6 +66,16 @@ async fn a_session_is_found_renamed_put_away_and_removed() {
     ada.page.click("dialog [value=delete]").await;
     lists(&ada, &["Taxes of 2026", "Breakfast"]).await;
     ada.page.sees("What shall we do?").await;
+    assert_eq!(ada.page.eval("document.querySelectorAll('.toast').length").await, 0, "it was one's own deed");
+    // Where somebody else removes it, that is told, and not where one writes.
+    ada.page.click("#sessions a").await;
+    ada.page.until("document.querySelector('.bar .title').innerText === 'Taxes of 2026'").await;
+    let session = ada.session().await;
+    api.request("DELETE", &format!("/api/v1/sessions/{session}"), &[], b"").await;
+    ada.page.sees("This session is not there any more.").await;
+    let clear = "(() => { const toast = document.querySelector('.toast').getBoundingClientRect(); \
+                 return toast.bottom < document.querySelector('.composer').getBoundingClientRect().top; })()";
+    assert_eq!(ada.page.eval(clear).await, true, "the composer is free");
     ada.is_content();
 }
 

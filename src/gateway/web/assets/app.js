@@ -2,7 +2,7 @@
 
 import { ask, get, onSignedOut, post, session, setCsrf } from "./api.js";
 import { Chat } from "./chat.js";
-import { find, template, toast } from "./dom.js";
+import { announce, find, template, toast } from "./dom.js";
 import { FirstRun } from "./firstrun.js";
 import { forget, keep, read } from "./kept.js";
 import { Observe } from "./observe.js";
@@ -22,6 +22,8 @@ class House {
     document.body.classList.toggle("viewer", me.role === "viewer");
     this.main = find("#main");
     this.socket = new Socket();
+    // Where nobody answers, nothing is known to work.
+    this.socket.watch((state) => state !== "connecting" && document.body.classList.toggle("away", state === "waiting"));
     this.agents = [];
     this.sessions = new Sessions(app, this);
     app.addEventListener("click", (event) => this.clicked(event));
@@ -95,6 +97,10 @@ class House {
     this.socket.close();
     this.sessions.close();
     forget();
+    // What was said last is nobody's business any more.
+    announce("");
+    find("#toasts").replaceChildren();
+    document.body.classList.remove("away");
     location.hash = "";
     signIn(app);
   }

@@ -155,7 +155,7 @@ export class Chat {
 
   ended({ end, agent }) {
     if (end.kind === "finished") announce(`${agent || "Mosaic"} answered: ${end.text.slice(0, 2_000)}`);
-    else announce(end.kind === "cancelled" ? "Stopped." : end.message);
+    else announce(end.kind === "cancelled" ? "Cancelled." : end.message);
   }
 
   /// Something looks different: one turn, or with `null` all of it. Drawn once a frame, however fast a model speaks.
@@ -250,7 +250,7 @@ export class Chat {
   }
 
   connection(state) {
-    const words = { connecting: "connecting…", waiting: "connection lost, coming back…", out: "signed out", open: "" };
+    const words = { connecting: "connecting…", waiting: "connection lost; what runs goes on when Mosaic is back", out: "signed out", open: "" };
     this.state.textContent = words[state];
     this.main.classList.toggle("offline", state !== "open");
     if (state !== "open" && this.talk) {
@@ -366,7 +366,7 @@ export class Chat {
   }
 
   gone() {
-    toast("This session is not there any more.");
+    if (!this.house.sessions.removed.has(this.id)) toast("This session is not there any more.");
     this.house.sessions.refresh();
     this.house.go("#/");
   }

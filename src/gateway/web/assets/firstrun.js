@@ -40,6 +40,7 @@ export class FirstRun {
     const { key: input, url: address } = this.form.elements;
     find(".key", this.main).hidden = key === "none";
     input.required = key === "required";
+    find(".key label", this.main).textContent = key === "optional" ? "Key, if it wants one" : "Key";
     find(".url", this.main).hidden = !url;
     address.required = Boolean(url);
   }
@@ -60,8 +61,10 @@ export class FirstRun {
       toast("It answers. Say hello!");
       await this.begin();
     } catch (error) {
-      wrong.textContent = error.message;
-      input.focus();
+      // It speaks of the settings that this form writes.
+      wrong.textContent = error.message.replace(/\bits base_url\b/g, "the address").replace(/\bprovider custom\b/gi, (name) => (name[0] === "P" ? "The server" : "the server"));
+      const key = error.message.includes(" key") || !url;
+      (key ? input : address).focus();
     }
     button.disabled = false;
     button.textContent = "Try it and begin";

@@ -307,7 +307,7 @@ export class TurnView {
     const told = end && end.kind !== "finished";
     this.end.hidden = !told;
     if (!told) return;
-    const text = end.kind === "cancelled" ? "Stopped." : shown(end.message);
+    const text = end.kind === "cancelled" ? "Cancelled." : shown(end.message);
     this.end.className = `end ${end.kind}`;
     this.end.replaceChildren(icon(end.kind === "cancelled" ? "stop" : "close"), el("span", {}, text), ...this.actions.ended(end));
   }

@@ -80,13 +80,15 @@ export class Observe {
   }
 
   draw(tree, { turns, queues, providers, outbox, days }, channels, metrics) {
+    // What is counted by the minute is counted in memory, and begins with the process.
+    const young = tree.for_ms < 3_600_000;
     const open = outbox.filter(({ state }) => state === "pending" || state === "sending").reduce((sum, { items }) => sum + items, 0);
     find(".figures", this.main).replaceChildren(
       figure("Under way", number(turns.running)),
       figure("Waiting in mailboxes", number(queues.mailboxes)),
       figure("Waiting for a model", number(queues.calls)),
       figure("Waiting to go out", number(open)),
-      figure("Turns, last hour", number(turns.minutes.reduce((sum, minute) => sum + ended(minute), 0))),
+      figure(young ? "Turns since the start" : "Turns, last hour", number(turns.minutes.reduce((sum, minute) => sum + ended(minute), 0))),
       figure("Cost today", dollars(days.at(-1).cost_usd)),
       figure("Commit, 95 of 100", seconds(quantile(metrics, "mosaic_commit_seconds", 0.95))),
       figure("Memory", `${Math.round(sum(metrics, "process_resident_memory_bytes") / 1_048_576)} MB`),
@@ -95,15 +97,15 @@ export class Observe {
     const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     find(".plots", this.main).replaceChildren(
       plot("Turns per minute", turns.minutes.map((minute) => ({ label: clock(minute.at), value: ended(minute) })), number),
-      plot("Cost per day", days.map(({ day, cost_usd: cost }) => ({ label: day.slice(5), value: cost })), dollars),
+      plot("Cost per day", days.map(({ day, cost_usd: cost }) => ({ label: day.slice(5), value: cost ?? 0 })), dollars),
     );
-    find(".providers", this.main).replaceChildren(this.providers(providers));
+    find(".providers", this.main).replaceChildren(this.providers(providers, young));
     find(".channels", this.main).replaceChildren(this.channels(channels));
     find(".outbox", this.main).replaceChildren(this.outbox(outbox));
     find(".tree", this.main).replaceChildren(el("section", { class: "panel" }, el("h2", {}, "Supervision tree"), el("ul", { class: "branches" }, branch(tree))));
   }
 
-  providers(providers) {
+  providers(providers, young) {
     const words = { unknown: "not called yet", answers: "answers", down: "down" };
     const rows = providers.map((one) => {
       const odd = one.health === "fails" || one.health === "down";
@@ -113,7 +115,7 @@ export class Observe {
         ...times(one.first_token).map((time) => cell(time)), ...times(one.whole).map((time) => cell(time)),
         cell(`${number(one.failed)} of ${number(one.calls)}`, { class: one.failed > 0 ? "odd" : null }), cell(`${number(one.in_flight)} of ${number(one.max_in_flight)}`), cell(number(one.waiting)));
     });
-    return table("Providers, in the last hour", ["Name", "Health", "Last call", "First word, half", "95 of 100", "Answer, half", "95 of 100", "Failed", "Under way", "Waiting"], rows,
+    return table(young ? "Providers, since the start" : "Providers, in the last hour", ["Name", "Health", "Last call", "First word, half", "95 of 100", "Answer, half", "95 of 100", "Failed", "Under way", "Waiting"], rows,
       "No provider is set up. The page of a new chat takes a key; `mosaic providers add` does too.");
   }
 

@@ -16,6 +16,8 @@ export class Sessions {
     this.search = find("#q", root);
     this.archived = find("#archived", root);
     this.rows = new Map();
+    // What was deleted here: nobody need be told that it is gone.
+    this.removed = new Set();
     this.next = null;
     this.more.addEventListener("click", () => this.loadMore());
     this.near = new IntersectionObserver((seen) => seen.at(-1).isIntersecting && this.loadMore());
@@ -169,7 +171,13 @@ export class Sessions {
     if (wish === "rename") await this.house.patch(row.id, { title: name });
     else if (wish === "archive") await this.house.patch(row.id, { archived: !row.archived });
     else {
-      await ask("DELETE", at(row.id));
+      this.removed.add(row.id);
+      try {
+        await ask("DELETE", at(row.id));
+      } catch (error) {
+        this.removed.delete(row.id);
+        throw error;
+      }
       announce("Deleted.");
     }
     if (wish !== "rename") this.rows.delete(row.id);

@@ -132,7 +132,11 @@ impl Drop for Bill<'_> {
             let failed = self.result != CallResult::Answered;
             self.provider.calls.add(Call { at, failed, first: self.first, whole: sent.elapsed() });
         }
-        self.provider.calls.spent(at, self.cost_usd.or(lost.cost_usd).unwrap_or_default());
+        if self.progress == Progress::Answered {
+            self.provider.calls.spent(at, self.cost_usd);
+        } else if lost != Spent::default() {
+            self.provider.calls.spent(at, lost.cost_usd);
+        }
         if let Some(reservation) = self.reservation.take() {
             let answered = self.result == CallResult::Answered || self.progress == Progress::Answered;
             let cost = if answered { self.cost_usd } else { lost.cost_usd };
