@@ -19,14 +19,21 @@ pub(super) struct House {
     pub(super) base: String,
     /// Sessions that go on where they were cut off.
     pub(super) resumed: usize,
+    /// Another program holds the address of the settings, so that a free port was taken.
+    pub(super) held: bool,
 }
 
 impl House {
-    /// Starts everything and announces it.
+    /// Starts everything and announces it. `free_port`: where the port of the settings is held, any other will do.
     ///
     /// # Errors
     /// The store cannot be opened, or the address not be bound.
-    pub(super) async fn open(common: &Common, config: &Config, mut lock: HomeLock) -> Result<Self, CliError> {
+    pub(super) async fn open(
+        common: &Common,
+        config: &Config,
+        mut lock: HomeLock,
+        free_port: bool,
+    ) -> Result<Self, CliError> {
         let outside = outside::system();
         let mut app = App::start(config, &common.env(), outside.clone()).await?;
         app.open_channels(config).await?;
@@ -35,7 +42,14 @@ impl House {
         let token = lock.token(|| outside.bytes())?;
         principals.admit(hash_of(token.expose()), None, app.owner(), None);
 
-        let server = match serve(app.gate(principals), &config.gateway) {
+        let mut served = serve(app.gate(principals.clone()), &config.gateway);
+        let held = free_port && served.as_ref().is_err_and(|error| error.kind() == ErrorKind::AddrInUse);
+        if held {
+            let mut gateway = config.gateway.clone();
+            gateway.bind.set_port(0);
+            served = serve(app.gate(principals), &gateway);
+        }
+        let server = match served {
             Ok(server) => server,
             Err(error) => {
                 app.stop().await;
@@ -49,7 +63,7 @@ impl House {
         let address = reachable(server.address);
         lock.announce(address, tls.map(Tls::cert_sha256))?;
         let base = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
-        Ok(Self { app, server, lock, base, resumed })
+        Ok(Self { app, server, lock, base, resumed, held })
     }
 }
 

@@ -1,5 +1,6 @@
 //! `mosaic tui`: the full-screen client, with a daemon of its own where none runs.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
@@ -62,7 +63,13 @@ pub(super) fn run(common: Common, tui: Tui) -> Result<(), CliError> {
         }
         Reach::Alone(lock) => {
             let embedded = Embedded::start(common.clone(), lock)?;
-            let sentence = format!("No daemon was running: this window runs one, at {}.", embedded.base);
+            // Short enough for a line of 80 columns.
+            let sentence = match embedded.held {
+                None => format!("No daemon was running: this window runs one, at {}.", embedded.base),
+                Some(held) => {
+                    format!("Port {} is taken: this window runs a daemon, at {}.", held.port(), embedded.base)
+                }
+            };
             (Some(embedded), Some(sentence))
         }
     };
@@ -126,6 +133,8 @@ impl Drop for Log {
 /// A whole daemon in this process, on a thread of its own.
 struct Embedded {
     base: String,
+    /// The address it did not get.
+    held: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     thread: std::thread::JoinHandle<Result<(), CliError>>,
 }
@@ -139,7 +148,7 @@ impl Embedded {
         let thread = std::thread::Builder::new().name("daemon".to_owned()).spawn(live);
         let thread = thread.map_err(|error| CliError::Failed(format!("cannot start a daemon: {error}")))?;
         match told.recv() {
-            Ok(base) => Ok(Self { base, stop, thread }),
+            Ok((base, held)) => Ok(Self { base, held, stop, thread }),
             // It ended before it could be reached, and says why.
             Err(_) => Err(joined(thread).err().unwrap_or(CliError::Told)),
         }
@@ -159,14 +168,14 @@ fn joined(thread: std::thread::JoinHandle<Result<(), CliError>>) -> Result<(), C
 async fn live(
     common: Common,
     lock: HomeLock,
-    tell: std::sync::mpsc::Sender<String>,
+    tell: std::sync::mpsc::Sender<(String, Option<SocketAddr>)>,
     stopped: oneshot::Receiver<()>,
 ) -> Result<(), CliError> {
     let config = common.config(lock.home())?;
     telemetry::metrics::start();
     common.observe(config.log.level, config.log.format);
-    let house = House::open(&common, &config, lock).await?;
-    let _ = tell.send(house.base.clone());
+    let house = House::open(&common, &config, lock, config.bind_is_default()).await?;
+    let _ = tell.send((house.base.clone(), house.held.then_some(config.gateway.bind)));
     drop(tell);
     let ended = tokio::select! {
         _ = stopped => Ok(()),

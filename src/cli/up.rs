@@ -45,7 +45,7 @@ pub(super) async fn run(common: Common, _: Up) -> Result<(), CliError> {
         }
         answer => answer?,
     };
-    let House { app, server, lock, base, resumed } = House::open(&common, &config, lock).await?;
+    let House { app, server, lock, base, resumed, .. } = House::open(&common, &config, lock, false).await?;
     let link = if std::io::stdout().is_terminal() {
         first_link(&app, config.gateway.public_url().as_deref().unwrap_or(&base)).await?
     } else {

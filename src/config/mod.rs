@@ -168,6 +168,11 @@ impl Config {
     pub fn to_toml(&self) -> String {
         self.effective.to_toml()
     }
+
+    /// Whether nobody chose where the gateway listens.
+    pub fn bind_is_default(&self) -> bool {
+        self.effective.iter().any(|shown| shown.path == ["gateway", "bind"] && shown.origin == "default")
+    }
 }
 
 /// Reads the tables under `key` by their names; one with a bad name is told and left out.

@@ -105,6 +105,7 @@ impl Session {
         match (body, turn) {
             (EventBody::TurnAccepted { text, attachments }, Some(turn)) => {
                 self.accepted(turn, &text);
+                self.forgive();
                 let kind = Kind::Person(Doc::plain(text));
                 self.entries.push(Entry { files: attachments, ..Entry::new(Some(turn), kind, Some(self.last)) });
             }

@@ -75,7 +75,7 @@ impl Model {
             let changes = at == 0 && refused.replaces.is_some() && self.open[at].editing.is_none();
             let aside = if changes { std::mem::take(&mut self.open[at].files) } else { Vec::new() };
             self.open[at].files.splice(..0, refused.files);
-            self.open[at].note(&format!("Not sent: {message}"), true);
+            self.open[at].refuse(message);
             if let Some(seq) = refused.replaces.filter(|_| changes) {
                 let draft = self.input.take();
                 self.open[at].editing = Some(Editing { seq, draft, files: aside, fetching: false });

@@ -258,6 +258,12 @@ fn a_refused_message_is_given_back_with_the_reason() {
     assert_eq!(said(&ready(&mut model)).len(), 1);
     model.hear(News::Said(refusal(Code::Busy)));
     assert_eq!((shown(&model), model.input.text()), (vec!["! Not sent: No.".into()], "hi"));
+    // Once it goes well, that is past.
+    press(&mut model, Key::Enter);
+    let again = model.session().pending[0].id.clone();
+    model.hear(ack(&again, "s", 1));
+    model.hear(event("s", 1, Some(1), accepted("hi")));
+    assert_eq!(shown(&model), ["> hi"]);
 }
 
 #[test]

@@ -31,6 +31,11 @@ pub(super) fn rows(model: &Model, columns: usize, height: usize) -> Option<Vec<R
             Which::Sessions => session(choice, at == chosen, columns),
             _ => command(choice, widest, at == chosen, columns),
         };
+        if choices.len() > most {
+            // That there are more is not seen otherwise.
+            let hint = format!("{}–{} of {} · {hint}", from + 1, from + most, choices.len());
+            rows = vec![title_row(&title, &overlay.filter, &hint, columns)];
+        }
         rows.extend(choices.iter().enumerate().skip(from).take(most).map(row));
         if choices.is_empty() {
             rows.push(Row::of("  Nothing fits.", Tone::Soft).padded(columns));

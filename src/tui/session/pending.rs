@@ -2,8 +2,11 @@
 
 use mosaic_types::{Seq, TurnId};
 
-use super::Session;
+use super::{Entry, Kind, Session};
 use crate::tui::file::File;
+
+/// Begins what is told of a message that the daemon did not take.
+const NOT_SENT: &str = "Not sent: ";
 
 /// An input that was typed here and whose own event did not come yet.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,5 +63,18 @@ impl Session {
             pending.sent = false;
         }
         self.loading = false;
+    }
+
+    /// Tells why a message was not taken, until one is.
+    pub(crate) fn refuse(&mut self, why: &str) {
+        self.note(&format!("{NOT_SENT}{why}"), true);
+    }
+
+    /// A message was taken: what was in the way of those before it is past.
+    pub(super) fn forgive(&mut self) {
+        let told = |entry: &Entry| {
+            entry.turn.is_none() && matches!(&entry.kind, Kind::Note(doc, true) if doc.text().starts_with(NOT_SENT))
+        };
+        self.entries.retain(|entry| !told(entry));
     }
 }

@@ -25,6 +25,31 @@ async fn from_a_fresh_home_a_message_is_answered_and_the_terminal_is_given_back(
 }
 
 #[tokio::test]
+async fn where_the_usual_port_is_held_the_window_takes_a_free_one_and_a_chosen_port_is_kept_to() {
+    let bed = Testbed::asleep(StandIn::builder());
+    let url = bed.model.base_url();
+    let lab = format!("[providers.lab]\nbase_url = \"{url}\"\n[agents.assistant]\nmodels = [\"lab/m-1\"]\n");
+    // Where this fails another program holds it already, which is as good.
+    let _usual = std::net::TcpListener::bind("127.0.0.1:14242");
+    bed.write_config(&format!("detect = false\n{lab}"));
+    let pty = open(&bed, &[], 80, 24);
+    pty.sees("Port 14242 is taken: this window runs a daemon, at http://127.0.0.1:").await;
+    online(&pty).await;
+    pty.press("hello\r");
+    pty.sees("You said: hello").await;
+    let listed = run(bed.command(&["sessions", "list"]), "").await.good();
+    assert!(listed.contains("hello"), "it is found where it is: {listed}");
+    leave(pty).await;
+
+    let held = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let chosen = held.local_addr().expect("an address");
+    bed.write_config(&format!("detect = false\n[gateway]\nbind = \"{chosen}\"\n{lab}"));
+    let mut pty = open(&bed, &[], 100, 24);
+    assert_eq!(pty.ended().await.code(), Some(69));
+    pty.sees(&format!("cannot listen on {chosen}")).await;
+}
+
+#[tokio::test]
 async fn without_a_model_it_says_what_to_do_next() {
     let bed = Testbed::asleep(StandIn::builder());
     bed.write_config("detect = false\n[gateway]\nbind = \"127.0.0.1:0\"\n");
