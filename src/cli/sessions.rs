@@ -118,7 +118,7 @@ async fn list(
         let cells = |row: &SessionRow| {
             vec![
                 row.id.to_string(),
-                row.state.as_str().to_owned(),
+                if row.archived { "archived" } else { row.state.as_str() }.to_owned(),
                 row.agent.to_string(),
                 ago(row.updated_at, now),
                 one_line(&row.title),

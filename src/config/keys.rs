@@ -13,7 +13,7 @@ use super::Env;
 /// Bytes of a key file that are looked at; the longest keys known have some hundreds.
 const KEY_BYTES: u64 = 16 * 1024;
 
-/// Gets a key, or says what is the matter without repeating what the settings say: a key may stand there by mistake.
+/// Gets a key, or says what is the matter without repeating what may be the key itself, set there by mistake.
 pub(super) fn fetch(source: &KeySource, home: &Path, env: &Env) -> Result<Secret, String> {
     let (key, what) = find(source, home, env, "; leave the line out if no key is needed")?;
     clean(&key, what)
@@ -49,10 +49,17 @@ fn find(source: &KeySource, home: &Path, env: &Env, hint: &str) -> Result<(Strin
             let mut kept = String::new();
             File::open(home.join(path))
                 .and_then(|file| file.take(KEY_BYTES).read_to_string(&mut kept))
-                .map_err(|error| format!("this file cannot be read ({error}); a relative path starts at the home"))?;
+                .map_err(|error| unread(Path::new(path), home, &error))?;
             Ok((kept, "this file"))
         }
     }
+}
+
+/// Names the file where its folder is there: a key that was set in its place names none.
+fn unread(path: &Path, home: &Path, error: &std::io::Error) -> String {
+    let folder = path.parent().filter(|folder| *folder != Path::new("") && home.join(folder).is_dir());
+    let file = folder.map_or_else(|| "this file".to_owned(), |_| home.join(path).display().to_string());
+    format!("{file} cannot be read ({error}); a relative path starts at the home")
 }
 
 /// A key as it can be sent: without the line break that editors and `echo` add, and fit for a header.

@@ -271,6 +271,15 @@ fn the_password_of_a_database_is_kept_elsewhere() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_named_where_its_folder_is_there() {
+    let home = home("[providers.x]\napi_key_file = \"keys/x\"\n");
+    fs::create_dir(home.path().join("keys")).expect("made");
+    let error = Config::load(None, home.path(), &Env::default()).expect_err("not a file").to_string();
+    let told = format!("{} cannot be read (No such file", home.path().join("keys/x").display());
+    assert!(error.contains(&told), "{error}");
+}
+
+#[test]
 fn what_is_hardly_meant_is_told_and_nothing_else() {
     let doubts = |text: &str, vars: &[(&str, &str)]| {
         let env: Env = vars.iter().copied().collect();

@@ -54,19 +54,27 @@ impl Tls {
     }
 }
 
+fn unread(path: &Path, error: &rustls::pki_types::pem::Error) -> String {
+    let why = match error {
+        rustls::pki_types::pem::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    };
+    format!("{} cannot be read ({why}); a relative path starts at the home", path.display())
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match read {
-        Ok(certs) if certs.is_empty() => Err("this file holds no certificate in PEM".to_owned()),
+        Ok(certs) if certs.is_empty() => Err(format!("{} holds no certificate in PEM", path.display())),
         Ok(certs) => Ok(certs),
-        Err(error) => Err(format!("this file cannot be read ({error}); a relative path starts at the home")),
+        Err(error) => Err(unread(path, &error)),
     }
 }
 
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
-        rustls::pki_types::pem::Error::NoItemsFound => "this file holds no private key in PEM".to_owned(),
-        error => format!("this file cannot be read ({error}); a relative path starts at the home"),
+        rustls::pki_types::pem::Error::NoItemsFound => format!("{} holds no private key in PEM", path.display()),
+        error => unread(path, &error),
     })
 }
 

@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use mosaic_channels::Check;
 use mosaic_runtime::doors::unreached;
-use mosaic_types::{Code, Failure, ModelRef, ProviderName};
+use mosaic_types::{ChannelName, Code, Failure, ModelRef, ProviderName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,6 +39,17 @@ struct Trial {
     error: Option<Failure>,
 }
 
+/// There is none of that name: which there are. A name that none can have is not repeated.
+fn unknown(what: &'static str, name: Option<String>, mut known: Vec<String>) -> ApiError {
+    known.sort();
+    let Some(name) = name else { return ApiError(Failure::not_found(what)) };
+    let those = match known.as_slice() {
+        [] => format!("There is none; a table [{what}s.{name}] in config.toml makes one."),
+        known => format!("Those there are: {}.", known.join(", ")),
+    };
+    ApiError(Failure::new(Code::NotFound, format!("There is no {what} {name}. {those}")))
+}
+
 /// Tries a provider with one tiny call
 ///
 /// Proves its key and a model: the model is asked to say one word. That costs a few tokens, so it takes the role that may
@@ -57,7 +68,10 @@ pub(super) async fn test(gate: Data<Gate>, name: Path<String>, request: HttpRequ
     let wish: Wish = body::json(&request, payload, body::API_BYTES).await?;
     let name = name.parse::<ProviderName>().ok();
     let provider = name.as_ref().and_then(|name| gate.doors.providers.get(name));
-    let provider = provider.ok_or_else(|| ApiError(Failure::not_found("provider")))?;
+    let provider = provider.ok_or_else(|| {
+        let known = gate.doors.providers.all().iter().map(|provider| provider.adapter.name().to_string()).collect();
+        unknown("provider", name.as_ref().map(ToString::to_string), known)
+    })?;
     // Held to the end, so that a daemon that stops lets it finish.
     let _busy = gate.doors.work.admit()?;
     let name = provider.adapter.name().clone();
@@ -117,7 +131,10 @@ struct ChannelTrial {
 )]
 pub(super) async fn channel(gate: Data<Gate>, name: Path<String>) -> Answer {
     let known = gate.channels.iter().find(|channel| *channel.name == **name);
-    let channel = known.ok_or_else(|| ApiError(Failure::not_found("channel")))?;
+    let channel = known.ok_or_else(|| {
+        let known = gate.channels.iter().map(|channel| channel.name.to_string()).collect();
+        unknown("channel", name.parse::<ChannelName>().ok().map(|name| name.to_string()), known)
+    })?;
     let asked = channel.link.ask(Check).await;
     let notes = asked.map_err(|error| ApiError(unreached("The channel", &error)))?;
     let (ok, channel) = (notes.iter().all(|note| note.ok), channel.name.to_string());

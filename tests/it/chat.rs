@@ -247,9 +247,34 @@ async fn a_session_is_continued_by_its_id_or_as_the_last_one() {
             "user: fourth",
         ];
         assert_eq!(sent, expected, "{place:?}");
-        let unknown = chat(&bed, &["--session", "nowhere", "hello"], "").await;
-        assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), ""));
-        assert!(unknown.stderr.contains("no session"), "{}", unknown.stderr);
+        let unnameable = chat(&bed, &["--session", "no where", "hello"], "").await;
+        assert_eq!((unnameable.code, unnameable.stdout.as_str()), (Some(2), ""));
+        assert!(unnameable.stderr.contains("1 to 64 characters"), "{}", unnameable.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_named_is_made_where_there_is_none() {
+    for place in PLACES {
+        let bed = bed(place, []).await;
+        let pirate = chat(&bed, &["--session", "kitchen", "--agent", "pirate", "and tea?"], "").await;
+        assert!(pirate.code == Some(1) && pirate.stderr.contains("assistant, poet"), "{place:?}: {pirate:?}");
+        let tea = ["--session", "kitchen", "--agent", "poet", "and tea?"];
+        let first = chat(&bed, &tea, "").await;
+        assert!(first.stderr.contains("Session kitchen is new."), "a slip of the pen is seen: {first:?}");
+        assert_eq!((first.code, first.stdout.as_str()), (Some(0), "You said: and tea?\n"));
+        let again = chat(&bed, &tea, "").await;
+        assert!(!again.stderr.contains("new"), "it goes on: {again:?}");
+        again.good();
+        assert_eq!(bed.model.last_call().messages().len(), 4, "it knows what was said before");
+        assert_eq!(bed.model.last_call().body["model"], "m-2");
+        let other = chat(&bed, &["--session", "kitchen", "--agent", "assistant", "hello"], "").await;
+        assert_eq!((other.code, other.stdout.as_str()), (Some(2), ""), "{place:?}");
+        assert!(other.stderr.contains("poet") && other.stderr.contains("/agent assistant"), "{other:?}");
+        assert_eq!(chat(&bed, &["--session", "cellar", "hello"], "").await.code, Some(0));
+        assert_eq!(bed.model.last_call().body["model"], "m-1", "the default agent's");
+        let found = run(bed.command(&["--json", "sessions", "list", "--search", "tea"]), "").await.good();
+        assert!(found.lines().count() == 1 && found.contains("kitchen"), "{found}");
     }
 }
 
@@ -307,11 +332,9 @@ async fn a_chat_that_is_cut_off_ends_its_line_and_says_where_the_answer_will_be(
 #[tokio::test]
 async fn an_agent_for_a_session_that_goes_on_is_refused_with_what_to_do_instead() {
     let bed = bed(Place::InProcess, []).await;
-    for which in [&["--continue"][..], &["--session", "kitchen"]] {
-        let refused = chat(&bed, &[which, &["--agent", "poet", "hello"]].concat(), "").await;
-        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
-        assert!(refused.stderr.contains("/agent NAME") && refused.stderr.contains("--agent"), "{refused:?}");
-    }
+    let refused = chat(&bed, &["--continue", "--agent", "poet", "hello"], "").await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
+    assert!(refused.stderr.contains("/agent NAME") && refused.stderr.contains("--agent"), "{refused:?}");
 }
 
 #[tokio::test]

@@ -244,6 +244,12 @@ async fn a_provider_added_beside_a_running_daemon_is_used_at_once() {
     assert_eq!(std::fs::read_to_string(bed.home().join("keys/lab")).expect("it is kept"), "sk-good");
     let twice = run(bed.command(&add), "sk-good").await;
     assert!(twice.code == Some(1) && twice.stderr.contains("--replace"), "{twice:?}");
+    let unknown = run(bed.command(&["providers", "test", "attic"]), "").await;
+    assert!(unknown.stderr.contains("There is no provider attic. Those there are: lab."), "{unknown:?}");
+    // Where nobody answers without a key, nobody is asked without one.
+    let keyless = run(bed.command(&["providers", "add", "openai"]), "").await;
+    assert_eq!((keyless.code, keyless.stdout.as_str()), (Some(2), ""), "{keyless:?}");
+    assert!(keyless.stderr.contains("openai wants a key") && !keyless.stderr.contains("http"), "{keyless:?}");
     // What it cannot do while it runs is said.
     let anew = run(bed.command(&[&add[..], &["--replace"]].concat()), "sk-good").await.good();
     assert!(anew.contains("Set anew") && anew.contains("Restart the daemon"), "{anew}");

@@ -184,4 +184,6 @@ async fn a_trial_of_a_channel_says_what_is_well_and_what_to_do_about_the_rest() 
     assert!(!tried.stdout.contains(TOKEN), "{}", tried.stdout);
     let unknown = bed.api().send("POST", "/api/v1/channels/nobody/test", json!({})).await;
     assert_eq!(refusal(&unknown), (404, "not_found".to_owned()));
+    let unknown = run(bed.command(&["channels", "test", "nobody"]), "").await;
+    assert!(unknown.stderr.contains("There is no channel nobody. Those there are: family."), "{unknown:?}");
 }

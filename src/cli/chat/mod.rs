@@ -30,7 +30,7 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Chat {
     /// What to say; without it, or with -, stdin is read to its end
     message: Option<String>,
-    /// Go on in this session
+    /// Talk in this session; a name that no session has yet makes a new one
     #[arg(long, value_name = "ID", conflicts_with = "continue_last")]
     session: Option<String>,
     /// Go on in the session that was used last
@@ -42,8 +42,8 @@ pub(super) struct Chat {
 }
 
 pub(super) async fn run(common: Common, chat: Chat) -> Result<(), CliError> {
-    if chat.agent.is_some() && (chat.session.is_some() || chat.continue_last) {
-        let sentence = "--agent is for a new session, and one that goes on has its agent already. Leave --agent out, or \
+    if chat.agent.is_some() && chat.continue_last {
+        let sentence = "--agent is for a new session, and the last one has its agent already. Leave --agent out, or \
                         change it there: `mosaic tui --session ID`, then /agent NAME.";
         return Err(CliError::Usage(sentence.to_owned()));
     }
@@ -64,7 +64,7 @@ pub(super) async fn run(common: Common, chat: Chat) -> Result<(), CliError> {
 }
 
 async fn turn(common: &Common, chat: &Chat, place: &Place, text: &str) -> Result<(), CliError> {
-    let session = place.session(chat).await?;
+    let session = place.session(chat, common.json).await?;
     let events = place.submit(&session, text).await?;
     tell(common, place, &session, events).await
 }

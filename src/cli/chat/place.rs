@@ -6,11 +6,12 @@ use mosaic_runtime::doors::unreached;
 use mosaic_runtime::events::{Interest, Missed};
 use mosaic_types::journal::{API_CHANNEL, NewSession, Outcome, SessionQuery, SessionRow, Write as Entry};
 use mosaic_types::page::{Limit, Page};
-use mosaic_types::{AgentName, Failure, SessionEvent, SessionId};
+use mosaic_types::{AgentName, Code, Failure, SessionEvent, SessionId};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::super::client::{Client, Events};
+use super::super::output::note;
 use super::super::{CliError, Common};
 use super::Chat;
 use crate::app::App;
@@ -43,17 +44,16 @@ impl Here {
         Ok(Self { app, _lock: lock })
     }
 
-    pub(super) async fn session(&self, chat: &Chat) -> Result<SessionId, CliError> {
+    async fn last(&self) -> Result<Option<SessionRow>, CliError> {
+        let ask = SessionQuery { user: Some(self.app.owner), archived: Some(false), ..SessionQuery::default() };
+        let page = self.app.doors.store.sessions(ask, None, Limit::new(Some(1)).unwrap_or_default()).await?;
+        Ok(page.items.into_iter().next())
+    }
+
+    /// Makes a session, called `id` or as it is drawn; `None` where there is one by that name.
+    async fn make(&self, id: Option<&SessionId>, agent: Option<&str>) -> Result<Option<SessionId>, CliError> {
         let doors = &self.app.doors;
-        if let Some(id) = &chat.session {
-            return id.parse().map_err(|_| Failure::not_found("session").into());
-        }
-        if chat.continue_last {
-            let ask = SessionQuery { user: Some(self.app.owner), archived: Some(false), ..SessionQuery::default() };
-            let page = doors.store.sessions(ask, None, Limit::new(Some(1)).unwrap_or_default()).await?;
-            return page.items.into_iter().next().map(|row| row.id).ok_or_else(none_to_continue);
-        }
-        let agent = match &chat.agent {
+        let agent = match agent {
             None => doors.agents.default_name().cloned(),
             Some(name) => name.parse::<AgentName>().ok().filter(|name| doors.agents.profile(name).is_some()),
         };
@@ -61,7 +61,7 @@ impl Here {
             let known: Vec<_> = doors.agents.profiles().iter().map(|agent| agent.name.to_string()).collect();
             CliError::Failed(format!("There is no such agent. Those there are: {}.", known.join(", ")))
         })?;
-        let id = doors.outside.session_id();
+        let id = id.cloned().unwrap_or_else(|| doors.outside.session_id());
         let new = NewSession {
             id: id.clone(),
             user: self.app.owner,
@@ -71,9 +71,16 @@ impl Here {
             at: doors.outside.now(),
         };
         match doors.commit(Entry::CreateSession(new)).await? {
-            Outcome::Written(_) => Ok(id),
+            Outcome::Written(_) => Ok(Some(id)),
+            Outcome::Exists => Ok(None),
             other => Err(CliError::Failed(format!("the session could not be made: {other:?}"))),
         }
+    }
+
+    async fn show(&self, id: &SessionId) -> Result<SessionRow, CliError> {
+        let row = self.app.doors.store.session(id).await?;
+        let mine = row.filter(|row| self.app.owner().may_see(row.user, &row.channel));
+        mine.ok_or_else(|| Failure::not_found("session").into())
     }
 
     pub(super) async fn submit(&self, session: &SessionId, text: &str) -> Result<Events, CliError> {
@@ -106,6 +113,10 @@ impl Here {
     }
 }
 
+fn unnameable() -> CliError {
+    CliError::Usage("a session's name is 1 to 64 characters of A-Z a-z 0-9 _ -.".to_owned())
+}
+
 fn none_to_continue() -> CliError {
     CliError::Failed("There is no session to continue yet.".to_owned())
 }
@@ -122,25 +133,68 @@ struct Cancelled {
 }
 
 impl Place {
-    pub(super) async fn session(&self, chat: &Chat) -> Result<SessionId, CliError> {
+    /// The session to talk in. One that is named is made where there is none, as the API's `X-Mosaic-Session` has it.
+    pub(super) async fn session(&self, chat: &Chat, json: bool) -> Result<SessionId, CliError> {
+        if chat.continue_last {
+            return self.last().await?.map(|row| row.id).ok_or_else(none_to_continue);
+        }
+        let id = chat.session.as_deref().map(|id| id.parse::<SessionId>().map_err(|_| unnameable())).transpose()?;
+        let made = self.make(id.as_ref(), chat.agent.as_deref()).await?;
+        let Some(id) = id else {
+            return made.ok_or_else(|| CliError::Failed("the session could not be made; try again.".to_owned()));
+        };
+        if made.is_some() {
+            if !json {
+                note(&format!("Session {id} is new."));
+            }
+        } else if let Some(agent) = &chat.agent {
+            let has = self.show(&id).await?.agent;
+            if has.as_str() != agent {
+                return Err(CliError::Usage(format!(
+                    "session {id} has its agent already, {has}. Leave --agent out, or change it there: `mosaic tui \
+                     --session {id}`, then /agent {agent}."
+                )));
+            }
+        }
+        Ok(id)
+    }
+
+    async fn last(&self) -> Result<Option<SessionRow>, CliError> {
+        match self {
+            Self::Here(here) => here.last().await,
+            Self::Daemon(client) => {
+                let page: Page<SessionRow> = client.get("/api/v1/sessions?limit=1").await?;
+                Ok(page.items.into_iter().next())
+            }
+        }
+    }
+
+    async fn make(&self, id: Option<&SessionId>, agent: Option<&str>) -> Result<Option<SessionId>, CliError> {
         let client = match self {
-            Self::Here(here) => return here.session(chat).await,
+            Self::Here(here) => return here.make(id, agent).await,
             Self::Daemon(client) => client,
         };
-        if let Some(id) = &chat.session {
-            return id.parse().map_err(|_| Failure::not_found("session").into());
-        }
-        if chat.continue_last {
-            let page: Page<SessionRow> = client.get("/api/v1/sessions?limit=1").await?;
-            return page.items.into_iter().next().map(|row| row.id).ok_or_else(none_to_continue);
-        }
         // A session in which nobody could answer is not begun.
         let ready: Ready = client.get("/readyz").await?;
         if let Some(hint) = ready.hint {
             return Err(CliError::Failed(hint));
         }
-        let row: SessionRow = client.post("/api/v1/sessions", &json!({"agent": chat.agent})).await?;
-        Ok(row.id)
+        let mut wish = json!({"agent": agent});
+        if let Some(id) = id {
+            wish["id"] = json!(id);
+        }
+        match client.try_post::<SessionRow>("/api/v1/sessions", &wish).await? {
+            Ok(row) => Ok(Some(row.id)),
+            Err(failure) if failure.code == Code::Exists => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn show(&self, id: &SessionId) -> Result<SessionRow, CliError> {
+        match self {
+            Self::Here(here) => here.show(id).await,
+            Self::Daemon(client) => client.get(&format!("/api/v1/sessions/{id}")).await,
+        }
     }
 
     pub(super) async fn submit(&self, session: &SessionId, text: &str) -> Result<Events, CliError> {

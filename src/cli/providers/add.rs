@@ -75,6 +75,14 @@ pub(super) async fn run(common: Common, add: Add) -> Result<(), CliError> {
     }
 
     let key = key(&name)?;
+    // Nobody answers there without one, so nobody is asked.
+    if key.is_none() && !add.no_test && add.kind.key_env.is_some() && base_url == add.kind.base_url {
+        return Err(CliError::Usage(format!(
+            "{name} wants a key, and none was given: type it where it is asked for, or pipe it in, as in `mosaic providers \
+             add {} < key.txt`. Nothing was changed.",
+            add.kind.name
+        )));
+    }
     if !add.replace
         && !add.no_test
         && let Some(client) = Client::of_home(&home)?
