@@ -33,6 +33,7 @@ fn steady(text: &str, daemon: &Testbed) -> String {
     let text = text.replace(&daemon.address().to_string(), "HOST");
     let word = |word: &str| match word {
         word if word.len() == 36 && word.matches('-').count() == 4 => "USER".to_owned(),
+        word if word.len() == 38 && word.starts_with('(') && word.matches('-').count() == 4 => "(USER)".to_owned(),
         word if word.len() == 10 && word.starts_with("20") => "DATE".to_owned(),
         word if word.len() == 8 && word.matches(':').count() == 2 => "TIME".to_owned(),
         word => word.to_owned(),
