@@ -3,6 +3,7 @@
 mod faults;
 mod flaps;
 mod people;
+mod shows;
 mod threads;
 
 use mosaic_testkit::StandIn;
