@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::testbed::{Testbed, eventually, refusal, run};
 
 /// Somebody who may talk, and somebody who may not.
-const ADA: i64 = 11;
+pub(crate) const ADA: i64 = 11;
 const EVE: i64 = 66;
 const GROUP: i64 = -1001;
 
@@ -42,7 +42,7 @@ async fn awake_with(model: Builder, more: &str) -> (Testbed, Telegram) {
     (bed, telegram)
 }
 
-async fn awake(model: Builder) -> (Testbed, Telegram) {
+pub(crate) async fn awake(model: Builder) -> (Testbed, Telegram) {
     let (mut bed, telegram) = asleep(model);
     bed.restart().await;
     (bed, telegram)

@@ -1,8 +1,10 @@
-//! The terminal and the browser in front of one session.
+//! The terminal and the browser in front of one session, and a platform as the third.
 
+use mosaic_testkit::telegram::Saying;
 use mosaic_testkit::{Gate, Pty, StandIn, Step};
 
 use super::{connected, leave};
+use crate::telegram;
 use crate::testbed::Testbed;
 use crate::web::visitor::{Visitor, pair};
 
@@ -63,6 +65,42 @@ async fn a_session_of_the_terminal_goes_on_in_the_browser_and_back() {
         all.iter().map(|(who, text)| if who == "user" { format!("▌ {text}") } else { text.clone() }).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     pty.until("the same in the terminal", |screen| shows(screen, &texts) && !works(&pty)).await;
+    ada.is_content();
+    leave(pty).await;
+}
+
+#[tokio::test]
+async fn a_conversation_on_a_platform_is_live_in_terminal_and_browser_at_once() {
+    let gate = Gate::new();
+    let steps = [Step::say("Here."), Step::hold_after(&gate, "one two three", 1)];
+    let (bed, phone) = telegram::awake(StandIn::builder().script(steps)).await;
+    let from_ada = |text: &str| phone.say(&Saying::private(telegram::ADA, text));
+    from_ada("begun on a phone");
+    phone.shows(telegram::ADA, &["Here."]).await;
+    let session = bed.api().get("/api/v1/sessions").await["items"][0]["id"].as_str().expect("an id").to_owned();
+    let pty = connected(&bed, &["--session", &session]).await;
+    pty.sees("Here.").await;
+    let ada = Visitor::owner(&bed).await;
+    let listed = "[...document.querySelectorAll('#side a')].find((a) => a.innerText.includes('begun on a phone'))";
+    ada.page.until(listed).await;
+    ada.page.eval(&format!("{listed}.click()")).await;
+    ada.is_answered("Here.").await;
+
+    from_ada("count");
+    phone.shows(telegram::ADA, &["Here.", "one …"]).await;
+    pty.sees("▌ count").await;
+    pty.until("the words so far", |screen| screen.contains("one") && !screen.contains("three")).await;
+    ada.page.until("document.querySelector('.live .md')?.innerText.trim() === 'one'").await;
+    gate.open();
+    phone.shows(telegram::ADA, &["Here.", "one two three"]).await;
+    pty.sees("one two three").await;
+    ada.is_answered("one two three").await;
+
+    // What is said in the terminal is seen in the browser; the phone is told what was asked there.
+    pty.press("from the terminal\r");
+    ada.is_answered("You said: from the terminal").await;
+    pty.sees("You said: from the terminal").await;
+    assert_eq!(phone.texts(telegram::ADA), ["Here.", "one two three"]);
     ada.is_content();
     leave(pty).await;
 }
