@@ -2,15 +2,15 @@
 
 use clap::{Args, Subcommand};
 use mosaic_types::journal::{Deed, NewUser, Outcome, UserRow, Write};
-use mosaic_types::{Code, Failure, Timestamp, UserId, UserName, UserRole};
-use serde::{Deserialize, Serialize};
+use mosaic_types::{Code, Failure, UserName, UserRole};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::output::{Out, ago, note, one_line, print};
 use super::reach::{Books, Held};
 use super::token::roles;
 use super::{CliError, Common};
-use crate::gateway::users::{KEPT, taken};
+use crate::gateway::users::{KEPT, User, taken};
 use crate::outside;
 
 /// Let more people than one use this house; without a daemon, straight in the home
@@ -50,24 +50,9 @@ enum Command {
     },
 }
 
-/// A person as lists show them.
-#[derive(Serialize, Deserialize)]
-struct Shown {
-    id: UserId,
-    name: String,
-    role: UserRole,
-    created_at: Timestamp,
-}
-
-impl From<UserRow> for Shown {
-    fn from(row: UserRow) -> Self {
-        Self { id: row.id, name: row.name, role: row.role, created_at: row.created_at }
-    }
-}
-
 #[derive(Deserialize)]
 struct List {
-    items: Vec<Shown>,
+    items: Vec<User>,
 }
 
 pub(super) async fn run(common: Common, Users { command }: Users) -> Result<(), CliError> {
@@ -108,13 +93,13 @@ pub(super) fn unknown(name: &UserName) -> CliError {
     ))
 }
 
-fn list(common: &Common, users: &[Shown]) -> Result<(), CliError> {
+fn list(common: &Common, users: &[User]) -> Result<(), CliError> {
     let mut out = Out::new();
     if common.json {
         users.iter().try_for_each(|user| out.json(user))?;
     } else {
         let now = outside::system().now();
-        let cells = |user: &Shown| vec![one_line(&user.name), user.role.to_string(), ago(user.created_at, now)];
+        let cells = |user: &User| vec![one_line(&user.name), user.role.to_string(), ago(user.created_at, now)];
         let rows: Vec<_> = users.iter().map(cells).collect();
         out.table(&["NAME", "ROLE", "ADDED"], &rows)?;
     }
@@ -122,28 +107,28 @@ fn list(common: &Common, users: &[Shown]) -> Result<(), CliError> {
 }
 
 impl Books {
-    async fn users(&self) -> Result<Vec<Shown>, CliError> {
+    async fn users(&self) -> Result<Vec<User>, CliError> {
         match self {
             Self::Daemon(client) => Ok(client.get::<List>("/api/v1/users").await?.items),
-            Self::Here(held) => Ok(held.store.users().await?.into_iter().map(Shown::from).collect()),
+            Self::Here(held) => Ok(held.store.users().await?.into_iter().map(User::from).collect()),
         }
     }
 
-    async fn add(&self, name: &UserName, role: UserRole) -> Result<Shown, CliError> {
+    async fn add(&self, name: &UserName, role: UserRole) -> Result<User, CliError> {
         match self {
             Self::Daemon(client) => client.post("/api/v1/users", &json!({"name": name, "role": role})).await,
             Self::Here(held) => {
                 let (id, created_at, name) = (held.outside.user_id(), held.outside.now(), name.to_string());
                 let new = NewUser { id, name: name.clone(), role, at: created_at };
                 match held.audited("user.add", &name, Write::CreateUser(new)).await? {
-                    Outcome::Written(_) => Ok(Shown { id, name, role, created_at }),
+                    Outcome::Written(_) => Ok(User { id, name, role, created_at }),
                     _ => Err(taken(&name).into()),
                 }
             }
         }
     }
 
-    async fn remove(&self, user: &Shown) -> Result<(), CliError> {
+    async fn remove(&self, user: &User) -> Result<(), CliError> {
         match self {
             Self::Daemon(client) => client.delete(&format!("/api/v1/users/{}", user.id)).await,
             Self::Here(held) => {

@@ -34,12 +34,12 @@ struct Wish {
 }
 
 /// A person.
-#[derive(Serialize, ToSchema)]
-struct User {
-    id: UserId,
-    name: String,
-    role: UserRole,
-    created_at: Timestamp,
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct User {
+    pub(crate) id: UserId,
+    pub(crate) name: String,
+    pub(crate) role: UserRole,
+    pub(crate) created_at: Timestamp,
 }
 
 impl From<UserRow> for User {

@@ -266,7 +266,7 @@ impl SessionActor {
     }
 
     pub(super) fn write_end(&mut self, mut end: Box<EndTurn>, ctx: &mut Context<Self>) {
-        if let Some(attempt) = self.state.as_mut().and_then(SessionState::cut_attempt) {
+        if let Some(attempt) = self.state.as_mut().and_then(SessionState::take_cut_attempt) {
             let lost = self.cut_off(attempt, end.at);
             end.beside.extend(lost);
         }

@@ -182,8 +182,8 @@ impl SessionState {
         turn.model.clone().map(Chosen::by_input).or_else(|| self.row.model.clone().map(Chosen::by_session))
     }
 
-    /// The attempt of the active turn whose run was at work when its end was decided on.
-    pub(super) fn cut_attempt(&mut self) -> Option<u32> {
+    /// The attempt of the active turn whose run was at work when its end was decided on; told once.
+    pub(super) fn take_cut_attempt(&mut self) -> Option<u32> {
         let active = self.active.as_mut()?;
         std::mem::take(&mut active.cut).then_some(active.attempt)
     }

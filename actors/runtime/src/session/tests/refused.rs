@@ -85,7 +85,7 @@ fn a_life_after_one_that_could_not_store_an_end_asks_nobody_again() {
         let mut state = SessionState::new(snapshot(open), 1, 1_000, false, true);
         let resumed = state.resume(Some(turn(1)), AT);
         // Only of one that ran an attempt was cut off, which may have cost something.
-        assert_eq!(state.cut_attempt(), (stored == TurnState::Running).then_some(1));
+        assert_eq!(state.take_cut_attempt(), (stored == TurnState::Running).then_some(1));
         assert!(resumed.begin.is_none());
         let Some(Write::End(end)) = resumed.write else { panic!("its end is tried again: {:?}", resumed.write) };
         assert!(matches!(end.end, TurnEnd::Failed { code: Code::StorageDefect, .. }));

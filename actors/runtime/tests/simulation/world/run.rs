@@ -155,7 +155,7 @@ async fn life(
     tasks.push(actix::spawn(chaos::removals(house.clone(), world.clone())));
     tasks.push(actix::spawn(chaos::clock(world.clone())));
     let mut spent = house.spent.clone();
-    let over = async {
+    let planned = async {
         match death {
             Some((after, how)) => {
                 tokio::time::sleep_until(began + after).await;
@@ -171,7 +171,7 @@ async fn life(
         biased;
         () = world.stop.notified() => return Over::Broken,
         _ = spent.wait_for(|spent| *spent) => return Over::Spent,
-        how = over => how,
+        how = planned => how,
         () = said(world, people) => None,
     };
     match how {
