@@ -160,14 +160,16 @@ impl Books {
         let shield = |entry: &Beside| {
             if entry.calls == 0 { Beside { known: Known::Foreseen, ..entry.clone() } } else { entry.clone() }
         };
-        for tries in 1_u32.. {
+        let (mut refusals, mut told) = (0, false);
+        loop {
             let entries: Vec<_> = self.calls.borrow().values().map(shield).collect();
             let Err(failure) = doors.commit(Write::Spend(entries.clone())).await else { return };
-            if failure.code == Code::StorageDefect && tries >= REFUSALS {
+            refusals += u32::from(failure.code == Code::StorageDefect);
+            if refusals >= REFUSALS {
                 tracing::error!(%failure, "the entry of a call is refused for good; the call is made without");
                 return entries.into_iter().for_each(|entry| self.till.owe(entry));
             }
-            if tries == 1 {
+            if !std::mem::replace(&mut told, true) {
                 tracing::warn!(%failure, "the entry of a call could not be written before the call, which waits for it");
             }
             tokio::time::sleep(AGAIN).await;
