@@ -244,9 +244,10 @@ async fn a_pause_that_discord_asks_for_holds_the_answer_up_and_loses_nothing() {
 #[tokio::test]
 async fn a_pause_for_previews_on_discord_stops_them_and_the_final_comes_after_it() {
     let gate = Gate::new();
-    let (_bed, discord) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
+    let (bed, discord) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
     discord.say(&ada("count"));
     discord.shows(dm(ADA), &["one …"]).await;
+    bed.preview_is_kept().await;
     discord.fail("edit", [Fault::Flood(3.0)]);
     let began = Instant::now();
     gate.open();
@@ -269,9 +270,10 @@ async fn a_room_of_discord_that_is_closed_costs_a_call_and_nobody_else() {
 #[tokio::test]
 async fn a_preview_that_somebody_deleted_on_discord_does_not_take_the_answer_with_it() {
     let gate = Gate::new();
-    let (_bed, discord) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
+    let (bed, discord) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
     discord.say(&ada("count"));
     discord.shows(dm(ADA), &["one …"]).await;
+    bed.preview_is_kept().await;
     discord.delete(dm(ADA), discord.seen(dm(ADA))[0].id);
     gate.open();
     discord.shows(dm(ADA), &["one two three"]).await;

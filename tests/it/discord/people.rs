@@ -13,6 +13,7 @@ async fn on_discord_an_answer_grows_in_one_message_and_ends_as_that_message() {
     let (bed, discord) = awake(StandIn::builder().script(script)).await;
     discord.say(&ada("count"));
     discord.shows(dm(ADA), &["one **two** …"]).await;
+    bed.preview_is_kept().await;
     let preview = discord.seen(dm(ADA)).remove(0);
     assert_eq!(preview.buttons, [("Stop".to_owned(), "stop".to_owned())]);
     gate.open();
@@ -169,6 +170,7 @@ async fn a_button_on_discord_stops_an_answer_and_another_tries_a_failed_one_agai
     let (bed, discord) = awake(StandIn::builder().script(script)).await;
     discord.say(&ada("count"));
     discord.shows(dm(ADA), &["one two …"]).await;
+    bed.preview_is_kept().await;
     let preview = discord.seen(dm(ADA))[0].id;
     // Somebody who may not talk there presses it, and then somebody who may.
     let stranger = Saying::direct(EVE, "").in_room(dm(ADA));

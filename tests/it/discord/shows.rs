@@ -53,6 +53,7 @@ async fn a_talk_on_discord_reads_as_people_expect_it_to() {
     discord.until("the end of the code", last(alone, "That was *it*.")).await;
     discord.say(&ada("count"));
     discord.until("it counts", last(alone, "one two …")).await;
+    bed.preview_is_kept().await;
     discord.command(&ada("stop"));
     discord
         .until("it is stopped", |discord| discord.texts(alone).iter().any(|text| text == "Cancelled.").then_some(()))

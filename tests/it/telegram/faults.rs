@@ -118,9 +118,10 @@ async fn a_pause_that_telegram_asks_for_holds_the_answer_up_and_loses_nothing() 
 #[tokio::test]
 async fn a_pause_for_previews_stops_them_and_the_final_comes_after_it() {
     let gate = Gate::new();
-    let (_bed, telegram) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
+    let (bed, telegram) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
     telegram.say(&Saying::private(ADA, "count"));
     telegram.shows(ADA, &["one …"]).await;
+    bed.preview_is_kept().await;
     telegram.fail("editMessageText", [Fault::Flood(3)]);
     let began = Instant::now();
     gate.open();
@@ -159,6 +160,7 @@ async fn an_edit_that_was_cut_off_is_made_again() {
     let (bed, telegram) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
     telegram.say(&Saying::private(ADA, "count"));
     telegram.shows(ADA, &["one …"]).await;
+    bed.preview_is_kept().await;
     telegram.fail("editMessageText", [Fault::CutBefore, Fault::Refuse(500, "Internal Server Error".to_owned())]);
     gate.open();
     telegram.shows(ADA, &["one two three"]).await;
@@ -202,9 +204,10 @@ async fn a_chat_that_is_closed_costs_a_call_and_nobody_else() {
 #[tokio::test]
 async fn a_preview_that_somebody_deleted_does_not_take_the_answer_with_it() {
     let gate = Gate::new();
-    let (_bed, telegram) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
+    let (bed, telegram) = awake(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1)])).await;
     telegram.say(&Saying::private(ADA, "count"));
     telegram.shows(ADA, &["one …"]).await;
+    bed.preview_is_kept().await;
     telegram.delete(ADA, telegram.seen(ADA)[0].id);
     gate.open();
     telegram.shows(ADA, &["one two three"]).await;

@@ -41,6 +41,7 @@ async fn an_answer_grows_in_one_message_and_ends_as_that_message() {
     let (bed, telegram) = awake(StandIn::builder().script(script)).await;
     telegram.say(&Saying::private(ADA, "count"));
     telegram.shows(ADA, &["one two …"]).await;
+    bed.preview_is_kept().await;
     let preview = telegram.seen(ADA).remove(0);
     assert_eq!(preview.buttons, [("Stop".to_owned(), "stop".to_owned())]);
     gate.open();
@@ -59,6 +60,7 @@ async fn a_button_stops_an_answer_and_another_tries_a_failed_one_again() {
     let (bed, telegram) = awake(StandIn::builder().script(script)).await;
     telegram.say(&Saying::private(ADA, "count"));
     telegram.shows(ADA, &["one two …"]).await;
+    bed.preview_is_kept().await;
     telegram.press(ADA, EVE, telegram.seen(ADA)[0].id);
     telegram.press(ADA, ADA, telegram.seen(ADA)[0].id);
     telegram.shows(ADA, &["Cancelled."]).await;

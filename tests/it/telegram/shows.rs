@@ -87,7 +87,7 @@ async fn a_talk_reads_as_people_expect_it_to() {
     let long = format!("Here it is.\n\n```rust\n{code}```\n\nThat was *it*.");
     let refused = Step::status(401, "invalid_api_key", "Incorrect API key provided.");
     let script = [Step::say("Hello **Ada**."), Step::say(long), Step::hold_after(&gate, "one two three", 2), refused];
-    let (_bed, telegram) = awake(StandIn::builder().script(script)).await;
+    let (bed, telegram) = awake(StandIn::builder().script(script)).await;
     let count = |count: usize| move |telegram: &Telegram| (telegram.texts(ADA).len() == count).then_some(());
     telegram.say(&Saying::private(ADA, "/start"));
     telegram.until("help", count(1)).await;
@@ -99,6 +99,7 @@ async fn a_talk_reads_as_people_expect_it_to() {
     telegram.say(&Saying::private(ADA, "count"));
     let begun = |telegram: &Telegram| (telegram.texts(ADA).last()? == "one two …").then_some(());
     telegram.until("it counts", begun).await;
+    bed.preview_is_kept().await;
     telegram.say(&Saying::private(ADA, "/stop"));
     let stopped = |telegram: &Telegram| (telegram.texts(ADA).last()? == "Cancelled.").then_some(());
     telegram.until("it is stopped", stopped).await;

@@ -8,7 +8,7 @@ use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use mosaic_testkit::postgres::{Database, Server};
 use mosaic_testkit::provider::Builder;
 
-use super::Testbed;
+use super::{Testbed, eventually};
 
 thread_local! {
     static POSTGRES: Cell<bool> = const { Cell::new(false) };
@@ -77,6 +77,13 @@ impl Testbed {
         let path = self.database();
         let mut conn = SqliteConnection::establish(path.to_str().expect("a path in UTF-8")).expect("it opens");
         conn.batch_execute(&format!("PRAGMA busy_timeout = 5000; {sql}")).expect("it is changed");
+    }
+
+    /// Waits until it is stored in which message the running answer grows: what is seen on a platform is known here a moment
+    /// later, and an answer that ends in between is a message of its own.
+    pub(crate) async fn preview_is_kept(&self) {
+        let kept = "previews WHERE turn_id IN (SELECT id FROM turns WHERE state = 'running')";
+        eventually("the preview is stored", || async { (self.rows(kept).await == 1).then_some(()) }).await;
     }
 
     /// How many rows there are of `what`, which is a table and perhaps a condition, read from the database itself.

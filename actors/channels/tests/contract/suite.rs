@@ -149,9 +149,8 @@ pub(crate) async fn a_stop_in_mid_answer_is_heard_and_its_end_stands_in_place_of
     office.stand.say(Who::Ada, Place::Direct, false, "/stop");
     office.until("it is heard", |office| (office.desk.commands() == ["stop"]).then_some(())).await;
     tell.send(delta(said.turn, 7, " three")).expect("it is read");
-    let preview = office.desk.previews().pop();
-    assert!(preview.is_some(), "the house knows of the message");
-    let end = Item { preview, ..office.item(&said, Content::Cancelled {}) };
+    let preview = office.until("the house knows of the message", |office| office.desk.previews().pop()).await;
+    let end = Item { preview: Some(preview), ..office.item(&said, Content::Cancelled {}) };
     assert_eq!(office.carry(end).await, Ending::Sent);
     tell.closed().await;
     assert_eq!(office.stand.texts(Place::Direct), ["Cancelled."]);
