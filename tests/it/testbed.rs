@@ -38,6 +38,12 @@ pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("in vain for {PATIENCE:?}: {what}"))
 }
 
+/// Panics unless most of these took less than `limit`. A busy machine holds up some; what is slow by a fault is so each time.
+pub(crate) fn mostly_within(limit: Duration, mut took: Vec<Duration>) {
+    took.sort();
+    assert!(took[took.len() / 2] < limit, "{took:?}");
+}
+
 /// Looks again and again until there is something to see.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     let looking = async {

@@ -1,5 +1,6 @@
 //! The WebSocket, as a client uses it.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use mosaic_testkit::ws::{Heard, Socket};
@@ -18,18 +19,20 @@ pub(crate) enum Said {
 /// A client on a socket.
 pub(crate) struct Wire {
     socket: Socket,
+    /// What came before an answer that was waited for: a quick turn may end before its `ack` is here.
+    passed: VecDeque<Value>,
 }
 
 impl Wire {
     /// Opens a socket and says nothing yet.
     pub(crate) async fn open(address: SocketAddr) -> Self {
         let socket = soon("the upgrade", Socket::open(address, "/ws", &[])).await.expect("an upgrade");
-        Self { socket }
+        Self { socket, passed: VecDeque::new() }
     }
 
     /// Takes a socket that is open already.
     pub(crate) fn of(socket: Socket) -> Self {
-        Self { socket }
+        Self { socket, passed: VecDeque::new() }
     }
 
     /// Opens a socket and connects, which must succeed. Answers `ready` too.
@@ -48,6 +51,13 @@ impl Wire {
 
     /// What comes next.
     pub(crate) async fn next(&mut self) -> Said {
+        match self.passed.pop_front() {
+            Some(frame) => Said::Frame(frame),
+            None => self.hear().await,
+        }
+    }
+
+    async fn hear(&mut self) -> Said {
         match soon("a frame", self.socket.next()).await {
             Heard::Text(text) => Said::Frame(serde_json::from_str(&text).expect("a frame is JSON")),
             Heard::Closed(code, reason) => Said::Closed(code, reason),
@@ -94,18 +104,19 @@ impl Wire {
         replayed
     }
 
-    /// Sends a message under a key; answers its `ack` or `error`, whatever came before it.
+    /// Sends a message under a key; answers its `ack` or `error`. What comes before it is what comes next.
     pub(crate) async fn say(&mut self, id: &str, session: &str, text: &str) -> Value {
         self.send(json!({"type": "message.send", "id": id, "session": session, "text": text})).await;
         self.answer(id).await
     }
 
-    /// The answer to the frame with this id; events that come before it are passed over.
+    /// The answer to the frame with this id; what comes before it is what comes next.
     pub(crate) async fn answer(&mut self, id: &str) -> Value {
         loop {
-            let frame = self.frame().await;
-            if frame["id"] == id {
-                return frame;
+            match self.hear().await {
+                Said::Frame(frame) if frame["id"] == id => return frame,
+                Said::Frame(frame) => self.passed.push_back(frame),
+                closed => panic!("an answer was wanted: {closed:?}"),
             }
         }
     }

@@ -125,9 +125,11 @@ impl Page {
         );
     }
 
-    /// Waits until the page shows this text somewhere.
+    /// Waits until the page shows this text somewhere: not where it is only read aloud, which may be before it is drawn.
     pub async fn sees(&self, text: &str) {
-        self.until(&format!("document.body.innerText.includes({})", json!(text))).await;
+        let shown =
+            "[...document.body.children].filter((part) => part.role !== 'status').map((part) => part.innerText)";
+        self.until(&format!("{shown}.join('\\n').includes({})", json!(text))).await;
     }
 
     /// All that the page shows, as text.
