@@ -8,11 +8,13 @@
 //! HOME/config.toml   settings, if there are any
 //! HOME/keys/NAME     keys of providers
 //! HOME/till          what calls may have cost that are not in the ledger yet
-//! HOME/tui.log        what `mosaic tui` and a daemon of its own would say on stderr
+//! HOME/tui.log       what `mosaic tui` and a daemon of its own would say on stderr
+//! HOME/drafts/       what was typed in `mosaic tui` and not sent
 //! ```
 //!
 //! What is secret is born with its permissions: no file is ever open to others, not even for a moment.
 
+mod drafts;
 mod lock;
 mod login;
 #[cfg(all(test, unix))]
@@ -30,6 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Env;
 
+pub(crate) use drafts::{Draft, Drafts};
 pub use lock::HomeLock;
 pub use login::Login;
 pub use write::{append_private, write_private};

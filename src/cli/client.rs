@@ -22,6 +22,9 @@ pub(crate) struct Client {
     token_from: Source,
 }
 
+/// The home's own daemon, as a place.
+pub(super) const HOME: &str = "home";
+
 /// Where an address or a token came from. What is named with the command goes before a login, and that before the home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
@@ -308,6 +311,11 @@ impl Client {
     /// Where the daemon answers, as in `http://127.0.0.1:14242`.
     pub(super) fn base(&self) -> &str {
         &self.base
+    }
+
+    /// The daemon by a name that stays: the home's own answers at another address each time.
+    pub(super) fn place(&self) -> &str {
+        if self.url_from == Source::Home { HOME } else { &self.base }
     }
 
     /// Where the address and the token came from.

@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 use super::house::House;
 use super::output::note;
 use super::reach::Reach;
-use super::{CliError, Client, Common};
-use crate::home::HomeLock;
+use super::{CliError, Client, Common, client};
+use crate::home::{Drafts, HomeLock};
 use crate::tui::{self, Start, Theme};
 use crate::{outside, telemetry};
 
@@ -56,10 +56,10 @@ pub(super) fn run(common: Common, tui: Tui) -> Result<(), CliError> {
     let home = common.home()?;
     let log = Log::open(&home.path().join(LOG))?;
 
-    let (embedded, greeting) = match asking.block_on(Reach::find(&common))? {
-        Reach::Daemon(_) => {
+    let (embedded, greeting, place) = match asking.block_on(Reach::find(&common))? {
+        Reach::Daemon(client) => {
             common.log(tracing::Level::WARN, crate::config::LogFormat::Text);
-            (None, None)
+            (None, None, client.place().to_owned())
         }
         Reach::Alone(lock) => {
             let embedded = Embedded::start(common.clone(), lock)?;
@@ -70,7 +70,7 @@ pub(super) fn run(common: Common, tui: Tui) -> Result<(), CliError> {
                     format!("Port {} is taken: this window runs a daemon, at {}.", held.port(), embedded.base)
                 }
             };
-            (Some(embedded), Some(sentence))
+            (Some(embedded), Some(sentence), client::HOME.to_owned())
         }
     };
     let session = asking.block_on(session(&common, &tui))?;
@@ -85,7 +85,8 @@ pub(super) fn run(common: Common, tui: Tui) -> Result<(), CliError> {
     };
     let finder = common.clone();
     let find = Box::new(move || Client::find(&finder));
-    let ended = tui::run(Start { find, session, agent, theme, greeting, outside: outside::system() });
+    let drafts = Drafts::open(&home, &place);
+    let ended = tui::run(Start { find, session, agent, theme, drafts, greeting, outside: outside::system() });
     drop(log);
     if let Some(embedded) = embedded {
         embedded.stop()?;

@@ -1,6 +1,6 @@
 //! A file that goes with a message: read when it is named, shown as a chip, sent with the text.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -14,6 +14,8 @@ use super::text::one_line;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct File {
     name: String,
+    /// Where it was found; `None`: it came from the daemon.
+    path: Option<PathBuf>,
     media_type: &'static str,
     data: Arc<[u8]>,
 }
@@ -32,9 +34,17 @@ impl File {
         }
         let home = std::env::var_os("HOME").filter(|_| typed.starts_with("~/"));
         let path = home.map_or_else(|| PathBuf::from(typed), |home| PathBuf::from(home).join(&typed[2..]));
-        let shown = one_line(typed);
+        Self::open(&path)
+    }
+
+    /// Reads the file at a path.
+    ///
+    /// # Errors
+    /// It cannot go with a message; in a sentence.
+    pub(crate) fn open(path: &Path) -> Result<Self, String> {
+        let shown = one_line(&path.display().to_string());
         let cannot = |error: std::io::Error| format!("{shown} cannot be read: {error}.");
-        let told = std::fs::metadata(&path).map_err(cannot)?;
+        let told = std::fs::metadata(path).map_err(cannot)?;
         // What is no file may never end.
         if !told.is_file() {
             return Err(format!("{shown} is not a file."));
@@ -42,10 +52,11 @@ impl File {
         if told.len() > PICTURE_BYTES as u64 {
             return Err(format!("{shown} is too large: a picture may have 5 MiB, a text 256 KiB."));
         }
-        let data = std::fs::read(&path).map_err(cannot)?;
+        let data = std::fs::read(path).map_err(cannot)?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name: String = name.chars().filter(|char| !char.is_control()).take(FILE_NAME_CHARS).collect();
-        Self::of(name, data)
+        let file = Self::of(name, data)?;
+        Ok(Self { path: std::path::absolute(path).ok(), ..file })
     }
 
     /// A file of that name.
@@ -67,7 +78,12 @@ impl File {
         if picture.is_none() && data.len() > TEXT_FILE_BYTES {
             return Err(format!("{shown} is over the 256 KiB that a text file may have. Make it smaller."));
         }
-        Ok(Self { name, media_type: picture.unwrap_or("text/plain"), data: data.into() })
+        Ok(Self { name, path: None, media_type: picture.unwrap_or("text/plain"), data: data.into() })
+    }
+
+    /// Where it was found, whatever the working folder becomes.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// As it is shown.

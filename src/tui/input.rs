@@ -52,6 +52,14 @@ impl Input {
         self.recalled = None;
     }
 
+    /// What was typed and is not sent: that which is shown, unless it was sent before and is only looked at.
+    pub(crate) fn unsent(&self) -> &str {
+        match &self.recalled {
+            Some((at, typed)) if self.history.get(*at) == Some(&self.text) => typed,
+            _ => &self.text,
+        }
+    }
+
     /// Takes the text out.
     pub(crate) fn take(&mut self) -> String {
         self.cursor = 0;

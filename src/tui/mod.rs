@@ -12,6 +12,7 @@
 
 mod code;
 mod doc;
+mod draft;
 mod file;
 mod input;
 mod keyboard;
@@ -34,6 +35,8 @@ use std::panic::AssertUnwindSafe;
 
 use mosaic_types::{AgentName, Outside, SessionId};
 
+use crate::home::Drafts;
+
 pub(crate) use link::Finder;
 use model::{Model, News};
 pub(crate) use text::width;
@@ -54,6 +57,8 @@ pub(crate) struct Start {
     /// Who answers in new sessions.
     pub(crate) agent: Option<AgentName>,
     pub(crate) theme: Theme,
+    /// What was typed and not sent.
+    pub(crate) drafts: Drafts,
     /// A sentence to be shown first.
     pub(crate) greeting: Option<String>,
     pub(crate) outside: Outside,
@@ -73,12 +78,15 @@ pub(crate) fn run(start: Start) -> Result<(), String> {
     let (type_in, typed) = tokio::sync::mpsc::channel(TYPED);
     let (wishes, wanted) = tokio::sync::mpsc::channel(WISHES);
     let cannot = |error: std::io::Error| format!("the terminal cannot be taken: {error}");
+    let mut keeper = draft::Keeper::start(start.drafts).map_err(cannot)?;
+    let left = keeper.recall(start.session.as_ref());
     let taken = terminal::Taken::take().map_err(cannot)?;
 
     let mut model = Model::new(start.outside.clone(), start.session, start.agent);
     if let Some(greeting) = start.greeting {
         model.hear(News::Tell(greeting, false));
     }
+    model.recall(left);
     let signalled = type_in.clone();
     let carry = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -96,9 +104,13 @@ pub(crate) fn run(start: Start) -> Result<(), String> {
     thread("tui-keys").spawn(move || terminal::read(&type_in)).map_err(cannot)?;
 
     let ears = shell::Ears { typed, news };
-    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| shell::run(model, ears, &wishes, start.theme)));
+    let ended =
+        std::panic::catch_unwind(AssertUnwindSafe(|| shell::run(model, ears, &wishes, &mut keeper, start.theme)));
     drop(taken);
     drop(wishes);
+    if let Err(sentence) = keeper.close() {
+        eprintln!("{sentence}");
+    }
     let _ = link.join();
     // What exactly went wrong is in the log.
     ended.map_err(|_| "the client broke. Nothing that was sent is lost.".to_owned())

@@ -1,6 +1,7 @@
 //! What the client knows and decides: news in, effects out. It knows no terminal, no socket and no clock.
 
 mod deeds;
+mod drafts;
 mod news;
 mod overlay;
 mod press;
@@ -15,6 +16,7 @@ use mosaic_types::{AgentName, Outside, SessionId, Timestamp, UserRole};
 use super::input::Input;
 use super::session::{Meaning, Session};
 use super::wire::{Agent, Ask, Listed, Offer, Said};
+pub(crate) use drafts::joined;
 pub(crate) use news::{Deed, Effect, News, Parcel, Wish};
 pub(crate) use overlay::{Choice, Item, Overlay, Which};
 
@@ -301,6 +303,7 @@ impl Model {
                 let title = row.map(|row| row.title.clone()).unwrap_or_default();
                 let agent = row.map(|row| row.agent.clone());
                 self.open.insert(0, Session { id: Some(id.clone()), agent, title, ..Session::default() });
+                self.effects.push(Effect::Recall(Some(id.clone())));
                 self.follow(0);
             }
         }
@@ -311,12 +314,19 @@ impl Model {
         self.input.set(draft);
     }
 
-    /// Shows a session that is yet to be made.
+    /// Shows a session that is yet to be made, with what was typed in it before.
     pub(super) fn begin(&mut self, agent: Option<AgentName>) {
         self.leave();
         let agent = agent.or_else(|| self.agent.clone());
-        self.open.insert(0, Session { agent, ..Session::default() });
-        self.input.set("");
+        let unborn = |session: &Session| session.id.is_none();
+        let left = self.open.iter().position(|session| unborn(session) && session.pending.is_empty());
+        if left.is_none() && !self.open.iter().any(unborn) {
+            self.effects.push(Effect::Recall(None));
+        }
+        let session = left.map(|left| self.open.remove(left)).unwrap_or_default();
+        self.open.insert(0, Session { agent, ..session });
+        let draft = std::mem::take(&mut self.session_mut().draft);
+        self.input.set(draft);
         // Perhaps somebody has helped since.
         if self.advice.is_some() {
             self.effects.push(Effect::Want(Wish::House));
@@ -330,10 +340,11 @@ impl Model {
         session.draft = text;
         session.scroll = 0;
         // Of a session in which nothing was said nothing is kept.
-        let void = |session: &Session| session.id.is_none() && session.pending.is_empty() && session.draft.is_empty();
-        self.open.retain(|session| !void(session));
+        let idle =
+            |session: &Session| session.pending.is_empty() && session.draft.is_empty() && session.files.is_empty();
+        self.open.retain(|session| session.id.is_some() || !idle(session));
         if self.open.len() > FOLLOWED {
-            let idle = self.open.iter().rposition(|session| session.pending.is_empty() && session.draft.is_empty());
+            let idle = self.open.iter().rposition(idle);
             if let Some(Some(session)) = idle.map(|idle| self.open.remove(idle).id) {
                 self.say(Ask::Unsubscribe { session });
             }

@@ -6,7 +6,7 @@ mod status;
 mod tests;
 
 use super::look::{Look, Row, Tone};
-use super::model::{Model, Which};
+use super::model::{Line, Model, Which};
 use super::text::{cells, one_line, shown};
 use super::view::{Sight, transcript};
 
@@ -206,6 +206,8 @@ fn offers(model: &Model, columns: usize, rows: usize) -> Vec<Row> {
 /// The line above the input, with what Enter does now.
 fn rule(model: &Model, columns: usize) -> Row {
     let mode = model.mode.unwrap_or("as the agent is set");
+    // Of what goes on elsewhere nothing is known, nor can anything be done to it.
+    let runs = model.line == Line::Up && model.session().running.is_some();
     let hint = if let Some(find) = &model.find {
         let count = if find.text.is_empty() {
             "type what to find".to_owned()
@@ -217,9 +219,9 @@ fn rule(model: &Model, columns: usize) -> Row {
         format!(" Find: {} · {count} · Esc ", one_line(&find.text))
     } else if model.session().editing.is_some() {
         " changes your last message; what came after it goes · Esc leaves it ".to_owned()
-    } else if model.session().running.is_some() && !model.input.is_empty() {
+    } else if runs && !model.input.is_empty() {
         format!(" sent during the answer: {mode} (Ctrl+O) ")
-    } else if model.session().running.is_some() {
+    } else if runs {
         " Esc cancels ".to_owned()
     } else if model.mode.is_some() {
         format!(" during an answer: {mode} (Ctrl+O) ")

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::Instant;
 
+use super::draft::Keeper;
 use super::file::File;
 use super::keys::Key;
 use super::model::{Effect, Line, Model, News, Wish};
@@ -36,7 +37,7 @@ pub(super) struct Ears {
 }
 
 /// Runs until somebody quits.
-pub(super) fn run(model: Model, ears: Ears, wishes: &Sender<Wish>, theme: Theme) {
+pub(super) fn run(model: Model, ears: Ears, wishes: &Sender<Wish>, keeper: &mut Keeper, theme: Theme) {
     let cursor = Cursor::default();
     let size = || {
         let (columns, rows) = cursive::backends::crossterm::crossterm::terminal::size().unwrap_or((80, 24));
@@ -46,14 +47,16 @@ pub(super) fn run(model: Model, ears: Ears, wishes: &Sender<Wish>, theme: Theme)
     let canvas = Canvas::new(Box::new(move || Box::new(Pen::new(pens.clone()))), theme, cursor, Box::new(size));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let Ok(runtime) = runtime else { return };
-    let mut shell = Shell { model, canvas, wishes, side: Vec::new() };
+    let mut shell = Shell { model, canvas, wishes, keeper, side: Vec::new() };
     runtime.block_on(shell.serve(ears));
+    shell.keeper.keep(shell.model.unsent());
 }
 
 struct Shell<'a> {
     model: Model,
     canvas: Canvas,
     wishes: &'a Sender<Wish>,
+    keeper: &'a mut Keeper,
     /// What stands where, for clicks.
     side: Vec<(usize, mosaic_types::SessionId)>,
 }
@@ -67,6 +70,8 @@ impl Shell<'_> {
             let ticks = (now - begun).as_millis() / SPIN.as_millis();
             let due = pace.due(now);
             if due.is_some_and(|due| due <= now) {
+                // First, since a terminal that takes nothing any more holds up the picture.
+                self.keeper.keep(self.model.unsent());
                 self.side = self.canvas.show(&mut self.model, usize::try_from(ticks).unwrap_or(0));
                 pace.drew(now, Instant::now() - now);
                 continue;
@@ -136,6 +141,7 @@ impl Shell<'_> {
                 }
                 Effect::Copy(text) => copy(&text),
                 Effect::Attach(path) => self.model.attach(File::read(&path)),
+                Effect::Recall(session) => self.model.recall(self.keeper.recall(session.as_ref())),
                 Effect::Theme => self.canvas.turn_theme(),
                 Effect::Quit => return true,
             }
@@ -172,7 +178,10 @@ mod tests {
         let backend = || cursive::backends::puppet::Backend::init(Some((80, 24).into())) as _;
         let canvas = Canvas::new(Box::new(backend), Theme::Dark, Cursor::default(), Box::new(|| (80, 24)));
         let (wishes, _wanted) = tokio::sync::mpsc::channel(8);
-        let mut shell = Shell { model: connected(), canvas, wishes: &wishes, side: Vec::new() };
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = crate::home::Home::open(Some(folder.path()), &Default::default()).expect("a home");
+        let mut keeper = Keeper::start(crate::home::Drafts::open(&home, "home")).expect("a thread");
+        let mut shell = Shell { model: connected(), canvas, wishes: &wishes, keeper: &mut keeper, side: Vec::new() };
         let ((type_in, typed), (tell, news)) = (tokio::sync::mpsc::channel(8), tokio::sync::mpsc::channel(1_000));
         let mut ears = Ears { typed, news };
         for _ in 0..1_000 {

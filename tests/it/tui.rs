@@ -2,6 +2,7 @@
 
 mod both;
 mod deeds;
+mod drafts;
 mod faults;
 mod shared;
 mod terminal;

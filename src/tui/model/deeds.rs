@@ -177,7 +177,9 @@ impl Model {
             self.leave_edit();
             let typed = self.input.take();
             self.begin(None);
+            let before = self.input.take();
             self.input.set(typed);
+            self.resume(&before);
         }
     }
 

@@ -56,6 +56,8 @@ pub(crate) enum Effect {
     Copy(String),
     /// Read the file at that path, to go with the next message.
     Attach(String),
+    /// What was typed in that session and not sent, in a window before this one; `None`: in the one that is yet to be made.
+    Recall(Option<SessionId>),
     Theme,
     Quit,
 }

@@ -3,7 +3,7 @@
 use mosaic_types::journal::SessionPhase;
 use mosaic_types::{AgentName, SessionId};
 
-use super::Model;
+use super::{Line, Model};
 use crate::tui::keys::{Action, BINDINGS, DEEDS, Key};
 use crate::tui::wire::Listed;
 
@@ -142,7 +142,7 @@ fn sessions(model: &Model, text: &str, fits: impl Fn(&Choice) -> bool) -> Vec<Ch
         name: if row.title.is_empty() { row.id.to_string() } else { row.title.clone() },
         help: help.to_owned(),
         unread: false,
-        running: row.state != SessionPhase::Idle,
+        running: model.line == Line::Up && row.state != SessionPhase::Idle,
     };
     let listed = |row: &Listed| Choice { unread: model.is_unread(row), ..choice(row, row.agent.as_str()) };
     let mut all: Vec<Choice> = model.list.iter().map(listed).filter(fits).collect();

@@ -93,6 +93,34 @@ fn the_status_tells_what_matters_at_eighty_columns() {
 }
 
 #[test]
+fn while_the_daemon_is_away_nothing_is_shown_as_at_work() {
+    let mut model = talk();
+    let begun = EventBody::StepStarted {
+        kind: mosaic_types::event::StepKind::Model,
+        name: "lab/m-1".into(),
+        part: None,
+        tool: None,
+    };
+    model.hear(event("s", 1, None, begun));
+    let elsewhere = crate::tui::model::tests::row("elsewhere", 1);
+    let running = mosaic_types::journal::SessionPhase::Running;
+    model.hear(News::Sessions(vec![crate::tui::wire::Listed { state: running, ..elsewhere }]));
+    let at_work = |model: &mut Model| {
+        let screen = drawn(model, 200, 30);
+        ["⠋ lab/m-1", "Esc cancels", "◐"].map(|sign| screen.contains(sign))
+    };
+    assert_eq!((at_work(&mut model), model.is_moving()), ([true; 3], true));
+    model.hear(News::Down("gone".into()));
+    assert_eq!((at_work(&mut model), model.is_moving()), ([false; 3], false));
+    assert!(drawn(&mut model, 80, 24).contains("… goes on when the daemon is back"));
+    type_in(&mut model, "and");
+    assert!(!drawn(&mut model, 80, 24).contains("during the answer"));
+    model.hear(News::Key(Key::Ctrl('u')));
+    crate::tui::model::tests::ready(&mut model);
+    assert_eq!((at_work(&mut model), model.is_moving()), ([true; 3], true), "it goes on");
+}
+
+#[test]
 fn commands_that_do_not_fit_are_counted() {
     let mut model = crate::tui::model::tests::connected();
     let offer = |number: usize| crate::tui::wire::Offer {

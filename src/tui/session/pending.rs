@@ -1,9 +1,13 @@
 //! Inputs that were typed here, until their own events come.
 
+use std::path::Path;
+
 use mosaic_types::{Seq, TurnId};
 
-use super::{Entry, Kind, Session};
+use super::{Editing, Entry, Kind, Session};
+use crate::home::Draft;
 use crate::tui::file::File;
+use crate::tui::model::joined;
 
 /// Begins what is told of a message that the daemon did not take.
 const NOT_SENT: &str = "Not sent: ";
@@ -55,6 +59,24 @@ impl Session {
             pending.turn = Some(turn);
         }
         self.pending.retain(|pending| !(pending.seen && pending.turn.is_some()));
+    }
+
+    /// What nobody has taken: what waits to be sent, then what is typed; `typed` is in the input, or was when this session
+    /// was left.
+    pub(crate) fn unsent(&self, typed: &str) -> Draft {
+        let waits = self.pending.iter().filter(|pending| !pending.seen && pending.turn.is_none());
+        let (put_aside, files) = match &self.editing {
+            Some(editing) => (editing.draft.as_str(), &editing.files),
+            None => ("", &self.files),
+        };
+        // A message that is only looked at to be changed was sent.
+        let same =
+            |editing: &Editing| self.last_said().is_some_and(|(seq, text, _)| seq == editing.seq && text == typed);
+        let typed = if self.editing.as_ref().is_some_and(same) { "" } else { typed };
+        let texts = waits.clone().map(|pending| pending.text.as_str()).chain([put_aside, typed]);
+        let files = waits.flat_map(|pending| &pending.files).chain(files);
+        let path = |file: &File| file.path().filter(|path| path.to_str().is_some()).map(Path::to_owned);
+        Draft { text: joined(texts), files: files.filter_map(path).collect() }
     }
 
     /// The connection broke: what has no acknowledgement is to be sent again, by its key.
