@@ -182,7 +182,7 @@ pub(super) struct Receipt<'a> {
 /// What was cancelled.
 #[derive(Serialize, ToSchema)]
 struct Cancelled {
-    /// The turn that ran; null where none did.
+    /// The turn that ran; null where none did, or another than the one that was meant.
     #[schema(required)]
     cancelled: Option<TurnId>,
 }
@@ -293,6 +293,23 @@ fn receipt(session: &SessionId, accepted: &Accepted) -> HttpResponse {
     HttpResponse::Accepted().json(Receipt { session, turn: accepted.turn, state: accepted.state })
 }
 
+/// What is to be cancelled.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Meant {
+    /// This turn and no other: where another one runs by now, nothing is cancelled. Without it, whatever runs.
+    #[serde(default)]
+    #[param(value_type = TurnId, required = false)]
+    turn: Option<String>,
+}
+
+impl Meant {
+    fn turn(&self) -> Result<Option<TurnId>, ApiError> {
+        let turn = self.turn.as_deref().map(str::parse).transpose();
+        turn.map_err(|_| ApiError(Failure::new(Code::BadRequest, "turn is the id of a turn, as its receipt tells it.")))
+    }
+}
+
 /// Cancels what runs in a session
 ///
 /// Answers once the end is stored. What waits in the queue runs on.
@@ -301,15 +318,12 @@ fn receipt(session: &SessionId, accepted: &Accepted) -> HttpResponse {
     path = "/api/v1/sessions/{id}/cancel",
     operation_id = "cancel_turn",
     tag = "sessions",
-    params(("id" = SessionId, Path)),
-    responses((status = 200, description = "Cancelled, or nothing ran.", body = Cancelled), refusals::AskedSession)
+    params(("id" = SessionId, Path), Meant),
+    responses((status = 200, description = "Cancelled, or nothing ran.", body = Cancelled), refusals::Cancel)
 )]
-pub(super) async fn cancel(gate: Data<Gate>, Asker(who): Asker, id: Path<String>) -> Answer {
+pub(super) async fn cancel(gate: Data<Gate>, Asker(who): Asker, id: Path<String>, meant: Query<Meant>) -> Answer {
     let session = named(&id)?;
     visible(&gate, &session, who).await?;
-    let cancelled = match gate.sessions.find(&session) {
-        Some(_) => gate.cancel(session, who).await?,
-        None => None,
-    };
+    let cancelled = gate.cancel(session, meant.turn()?, who).await?;
     Ok(HttpResponse::Ok().json(Cancelled { cancelled }))
 }

@@ -93,6 +93,8 @@ refusals! {
     ForkedSession = BadRequest | NotFound | TooLarge | TextTooLong | Busy | Draining | Storage | Unavailable;
     /// Of what is asked of a session without a body.
     AskedSession = NotFound | Busy | Internal | Storage | Unavailable;
+    /// Of a cancel.
+    Cancel = BadRequest | NotFound | Busy | Internal | Storage | Unavailable;
     /// Of a message.
     NewTurn = BadRequest | Invalid | NotFound | ModelNotFound | AgentNotFound | Cancelled | TooLarge | TextTooLong | IdempotencyConflict | Running
         | Busy | Internal | Draining | Storage | Unavailable;

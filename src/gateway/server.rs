@@ -77,9 +77,19 @@ impl Gate {
         self.router.ask(ask).await.unwrap_or_else(|error| Err(unreached("The router", &error))).map_err(ApiError)
     }
 
-    /// Cancels what runs in a session; answers what that was, once its end is stored. It overtakes what waits.
-    pub(super) async fn cancel(&self, session: SessionId, from: Principal) -> Result<Option<TurnId>, ApiError> {
-        let told = self.router.urge(CancelTurn::now(session, from)).await;
+    /// Cancels what runs in a session, or only that `turn`; answers what that was, once its end is stored. It overtakes what
+    /// waits.
+    pub(super) async fn cancel(
+        &self,
+        session: SessionId,
+        turn: Option<TurnId>,
+        from: Principal,
+    ) -> Result<Option<TurnId>, ApiError> {
+        // Nothing runs in a session that sleeps.
+        if self.sessions.find(&session).is_none() {
+            return Ok(None);
+        }
+        let told = self.router.urge(CancelTurn::now(session, from).only(turn)).await;
         told.unwrap_or_else(|error| Err(unreached("The router", &error))).map_err(ApiError)
     }
 

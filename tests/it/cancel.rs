@@ -7,7 +7,7 @@ use mosaic_testkit::{StandIn, Step};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::testbed::{Api, Testbed, eventually, mostly_within, refusal, soon};
+use crate::testbed::{Api, Testbed, Wire, eventually, mostly_within, refusal, soon};
 
 /// Cancels what runs; answers when the model was left, the `hangups`th time that it is.
 async fn cancel_and_see(bed: &Testbed, session: &str, turn: &str, hangups: usize) -> Duration {
@@ -71,6 +71,28 @@ async fn whoever_waits_for_a_cancelled_turn_is_told_409() {
         api.cancel(&session).await
     });
     assert_eq!(refusal(&waited), (409, "cancelled".to_owned()));
+}
+
+#[tokio::test]
+async fn a_cancel_that_names_a_turn_leaves_any_other_alone() {
+    let gate = Gate::new();
+    let bed = Testbed::with(StandIn::builder().always(Step::hold_after(&gate, "one two", 1))).await;
+    let api = bed.api();
+    let session = api.session().await;
+    let mut events = api.hear(&session, "running").await;
+    events.until("turn.delta").await;
+    let (running, waiting) = (events_turn(&api, &session).await, api.say(&session, "waiting").await);
+    let path = |turn: &str| format!("/api/v1/sessions/{session}/cancel?turn={turn}");
+    let named = async |turn: &str| api.send("POST", &path(turn), json!({})).await;
+    assert_eq!(named(&waiting).await.json::<Value>(), json!({"cancelled": null}), "another runs");
+    assert_eq!(refusal(&named("it").await), (400, "bad_request".to_owned()));
+    let (mut wire, _) = Wire::ready(bed.address(), &bed.token()).await;
+    for (id, turn, cancelled) in [("a", &waiting, json!(null)), ("b", &running, json!(running))] {
+        wire.send(json!({"type": "turn.cancel", "id": id, "session": session, "turn": turn})).await;
+        assert_eq!(wire.answer(id).await["turn"], cancelled);
+    }
+    assert_eq!(named(&running).await.json::<Value>(), json!({"cancelled": null}), "the one that waited runs by now");
+    assert_eq!(named(&waiting).await.json::<Value>()["cancelled"], *waiting);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Discord, from a message to its answer: the real binary, and a stand-in that speaks REST and the gateway.
 
+mod buttons;
 mod faults;
 mod flaps;
 mod people;

@@ -1,5 +1,6 @@
 //! Telegram, from a message to its answer: the real binary, and a stand-in that speaks the Bot API.
 
+mod buttons;
 mod calls;
 mod faults;
 mod people;

@@ -136,7 +136,7 @@ pub struct Heard {
     pub direct: bool,
     /// It is meant for us: it names us, answers us, or is a command of ours.
     pub addressed: bool,
-    /// It was not typed but pressed: what comes of it is seen anyway, and only a failure is told.
+    /// It was not typed but pressed: what comes of it is seen anyway, and told is only why nothing does.
     pub pressed: bool,
     /// What was said, without our name.
     pub text: String,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic_types::Failure;
+use mosaic_types::command::{ASKED_AGAIN, CANCELLED, Request};
 use tokio::time::timeout;
 
 use crate::channel::Heard;
@@ -26,6 +27,16 @@ const KEEPING: Duration = Duration::from_secs(2);
 
 /// A command, by conversation and event.
 type Deed = (Arc<str>, Arc<str>);
+
+/// What a command comes to that needs no words: that a turn was cancelled is told as its end, and one that is asked again by
+/// a button is seen to begin.
+pub(crate) fn seen(request: &Request, pressed: bool) -> &'static str {
+    match request {
+        Request::Stop(_) => CANCELLED,
+        Request::Retry(_) if pressed => ASKED_AGAIN,
+        _ => "",
+    }
+}
 
 /// What was carried out on one channel.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ pub mod allow;
 mod aside;
 mod bots;
 mod branch;
+mod button;
 mod channel;
 pub mod chunk;
 pub mod config;

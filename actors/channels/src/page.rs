@@ -6,6 +6,7 @@
 use mosaic_types::AgentName;
 use mosaic_types::outbox::{Content, Item};
 
+use crate::button::Button;
 use crate::chunk::{self, units};
 use crate::config::ChannelConfig;
 
@@ -39,8 +40,8 @@ pub(crate) enum Part<'a> {
 pub(crate) struct Page {
     /// Markdown, which shows something.
     pub(crate) text: String,
-    /// What may be pressed under it: a label, and what that does.
-    pub(crate) button: Option<(&'static str, &'static str)>,
+    /// What may be pressed under it.
+    pub(crate) button: Option<Button>,
     /// Bytes of the whole text that are shown by then, where there is more.
     pub(crate) up_to: Option<usize>,
 }
@@ -74,7 +75,7 @@ impl Style {
             "(an empty answer)".clone_into(&mut shown);
         }
         let failed = matches!(item.content, Content::Failed { .. });
-        let button = (failed && chunk.last).then_some(("Try again", "retry"));
+        let button = (failed && chunk.last).then_some(Button::Retry(item.turn));
         Part::Message(Page { text: name + &shown, button, up_to: chunk.up_to() })
     }
 
@@ -147,7 +148,10 @@ mod tests {
         assert_eq!(page(style(false, true), &answer(" \n")).text, "**my\\_poet**\n(an empty answer)");
         let failed = Content::Failed { code: Code::Internal, message: "It broke.".into() };
         let failed = page(style(false, true), &item(failed));
-        assert_eq!((failed.text.as_str(), failed.button), ("It broke.", Some(("Try again", "retry"))));
+        assert_eq!(
+            (failed.text.as_str(), failed.button),
+            ("It broke.", Some(Button::Retry(TurnId(uuid::Uuid::nil()))))
+        );
         assert_eq!(page(style(false, true), &item(Content::Cancelled {})).text, "Cancelled.");
         let second = Item { part: 1, shown: 3, ..answer("one two") };
         assert_eq!(page(style(false, true), &second).text, " two", "it was said above the first part");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic_messages::Receive;
-use mosaic_types::command::{CANCELLED, Line, Request};
+use mosaic_types::command::Line;
 use mosaic_types::outbox::Conversation;
 use mosaic_types::pairing::NewPairing;
 use mosaic_types::{AgentName, Attachment, Code, Failure, Principal, Timestamp, TurnId, UserRole, limits};
@@ -20,7 +20,7 @@ use crate::bots::Bots;
 use crate::branch;
 use crate::channel::{Channel, Heard, Hearing, Unfetched};
 use crate::config::ChannelConfig;
-use crate::deeds::Deeds;
+use crate::deeds::{self, Deeds};
 use crate::house::{House, Typed};
 use crate::late::{self, Age, Lateness};
 use crate::pairs::{self, Pairs};
@@ -318,8 +318,7 @@ impl Talk {
             Ok(true) => return Hearing::Done,
             Err(failure) => return self.refused(to, heard, failure).await,
         }
-        // That a turn was cancelled is told as its end.
-        let stops = line.as_ref().is_ok_and(|line| line.request == Request::Stop);
+        let seen = line.as_ref().map_or("", |line| deeds::seen(&line.request, heard.pressed));
         let done = match line {
             Ok(line) => {
                 let (from, alone) = (self.speaker(heard), heard.direct);
@@ -337,7 +336,7 @@ impl Talk {
         match done {
             Ok(text) => {
                 self.no_longer_waits(heard);
-                if !(heard.pressed || stops && text == CANCELLED) {
+                if text != seen {
                     self.tell(to, heard, text).await;
                 }
                 Hearing::Done

@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix::Actor;
 use mosaic_channels::{ChannelActor, Cut, Heard, HeardFile, Hearing, Pairs, Sender, Status};
 use mosaic_supervise::Tether;
+use mosaic_types::command::{ASKED_AGAIN, CANCELLED, OVER, WENT_ON};
 use mosaic_types::{Code, Failure, Principal, Timestamp, UserId, UserRole};
 use tokio::time::{advance, sleep};
 
@@ -262,6 +263,7 @@ async fn what_is_older_than_a_day_is_not_answered_but_summed_up_once_a_conversat
     talk.hear(Heard { direct: false, ..stranger }).await;
     talk.hear(Heard { conversation: "other".into(), ..old("1", "hello") }).await;
     let pressed = Heard { pressed: true, ..old("5", "/stop") };
+    home.comes_to(CANCELLED);
     talk.hear(pressed).await;
     assert_eq!((home.said().len(), home.commanded()), (0, vec!["stop".to_owned()]), "a button is pressed now");
     talk.caught_up().await;
@@ -300,12 +302,18 @@ async fn a_command_is_carried_out_and_a_path_is_a_message() {
     assert_eq!((home.commanded(), platform.said()), (vec!["status".to_owned()], vec!["status was done".to_owned()]));
     let mut pressed = heard("2", "/retry");
     pressed.pressed = true;
-    talk.hear(pressed).await;
-    assert_eq!((home.commanded().len(), platform.said().len()), (2, 1), "what is pressed is not answered in words");
+    home.comes_to(ASKED_AGAIN);
+    talk.hear(pressed.clone()).await;
+    assert_eq!((home.commanded().len(), platform.said().len()), (2, 1), "it is seen to begin");
+    for (event, came_to) in [("p1", WENT_ON), ("p2", OVER)] {
+        home.comes_to(came_to);
+        talk.hear(Heard { event: event.into(), ..pressed.clone() }).await;
+        assert_eq!(platform.said().pop().as_deref(), Some(came_to), "nothing came of it, and that is said");
+    }
     talk.hear(heard("3", "/usr/bin is full")).await;
     assert_eq!(home.said().len(), 1);
     talk.hear(heard("4", "/stauts")).await;
-    assert!(platform.said()[1].contains("Did you mean /status?"), "{:?}", platform.said());
+    assert!(platform.said()[3].contains("Did you mean /status?"), "{:?}", platform.said());
 }
 
 #[actix::test]

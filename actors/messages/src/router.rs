@@ -28,7 +28,7 @@ pub struct ExecuteCommand {
 impl ExecuteCommand {
     /// Whether no flood may hold it up: a stop must be felt at once.
     pub fn overtakes(&self) -> bool {
-        self.line.request == mosaic_types::command::Request::Stop
+        matches!(self.line.request, mosaic_types::command::Request::Stop(_))
     }
 }
 

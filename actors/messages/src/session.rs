@@ -58,12 +58,15 @@ pub struct Accepted {
     pub attached: bool,
 }
 
-/// Cancels the running turn. Answers which it was, once its end is stored; `None` where nothing ran.
+/// Cancels the running turn. Answers which it was, once its end is stored; `None` where nothing ran, or another than the
+/// one that is meant.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Option<TurnId>, Failure>")]
 pub struct CancelTurn {
     pub session: SessionId,
     pub from: Principal,
+    /// The one that is meant; `None`: whichever runs.
+    pub turn: Option<TurnId>,
     /// Nothing begins after it, since the session is about to be removed. Where it is not after all, it must be read anew.
     pub last: bool,
 }
@@ -71,7 +74,13 @@ pub struct CancelTurn {
 impl CancelTurn {
     /// Cancels what runs; what waits begins after it.
     pub fn now(session: SessionId, from: Principal) -> Self {
-        Self { session, from, last: false }
+        Self { session, from, turn: None, last: false }
+    }
+
+    /// Cancels this turn where it runs, and no other.
+    #[must_use]
+    pub fn only(self, turn: Option<TurnId>) -> Self {
+        Self { turn, ..self }
     }
 }
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::failure::{Code, Failure};
-use crate::ids::{AgentName, BadId, ModelRef};
+use crate::ids::{AgentName, BadId, ModelRef, TurnId};
 use crate::principal::UserRole;
 use crate::settings::nearest;
 
@@ -17,6 +17,15 @@ pub const HISTORY: (u32, u32) = (10, 50);
 
 /// What `/stop` says where something ran.
 pub const CANCELLED: &str = "Cancelled.";
+
+/// What it says of a turn that it names and that runs no more.
+pub const OVER: &str = "That answer is over already.";
+
+/// What `/retry` says where something is asked once more.
+pub const ASKED_AGAIN: &str = "Asked again.";
+
+/// What it says of a turn that it names and that was not the last one.
+pub const WENT_ON: &str = "The conversation went on since then. To ask the last question again, type /retry.";
 
 /// Characters of an unknown name that are looked at, and said again in the answer.
 const NAME_CHARS: usize = 32;
@@ -82,9 +91,10 @@ pub enum Request {
     Agents,
     /// Which model answers, or that another one shall.
     Model(Option<ModelWish>),
-    /// What was asked last, once more.
-    Retry,
-    Stop,
+    /// What was asked last, once more; where a turn is named, only if it was that one.
+    Retry(Option<TurnId>),
+    /// What runs is cancelled; where a turn is named, that one and no other.
+    Stop(Option<TurnId>),
     /// The last so many messages.
     History(u32),
     Cost,
@@ -148,14 +158,14 @@ pub const COMMANDS: &[Command] = &[
         usage: "/retry",
         help: "Asks once more what was asked last; its answer leaves the dialogue.",
         role: UserRole::Member,
-        read: |command, rest| command.alone(rest, Request::Retry),
+        read: |command, rest| command.turn(rest).map(Request::Retry),
     },
     Command {
         name: "stop",
         usage: "/stop",
         help: "Cancels the running turn.",
         role: UserRole::Member,
-        read: |command, rest| command.alone(rest, Request::Stop),
+        read: |command, rest| command.turn(rest).map(Request::Stop),
     },
     Command {
         name: "history",
@@ -216,6 +226,14 @@ impl Command {
         if rest.is_empty() { Ok(request) } else { Err(self.wrong("nothing follows it")) }
     }
 
+    /// A turn is named by what people press, never by what they type; so the usage does not tell of it.
+    fn turn(&'static self, rest: &str) -> Result<Option<TurnId>, Failure> {
+        match rest {
+            "" => Ok(None),
+            turn => turn.parse().map(Some).map_err(|_| self.wrong("nothing follows it")),
+        }
+    }
+
     fn agent(&'static self, rest: &str) -> Result<Option<AgentName>, Failure> {
         match rest {
             "" => Ok(None),
@@ -262,6 +280,7 @@ mod tests {
     fn a_line_is_a_slash_a_name_and_what_it_takes() {
         let poet: AgentName = "poet".parse().expect("valid");
         let stop = Command::find("stop").expect("there is one");
+        let turn: TurnId = "0190163d-8694-739b-aea5-966c26f8ad91".parse().expect("valid");
         for (text, request) in [
             ("/help", Request::Help(None)),
             ("/help stop", Request::Help(Some(stop))),
@@ -274,6 +293,9 @@ mod tests {
             ("/model lab/m/1", Request::Model(Some(ModelWish::Only("lab/m/1".parse().expect("valid"))))),
             ("/history", Request::History(10)),
             ("/history\n50", Request::History(50)),
+            ("/stop", Request::Stop(None)),
+            ("/retry 0190163d-8694-739b-aea5-966c26f8ad91", Request::Retry(Some(turn))),
+            ("/stop 0190163d-8694-739b-aea5-966c26f8ad91", Request::Stop(Some(turn))),
         ] {
             assert_eq!(read(text), Ok(request), "{text:?}");
         }
@@ -283,6 +305,7 @@ mod tests {
     fn what_does_not_fit_is_told_with_how_it_is_typed() {
         for (text, says) in [
             ("/status now", "This is typed as /status: nothing follows it."),
+            ("/stop it", "This is typed as /stop: nothing follows it."),
             ("/history 0", "This is typed as /history [N]: N is a whole number from 1 to 50."),
             ("/history 51", "1 to 50"),
             ("/history all", "1 to 50"),

@@ -199,9 +199,9 @@ impl SocketActor {
                 });
                 ctx.spawn(done);
             }
-            Effect::Cancel { id, session } => {
+            Effect::Cancel { id, session, turn } => {
                 let Some(who) = self.who else { return };
-                let work = cancel(self.gate.clone(), who, session.clone());
+                let work = cancel(self.gate.clone(), who, session.clone(), turn);
                 let done = work.into_actor(self).map(move |result, actor, ctx| {
                     actor.run(ctx, |state, now, out| state.cancelled(id.as_deref(), &session, result, now, out));
                 });

@@ -115,9 +115,9 @@ impl State {
                 Ok(_) => {}
                 Err(failure) => self.error(id.as_deref(), None, &failure, now, out),
             },
-            ClientFrame::TurnCancel { id, session } => {
+            ClientFrame::TurnCancel { id, session, turn } => {
                 if self.may_ask(id.as_deref(), now, out) {
-                    out.push(Effect::Cancel { id, session });
+                    out.push(Effect::Cancel { id, session, turn });
                 }
             }
         }

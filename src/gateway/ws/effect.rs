@@ -2,7 +2,7 @@
 
 use mosaic_runtime::events::{Ended, Told};
 use mosaic_types::command::Line;
-use mosaic_types::{AgentName, Failure, Principal, Secret, Seq, SessionId};
+use mosaic_types::{AgentName, Failure, Principal, Secret, Seq, SessionId, TurnId};
 
 use super::close::Close;
 use super::outbox::Piece;
@@ -38,6 +38,8 @@ pub(super) enum Effect {
     Cancel {
         id: Option<String>,
         session: SessionId,
+        /// The one that is meant.
+        turn: Option<TurnId>,
     },
     Write(Piece),
     /// Write a close frame and let go of everything but the connection.

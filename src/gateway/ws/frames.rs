@@ -88,8 +88,11 @@ frames! {
         session: SessionId,
         line: String,
     }
-    /// Ends the running turn.
-    TurnCancel = "turn.cancel", MEMBER, { session: SessionId, }
+    /// Ends the running turn; where one is named, that one and no other.
+    TurnCancel = "turn.cancel", MEMBER, {
+        session: SessionId,
+        #[serde(default)] turn: Option<TurnId>,
+    }
 }
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
@@ -175,7 +178,7 @@ pub(super) enum ServerFrame<'a> {
         id: Option<&'a str>,
         session: &'a SessionId,
     },
-    /// The answer to `turn.cancel`, once the end is stored; `null`: nothing ran.
+    /// The answer to `turn.cancel`, once the end is stored; `null`: nothing ran, or another turn.
     #[serde(rename = "cancelled")]
     Cancelled {
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -58,13 +58,15 @@ pub(super) async fn submit(
     Ok((session, accepted))
 }
 
-/// Cancels what runs in a session.
-pub(super) async fn cancel(gate: Data<Gate>, who: Principal, session: SessionId) -> Result<Option<TurnId>, Failure> {
+/// Cancels what runs in a session, or only that `turn`.
+pub(super) async fn cancel(
+    gate: Data<Gate>,
+    who: Principal,
+    session: SessionId,
+    turn: Option<TurnId>,
+) -> Result<Option<TurnId>, Failure> {
     visible(&gate, &session, who).await.map_err(|error| error.0)?;
-    match gate.sessions.find(&session) {
-        Some(_) => gate.cancel(session, who).await.map_err(|error| error.0),
-        None => Ok(None),
-    }
+    gate.cancel(session, turn, who).await.map_err(|error| error.0)
 }
 
 /// Has a slash command carried out.

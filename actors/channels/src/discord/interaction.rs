@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use super::outbound::{made_at, nobody, number};
 use super::{Inner, UNITS};
 use crate::allow::Mark;
+use crate::button::Button;
 use crate::channel::{Heard, Sender};
 use crate::chunk;
 use crate::talk::Talk;
@@ -114,7 +115,7 @@ pub(super) fn read(interaction: &Interaction) -> Option<Heard> {
             let value = data.options.first().and_then(|option| option.value.as_str()).unwrap_or_default();
             format!("/{name} {value}").trim().to_owned()
         }
-        (BUTTON, _, Some(button)) if matches!(button.as_str(), "stop" | "retry") => format!("/{button}"),
+        (BUTTON, _, Some(button)) => Button::command(button)?,
         _ => return None,
     };
     let (user, roles) = match (&interaction.member, &interaction.user) {

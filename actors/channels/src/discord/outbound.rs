@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::trouble::Trouble;
 use super::{Inner, ROOM, UNITS};
+use crate::button::Button;
 use crate::channel::{Preview, Unshown};
 use crate::chunk;
 use crate::page::{FILE_NAME, Page, Part};
@@ -31,13 +32,13 @@ const LOOK_BACK: usize = 100;
 /// A message as it is sent: markdown, and what may be pressed under it.
 struct Sheet<'a> {
     text: &'a str,
-    button: Option<(&'static str, &'static str)>,
+    button: Option<Button>,
 }
 
 impl Sheet<'_> {
     fn components(&self) -> Vec<CreateActionRow> {
-        let button = |(label, id): (&str, &str)| CreateButton::new(id).label(label).style(ButtonStyle::Secondary);
-        self.button.map(|pair| CreateActionRow::Buttons(vec![button(pair)])).into_iter().collect()
+        let made = |button: Button| CreateButton::new(button.id()).label(button.label()).style(ButtonStyle::Secondary);
+        self.button.map(|button| CreateActionRow::Buttons(vec![made(button)])).into_iter().collect()
     }
 }
 
@@ -119,7 +120,7 @@ impl Inner {
             return Err(Unshown::Later);
         }
         let text = self.style.under_name(preview.agent.as_ref(), &preview.text);
-        let sheet = Sheet { text: &text, button: Some(("Stop", "stop")) };
+        let sheet = Sheet { text: &text, button: Some(Button::Stop(preview.turn)) };
         let shown = match preview.platform_id.as_deref().and_then(number) {
             Some(id) => self.edit(room, id, &sheet).await,
             None => self.send(room, preview.reply_to.as_deref(), &sheet, None).await,

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use mosaic_types::Timestamp;
 use mosaic_types::command::Command;
 use teloxide_core::types::{
-    CallbackQuery, CallbackQueryId, Message, MessageEntity, MessageEntityKind, MessageId, MessageKind, Update,
-    UpdateKind, User,
+    CallbackQuery, Message, MessageEntity, MessageEntityKind, MessageId, MessageKind, Update, UpdateKind, User,
 };
 
 use super::files;
 use super::place::Place;
+use super::press::Press;
 use crate::allow::Mark;
+use crate::button::Button;
 use crate::channel::{Heard, Sender};
 
 /// Who we are.
@@ -29,9 +30,7 @@ pub(super) enum News {
     /// A button was pressed: what that says, and what Telegram is owed.
     Pressed {
         heard: Heard,
-        query: CallbackQueryId,
-        /// The message that the button is on.
-        on: MessageId,
+        press: Press,
     },
     /// Nothing that is meant for us.
     Nothing,
@@ -104,29 +103,26 @@ fn heard(message: &Message, me: &Me) -> Option<Heard> {
 
 fn pressed(query: CallbackQuery) -> Option<News> {
     let message = query.message.as_ref()?.regular_message()?;
-    let text = match query.data.as_deref()? {
-        "stop" => "/stop",
-        "retry" => "/retry",
-        _ => return None,
-    };
+    let text = Button::command(query.data.as_deref()?)?;
+    let event: Arc<str> = format!("press:{}", query.id.0).into();
     let direct = message.chat.is_private();
     let heard = Heard {
         conversation: place(message).name().into(),
-        event: format!("press:{}", query.id.0).into(),
+        event: event.clone(),
         edits: None,
         wordless: false,
         files: Vec::new(),
-        reply_to: None,
+        reply_to: Some(event),
         branch: None,
         marks: marks(message, &query.from),
         from: sender(&query.from),
         direct,
         addressed: true,
         pressed: true,
-        text: text.to_owned(),
+        text,
         at: Timestamp(message.date.timestamp_micros()),
     };
-    Some(News::Pressed { heard, query: query.id.clone(), on: message.id })
+    Some(News::Pressed { heard, press: Press { query: query.id.clone(), on: message.id } })
 }
 
 fn place(message: &Message) -> Place {

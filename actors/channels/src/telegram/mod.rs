@@ -17,6 +17,7 @@ mod inbound;
 mod outbound;
 mod place;
 mod poll;
+mod press;
 mod trouble;
 
 use std::cell::{Cell, RefCell};
@@ -90,6 +91,7 @@ struct Inner {
     me: RefCell<Option<inbound::Me>>,
     published: Cell<bool>,
     known: RefCell<VecDeque<u32>>,
+    presses: RefCell<press::Presses>,
 }
 
 impl Telegram {
@@ -113,6 +115,7 @@ impl Telegram {
             me: RefCell::default(),
             published: Cell::new(false),
             known: RefCell::default(),
+            presses: RefCell::default(),
         }))
     }
 }

@@ -22,6 +22,7 @@ use super::inbound::{id_text, message_id};
 use super::place::Place;
 use super::trouble::Trouble;
 use super::{CHAT, GROUP, Inner, UNITS};
+use crate::button::Button;
 use crate::channel::{Preview, Unshown};
 use crate::chunk;
 use crate::pace::Limit;
@@ -33,12 +34,13 @@ const NOTICE_WAIT: Duration = Duration::from_secs(5);
 /// A message as it is sent: markdown, and what may be pressed under it.
 struct Sheet<'a> {
     markdown: &'a str,
-    button: Option<(&'static str, &'static str)>,
+    button: Option<Button>,
 }
 
 impl Sheet<'_> {
     fn keyboard(&self) -> Option<InlineKeyboardMarkup> {
-        self.button.map(|(label, data)| InlineKeyboardMarkup::new([[InlineKeyboardButton::callback(label, data)]]))
+        let made = |button: Button| InlineKeyboardButton::callback(button.label(), button.id());
+        self.button.map(|button| InlineKeyboardMarkup::new([[made(button)]]))
     }
 }
 
@@ -113,7 +115,7 @@ impl Inner {
             return Err(Unshown::Later);
         }
         let text = self.style.under_name(preview.agent.as_ref(), &preview.text);
-        let sheet = Sheet { markdown: &text, button: Some(("Stop", "stop")) };
+        let sheet = Sheet { markdown: &text, button: Some(Button::Stop(preview.turn)) };
         let shown = match preview.platform_id.as_deref().and_then(message_id) {
             Some(id) => self.edit(place, id, &sheet).await,
             None => self.send(place, preview.reply_to.as_deref(), &sheet).await,
@@ -150,6 +152,9 @@ impl Inner {
 
     /// Says something that nobody keeps: in as many messages as it takes.
     pub(super) async fn mention(&self, to: &Conversation, reply_to: Option<&str>, text: &str) {
+        if self.answer_press(reply_to, text) {
+            return;
+        }
         let Some(place) = Place::parse(&to.name) else { return };
         for chunk in chunk::all(text, UNITS) {
             if self.turn(place, NOTICE_WAIT).await.is_err() {

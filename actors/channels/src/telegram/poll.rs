@@ -2,16 +2,13 @@
 
 use futures_util::future::join_all;
 use mosaic_types::command::COMMANDS;
-use teloxide_core::payloads::{
-    AnswerCallbackQuery, AnswerCallbackQuerySetters, EditMessageReplyMarkup, GetMe, GetUpdates, GetUpdatesSetters,
-    SetMyCommands,
-};
-use teloxide_core::types::{AllowedUpdate, BotCommand, CallbackQueryId, ChatId, MessageId, Update, UpdateKind};
+use teloxide_core::payloads::{GetMe, GetUpdates, GetUpdatesSetters, SetMyCommands};
+use teloxide_core::types::{AllowedUpdate, BotCommand, Update, UpdateKind};
 use tokio::time::sleep;
 
 use super::ask::ask_by;
 use super::inbound::{Me, News, read};
-use super::place::Place;
+use super::press::Press;
 use super::trouble::Trouble;
 use super::{Inner, KNOWN};
 use crate::channel::{Cut, Heard, Hearing};
@@ -25,7 +22,7 @@ pub(super) const ALLOWED: [AllowedUpdate; 3] =
     [AllowedUpdate::Message, AllowedUpdate::EditedMessage, AllowedUpdate::CallbackQuery];
 
 /// What of a conversation a batch brings, in order.
-pub(super) type Said = Vec<(u32, Heard, Option<(CallbackQueryId, MessageId)>)>;
+pub(super) type Said = Vec<(u32, Heard, Option<Press>)>;
 
 impl Inner {
     /// Connects, and hears until it is cut off.
@@ -106,7 +103,7 @@ impl Inner {
             }
             let (heard, press) = match read(update, me) {
                 News::Heard(heard) => (heard, None),
-                News::Pressed { heard, query, on } => (heard, Some((query, on))),
+                News::Pressed { heard, press } => (heard, Some(press)),
                 News::Nothing => continue,
             };
             match places.iter_mut().find(|(place, _)| *place == heard.conversation) {
@@ -120,14 +117,14 @@ impl Inner {
     /// Hears what was said in one place, up to what cannot be taken in now: its number, and how long to wait.
     pub(super) async fn hear_all(&self, said: Said, talk: &Talk) -> Option<(u32, std::time::Duration)> {
         for (id, heard, press) in said {
-            let place = Place::parse(&heard.conversation);
-            if let Hearing::Again(wait) = talk.hear(heard).await {
+            let hearing = match press {
+                Some(press) => self.hear_press(press, heard, talk).await,
+                None => talk.hear(heard).await,
+            };
+            if let Hearing::Again(wait) = hearing {
                 return Some((id, wait));
             }
             self.know(id);
-            if let (Some((query, on)), Some(place)) = (press, place) {
-                self.pressed(query, place.chat, on).await;
-            }
         }
         None
     }
@@ -138,12 +135,5 @@ impl Inner {
             known.pop_front();
         }
         known.push_back(id);
-    }
-
-    /// A button has done what it was there for: it stops to spin, and goes.
-    async fn pressed(&self, query: CallbackQueryId, chat: ChatId, on: MessageId) {
-        let answered = self.ask(AnswerCallbackQuery::new(query).text("Done.")).await;
-        let gone = self.ask(EditMessageReplyMarkup::new(chat, on)).await;
-        tracing::debug!(answered = answered.is_ok(), gone = gone.is_ok(), "a button was pressed");
     }
 }

@@ -45,6 +45,7 @@ struct Memory {
     next: VecDeque<Result<(), Failure>>,
     known: bool,
     kept: Vec<(Arc<str>, Arc<str>, Arc<str>)>,
+    comes_to: Option<&'static str>,
 }
 
 /// A house that takes everything in, unless it is told otherwise.
@@ -70,6 +71,11 @@ impl Home {
     /// From now on every message was taken in before.
     pub(crate) fn known(&self) {
         self.0.lock().expect("whole").known = true;
+    }
+
+    /// What the next command comes to.
+    pub(crate) fn comes_to(&self, text: &'static str) {
+        self.0.lock().expect("whole").comes_to = Some(text);
     }
 
     /// What was taken in.
@@ -109,8 +115,9 @@ impl House for Home {
 
     fn command(&self, _: Typed, _: Option<AgentName>, line: Line) -> Work<String> {
         let name = line.command.name.to_owned();
-        self.0.lock().expect("whole").commanded.push(name.clone());
-        Box::pin(ready(Ok(format!("{name} was done"))))
+        let mut kept = self.0.lock().expect("whole");
+        kept.commanded.push(name.clone());
+        Box::pin(ready(Ok(kept.comes_to.take().map_or_else(|| format!("{name} was done"), str::to_owned))))
     }
 
     fn look(&self, _: Conversation, _: Arc<str>) -> Work<Look> {

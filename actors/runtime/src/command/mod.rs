@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic_messages::{CancelTurn, Change, CommandDone, ExecuteCommand, SubmitTurn};
-use mosaic_types::command::{CANCELLED, ModelWish, Request};
+use mosaic_types::command::{ASKED_AGAIN, CANCELLED, ModelWish, OVER, Request, WENT_ON};
 use mosaic_types::journal::{API_CHANNEL, InboxKey, SessionPhase, SessionRow};
 use mosaic_types::ledger::{UsageBy, UsageQuery, UsageSum};
 use mosaic_types::outbox::Conversation;
 use mosaic_types::page::Limit;
-use mosaic_types::{AgentName, Code, Failure, ModelRef, Principal, Seq, SessionId, Timestamp};
+use mosaic_types::{AgentName, Code, Failure, ModelRef, Principal, Seq, SessionId, Timestamp, TurnId};
 use sha2::{Digest, Sha256};
 
 use crate::again::last_asked;
@@ -43,8 +43,8 @@ pub(crate) async fn execute(way: Way, ask: ExecuteCommand) -> Result<CommandDone
         Request::Agent(Some(name)) => agent(&way, row, from, name).await?,
         Request::Agents => words::agents(&way.doors.agents.profiles(), &row.agent),
         Request::Model(wish) => model(&way, row, from, wish).await?,
-        Request::Retry => retry(&way, row, from, typed).await?,
-        Request::Stop => stop(&way, row, from).await?,
+        Request::Retry(turn) => retry(&way, row, from, turn, typed).await?,
+        Request::Stop(turn) => stop(&way, row, from, turn, typed).await?,
         Request::History(count) => {
             let limit = Limit::new(Some(count)).unwrap_or_default();
             words::history(&way.doors.store.latest(&row.id, Seq::MAX, limit).await?)
@@ -127,24 +127,26 @@ async fn unlisted(providers: &Providers, model: &ModelRef) -> Option<String> {
     (!known && !listed.is_empty()).then(doubt)
 }
 
+/// Asks once more what was asked last; `meant`: only where that was this turn.
 async fn retry(
     way: &Way,
     row: SessionRow,
     from: Principal,
+    meant: Option<TurnId>,
     typed: Option<(Conversation, Arc<str>)>,
 ) -> Result<String, Failure> {
     way.doors.work.refuse_new()?;
-    let again = match last_asked(&*way.doors.store, &way.doors.outside, &row.id).await {
-        Ok(again) => again,
-        Err(nothing) if nothing.code == Code::NotFound => return Ok(nothing.message.into_owned()),
-        Err(failure) => return Err(failure),
-    };
     let outside = &way.doors.outside;
     let turn = outside.turn_id();
     let (inbox, body_hash) = match typed {
         // A platform may tell it twice, and its answer goes back there.
         Some((Conversation { channel, account, name }, event)) => {
-            (InboxKey { channel, account, conversation: name, event }, [0; 32])
+            let key = InboxKey { channel, account, conversation: name, event };
+            // Told again, it would find its own turn to be the last one.
+            if way.doors.store.known(&key).await?.is_some() {
+                return Ok(ASKED_AGAIN.to_owned());
+            }
+            (key, [0; 32])
         }
         // Elsewhere a command has no key: each is a wish of its own, like no other.
         None => (
@@ -156,6 +158,14 @@ async fn retry(
             },
             outside.bytes(),
         ),
+    };
+    let again = match last_asked(&*way.doors.store, outside, &row.id).await {
+        Ok(again) if meant.is_some_and(|meant| meant != again.turn) => return Ok(WENT_ON.to_owned()),
+        Ok(again) => again,
+        Err(nothing) if nothing.code == Code::NotFound => {
+            return Ok(meant.map_or_else(|| nothing.message.into_owned(), |_| WENT_ON.to_owned()));
+        }
+        Err(failure) => return Err(failure),
     };
     let ask = SubmitTurn {
         inbox,
@@ -174,16 +184,46 @@ async fn retry(
         span: tracing::info_span!("turn", session.id = %row.id, turn.id = %turn),
     };
     way.ask(&row.id, from, None, false, ask).await?;
-    Ok("Asked again.".to_owned())
+    Ok(ASKED_AGAIN.to_owned())
 }
 
-async fn stop(way: &Way, row: SessionRow, from: Principal) -> Result<String, Failure> {
-    let cancelled = match way.sessions.find(&row.id) {
-        Some(_) => way.ask(&row.id, from, None, true, CancelTurn::now(row.id.clone(), from)).await?,
+/// Cancels what runs; `meant`: this turn and no other, also where its conversation has gone on in another session since.
+async fn stop(
+    way: &Way,
+    row: SessionRow,
+    from: Principal,
+    meant: Option<TurnId>,
+    typed: Option<(Conversation, Arc<str>)>,
+) -> Result<String, Failure> {
+    let session = match meant {
+        Some(turn) => open_here(way, turn, &row.id, typed).await?,
         // Nothing runs in a session that sleeps.
+        None => Some(row.id).filter(|id| way.sessions.find(id).is_some()),
+    };
+    let cancelled = match session {
+        Some(id) => way.ask(&id, from, None, true, CancelTurn::now(id.clone(), from).only(meant)).await?,
         None => None,
     };
-    Ok(if cancelled.is_some() { CANCELLED } else { "Nothing runs here." }.to_owned())
+    let nothing = if meant.is_some() { OVER } else { "Nothing runs here." };
+    Ok(if cancelled.is_some() { CANCELLED } else { nothing }.to_owned())
+}
+
+/// The session of a turn that is open, where it may be cut short from here: it is this session's, or its answer grows in
+/// this conversation. Who names a turn may have made it up.
+async fn open_here(
+    way: &Way,
+    turn: TurnId,
+    here: &SessionId,
+    typed: Option<(Conversation, Arc<str>)>,
+) -> Result<Option<SessionId>, Failure> {
+    let store = &way.doors.store;
+    let Some(found) = store.turn(turn).await?.filter(|found| !found.state.is_end()) else { return Ok(None) };
+    let ours = match typed {
+        _ if found.session == *here => true,
+        Some((at, _)) => store.preview(turn, &at).await?.is_some(),
+        None => false,
+    };
+    Ok(ours.then_some(found.session))
 }
 
 async fn cost(way: &Way, row: &SessionRow, from: Principal) -> Result<String, Failure> {

@@ -85,7 +85,7 @@ impl Way {
         if self.sessions.find(id).is_some() {
             // What runs is to end before its journal does, and what waits must not begin in between. A session that cannot
             // be asked is removed all the same: one that is down would otherwise be there for ever.
-            let ask = CancelTurn { session: id.clone(), from, last: true };
+            let ask = CancelTurn { last: true, ..CancelTurn::now(id.clone(), from) };
             let _ = self.ask(id, from, None, true, ask).await;
         }
         let outcome = self.doors.commit(Write::Delete { session: id.clone() }).await;

@@ -183,7 +183,7 @@ impl SessionActor {
         if ask.last {
             state.leave();
         }
-        match state.cancel(self.doors.outside.now()) {
+        match state.cancel(ask.turn, self.doors.outside.now()) {
             Cancel::Now(end) => {
                 self.cancelling.push(reply);
                 self.write_end(end, ctx);

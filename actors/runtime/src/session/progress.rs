@@ -115,9 +115,11 @@ impl SessionState {
         if active.charged >= DEATHS { Some(self.give_up(at)) } else { Some(self.restart(at)) }
     }
 
-    /// Cancels the active turn, or the one that would be if it did not collect.
-    pub(super) fn cancel(&mut self, at: Timestamp) -> Cancel {
+    /// Cancels the active turn, or the one that would be if it did not collect; where one is meant, that one and no other.
+    pub(super) fn cancel(&mut self, meant: Option<TurnId>, at: Timestamp) -> Cancel {
+        let other = |turn: TurnId| meant.is_some_and(|meant| meant != turn);
         match &mut self.active {
+            Some(active) if other(active.turn.id) => Cancel::Nothing,
             Some(active) if active.phase == Phase::Starting => {
                 active.unwanted = true;
                 Cancel::Soon
@@ -128,7 +130,7 @@ impl SessionState {
                 self.end(TurnEnd::Cancelled, Vec::new(), at).map_or(Cancel::Nothing, Cancel::Now)
             }
             None => {
-                if !self.queue.front().is_some_and(Turn::is_stored) {
+                if !self.queue.front().is_some_and(|turn| turn.is_stored() && !other(turn.id)) {
                     return Cancel::Nothing;
                 }
                 let Some(turn) = self.queue.pop_front() else { return Cancel::Nothing };

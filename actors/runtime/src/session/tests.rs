@@ -156,9 +156,9 @@ fn a_report_of_a_cancelled_run_is_not_heard() {
     let mut state = empty();
     submit(&mut state, 1);
     accept(&mut state, 1);
-    assert!(matches!(state.cancel(AT), Cancel::Now(end) if end.turn == turn(1)));
+    assert!(matches!(state.cancel(None, AT), Cancel::Now(end) if end.turn == turn(1)));
     assert_eq!(state.run_ended(turn(1), 1, Ok(finished()), AT), None);
-    assert_eq!(state.cancel(AT), Cancel::Nothing);
+    assert_eq!(state.cancel(None, AT), Cancel::Nothing);
     state.ended(&TurnEnd::Cancelled, None, AT);
     assert!(state.is_idle());
 }
@@ -167,10 +167,32 @@ fn a_report_of_a_cancelled_run_is_not_heard() {
 fn a_turn_that_is_cancelled_while_it_starts_never_runs() {
     let mut state = empty();
     submit(&mut state, 1);
-    assert_eq!(state.cancel(AT), Cancel::Soon);
+    assert_eq!(state.cancel(None, AT), Cancel::Soon);
     let follow = accept(&mut state, 1).1;
     assert_eq!(follow.begin, None);
     assert!(matches!(follow.write, Some(Write::End(end)) if end.end == TurnEnd::Cancelled));
+}
+
+#[test]
+fn a_cancel_that_means_one_turn_cancels_no_other() {
+    let mut state = empty();
+    for number in 1..=2 {
+        submit(&mut state, number);
+        accept(&mut state, number);
+    }
+    assert_eq!(state.cancel(Some(turn(2)), AT), Cancel::Nothing, "it waits, and what runs is another");
+    let Cancel::Now(end) = state.cancel(Some(turn(1)), AT) else { panic!("it ends at once") };
+    assert_eq!((end.turn, end.next.as_ref().map(|next| next.turn)), (turn(1), Some(turn(2))));
+    assert_eq!(state.cancel(Some(turn(1)), AT), Cancel::Nothing, "its end is being written");
+    let next = state.ended(&end.end, end.next, AT);
+    assert_eq!(next.begin.map(|begin| begin.turn), Some(turn(2)));
+    assert_eq!(state.cancel(Some(turn(1)), AT), Cancel::Nothing, "another runs by now");
+
+    let mut collecting = empty();
+    submit_as(&mut collecting, 1, QueueMode::Collect);
+    accept(&mut collecting, 1);
+    assert_eq!(collecting.cancel(Some(turn(2)), AT), Cancel::Nothing);
+    assert!(matches!(collecting.cancel(Some(turn(1)), AT), Cancel::Now(end) if end.turn == turn(1)));
 }
 
 #[test]
@@ -181,7 +203,7 @@ fn nothing_begins_in_a_session_that_is_about_to_be_removed() {
         accept(&mut state, number);
     }
     state.leave();
-    let Cancel::Now(end) = state.cancel(AT) else { panic!("it ends at once") };
+    let Cancel::Now(end) = state.cancel(None, AT) else { panic!("it ends at once") };
     assert_eq!((end.turn, end.next), (turn(1), None), "what waits does not begin with it");
     assert_eq!(state.ended(&TurnEnd::Cancelled, None, AT), Follow::default(), "nor after it");
 }
@@ -196,7 +218,7 @@ fn what_was_to_begin_with_an_end_that_is_being_written_never_runs_in_a_session_t
     let Some(Write::End(end)) = state.run_ended(turn(1), 1, Ok(finished()), AT) else { panic!("an end is written") };
     let next = end.next.clone().expect("the next begins with it");
     state.leave();
-    assert_eq!(state.cancel(AT), Cancel::Nothing, "what ran has ended");
+    assert_eq!(state.cancel(None, AT), Cancel::Nothing, "what ran has ended");
     let follow = state.ended(&end.end, Some(next), AT);
     assert_eq!(follow.begin, None);
     let Some(Write::End(end)) = follow.write else { panic!("it is cancelled") };

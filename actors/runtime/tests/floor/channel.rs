@@ -14,11 +14,11 @@ use crate::house::House;
 use crate::panic::When;
 use crate::platform::{Platform, Step};
 
-fn room(name: &str) -> Conversation {
+pub(crate) fn room(name: &str) -> Conversation {
     Conversation { channel: "chat".into(), account: "bot".into(), name: name.into() }
 }
 
-fn said(house: &House, name: &str, event: &str, text: &str) -> Receive {
+pub(crate) fn said(house: &House, name: &str, event: &str, text: &str) -> Receive {
     Receive {
         conversation: room(name),
         from: house.who,
@@ -37,7 +37,7 @@ fn said(house: &House, name: &str, event: &str, text: &str) -> Receive {
     }
 }
 
-async fn receive(house: &House, said: Receive) -> Result<Received, Failure> {
+pub(crate) async fn receive(house: &House, said: Receive) -> Result<Received, Failure> {
     house.router.ask(said).await.expect("the router answers")
 }
 

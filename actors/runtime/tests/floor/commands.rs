@@ -1,15 +1,34 @@
 //! Slash commands by message alone, as every channel sends them.
 
-use mosaic_messages::{CommandDone, ExecuteCommand};
+use mosaic_messages::{CommandDone, ExecuteCommand, KeepPreview, Kept, SetSession};
+use mosaic_types::command::{ASKED_AGAIN, CANCELLED, OVER, WENT_ON};
 use mosaic_types::journal::{NewUser, Write};
 use mosaic_types::outbox::Conversation;
-use mosaic_types::{Code, EventBody, Failure, Principal, SessionId, UserRole};
+use mosaic_types::{Code, EventBody, Failure, Principal, SessionId, TurnId, UserRole};
 
+use crate::PATIENCE;
+use crate::channel::{receive, room, said};
 use crate::house::House;
 use crate::panic::When;
 
 async fn execute(house: &House, session: &SessionId, from: Principal, line: &str) -> Result<CommandDone, Failure> {
-    let ask = ExecuteCommand { session: session.clone(), from, line: line.parse().expect("a command"), typed: None };
+    execute_in(house, session, from, line, None).await
+}
+
+/// By the message `event` of a room, which is bound to that session.
+async fn press(house: &House, session: &SessionId, at: &str, event: &str, line: &str) -> String {
+    let typed = Some((room(at), event.into()));
+    execute_in(house, session, house.who, line, typed).await.expect("it is carried out").text
+}
+
+async fn execute_in(
+    house: &House,
+    session: &SessionId,
+    from: Principal,
+    line: &str,
+    typed: Option<(Conversation, std::sync::Arc<str>)>,
+) -> Result<CommandDone, Failure> {
+    let ask = ExecuteCommand { session: session.clone(), from, line: line.parse().expect("a command"), typed };
     let router = &house.router;
     let told = if ask.overtakes() { router.urge(ask).await } else { router.ask(ask).await };
     told.expect("the router lives")
@@ -77,4 +96,66 @@ async fn a_new_session_is_stored_before_it_is_told_of() {
     // One that sleeps is asked nothing.
     assert_eq!(execute(&house, &made.session, house.who, "/stop").await.expect("asked").text, "Nothing runs here.");
     assert!(house.sessions.find(&made.session).is_none(), "it was not woken for that");
+}
+
+fn cancelled(body: &EventBody) -> bool {
+    matches!(body, EventBody::TurnCancelled {})
+}
+
+#[actix::test]
+async fn a_stop_that_names_a_turn_stops_that_one_and_no_other() {
+    let house = House::start(When::Held, 0).await;
+    let (session, other) = (house.session().await, house.session().await);
+    let [first, second] = [house.say(&session, "one").await.turn, house.say(&session, "two").await.turn];
+    let stop = async |at: &SessionId, turn: TurnId| {
+        execute(&house, at, house.who, &format!("/stop {turn}")).await.expect("it is carried out").text
+    };
+    assert_eq!(stop(&session, second).await, OVER, "it waits, and what runs is another");
+    assert_eq!(stop(&other, first).await, OVER, "it is another session's");
+    assert_eq!(house.journaled(&session, EventBody::is_end).await, 0);
+    assert_eq!(stop(&session, first).await, CANCELLED);
+    assert_eq!(stop(&session, first).await, OVER);
+    assert_eq!(house.journaled(&session, cancelled).await, 1, "what began since runs on");
+    assert_eq!(stop(&session, second).await, CANCELLED);
+}
+
+#[actix::test]
+async fn a_stop_finds_its_turn_after_new_where_its_answer_grows_and_nowhere_else() {
+    let house = House::start(When::Held, 0).await;
+    let taken = receive(&house, said(&house, "kitchen", "m1", "hello")).await.expect("it is taken in");
+    let turn = taken.accepted.turn;
+    let keep = KeepPreview { turn, conversation: room("kitchen"), platform_id: "1".into() };
+    assert_eq!(house.router.ask(keep).await.expect("answers").expect("is written"), Kept::Kept);
+    let fresh = house.session().await;
+    let set = SetSession { conversation: room("kitchen"), session: fresh.clone() };
+    house.router.ask(set).await.expect("answers").expect("it is bound");
+    let line = format!("/stop {turn}");
+    assert_eq!(press(&house, &fresh, "garden", "p1", &line).await, OVER, "nothing of it is seen there");
+    assert_eq!(house.journaled(&taken.session, EventBody::is_end).await, 0);
+    assert_eq!(press(&house, &fresh, "kitchen", "p2", &line).await, CANCELLED);
+    assert_eq!(house.journaled(&taken.session, cancelled).await, 1);
+}
+
+#[actix::test]
+async fn a_retry_that_names_a_turn_repeats_the_last_one_only_and_once() {
+    let house = House::start(When::Asked, 0).await;
+    let taken = receive(&house, said(&house, "kitchen", "m1", "hello")).await.expect("it is taken in");
+    let session = taken.session;
+    let ended = async |count: usize| {
+        let all = async {
+            while house.journaled(&session, EventBody::is_end).await < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, all).await.expect("they end");
+    };
+    ended(1).await;
+    let line = format!("/retry {}", taken.accepted.turn);
+    assert_eq!(press(&house, &session, "kitchen", "p1", &line).await, ASKED_AGAIN);
+    ended(2).await;
+    assert_eq!(press(&house, &session, "kitchen", "p1", &line).await, ASKED_AGAIN, "the same press, told again");
+    assert_eq!(press(&house, &session, "kitchen", "p2", &line).await, WENT_ON, "another one asked it again by now");
+    let empty = house.session().await;
+    assert_eq!(press(&house, &empty, "kitchen", "p3", &line).await, WENT_ON, "after /new");
+    assert_eq!(house.journaled(&session, |body| matches!(body, EventBody::TurnAccepted { .. })).await, 2);
 }

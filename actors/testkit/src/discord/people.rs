@@ -175,7 +175,12 @@ impl Discord {
     pub fn press(&self, saying: &Saying, message: u64) -> u64 {
         let shown = self.seen(saying.room).into_iter().find(|shown| shown.id == message).expect("the message is there");
         let (_, id) = shown.buttons.first().expect("there is a button").clone();
-        self.interact(3, saying, json!({"custom_id": id, "component_type": 2}), Some(message))
+        self.press_late(saying, message, &id)
+    }
+
+    /// Somebody presses a button that hung under a message of the bot, and may be gone by now.
+    pub fn press_late(&self, saying: &Saying, message: u64, button: &str) -> u64 {
+        self.interact(3, saying, json!({"custom_id": button, "component_type": 2}), Some(message))
     }
 
     fn interact(&self, kind: u8, saying: &Saying, data: Value, on: Option<u64>) -> u64 {

@@ -210,6 +210,7 @@ fn buttons(body: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     rows.flat_map(|row| row["components"].as_array().into_iter().flatten())
         .map(|button| (text(&button["label"]), text(&button["custom_id"])))
+        .inspect(|(_, id)| assert!((1..=100).contains(&id.chars().count()), "no custom_id of Discord's: {id:?}"))
         .collect()
 }
 

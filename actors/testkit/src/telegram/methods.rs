@@ -44,7 +44,15 @@ pub(super) fn call(state: &mut State, method: &str, ask: &Value) -> Result<Value
             state.webhook = None;
             Ok(json!(true))
         }
-        "answercallbackquery" | "sendchataction" => Ok(json!(true)),
+        "answercallbackquery" => {
+            let text = ask["text"].as_str().unwrap_or_default();
+            if text.chars().count() > 200 {
+                return Err(bad("MESSAGE_TOO_LONG"));
+            }
+            state.answers.push(text.to_owned());
+            Ok(json!(true))
+        }
+        "sendchataction" => Ok(json!(true)),
         "setmycommands" => {
             let name = |command: &Value| command["command"].as_str().unwrap_or_default().to_owned();
             state.commands = ask["commands"].as_array().into_iter().flatten().map(name).collect();
@@ -163,6 +171,7 @@ fn buttons(ask: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     rows.flat_map(|row| row.as_array().into_iter().flatten())
         .map(|button| (text(&button["text"]), text(&button["callback_data"])))
+        .inspect(|(_, data)| assert!((1..=64).contains(&data.len()), "no callback_data of Telegram's: {data:?}"))
         .collect()
 }
 

@@ -166,9 +166,15 @@ impl Telegram {
 
     /// Somebody presses the first button under a message of the bot. Panics if there is none.
     pub fn press(&self, chat: i64, user: i64, message: i64) {
+        let shown = self.seen(chat).into_iter().find(|shown| shown.id == message).expect("the message is there");
+        let (_, data) = shown.buttons.first().expect("there is a button");
+        self.press_late(chat, user, message, data);
+    }
+
+    /// Somebody presses a button that hung under a message of the bot, and may be gone by now.
+    pub fn press_late(&self, chat: i64, user: i64, message: i64, data: &str) {
         self.shared.change(|state| {
             let shown = state.shown(chat, message).expect("the message is there");
-            let (_, data) = shown.buttons.first().expect("there is a button").clone();
             let on = json!({"message_id": message, "date": 1_800_000_000, "chat": state::chat(chat), "text": shown.text,
                 "from": state::bot()});
             let query = json!({"id": format!("q{}", state.number()), "chat_instance": "c", "data": data, "message": on,
@@ -227,6 +233,11 @@ impl Telegram {
     /// How often a method was called.
     pub fn calls(&self, method: &str) -> usize {
         self.shared.look(|state| state.calls.made(&method.to_ascii_lowercase()))
+    }
+
+    /// What those were shown who pressed a button, oldest first.
+    pub fn answers(&self) -> Vec<String> {
+        self.shared.look(|state| state.answers.clone())
     }
 
     /// The commands that the bot has published.

@@ -57,6 +57,8 @@ pub(super) struct State {
     pub(super) calls: Calls<Fault>,
     pub(super) commands: Vec<String>,
     pub(super) closed: HashSet<i64>,
+    /// What those were shown who pressed a button.
+    pub(super) answers: Vec<String>,
     /// What is in each file that was sent.
     pub(super) files: HashMap<String, Vec<u8>>,
     /// Which poll is the newest.
@@ -79,6 +81,7 @@ impl State {
             calls: Calls::default(),
             commands: Vec::new(),
             closed: HashSet::new(),
+            answers: Vec::new(),
             files: HashMap::new(),
             poll: 0,
             sends: Vec::new(),

@@ -92,7 +92,7 @@ fn a_turn_that_collects_can_be_cancelled_before_it_starts() {
     let mut state = empty();
     submit_as(&mut state, 1, QueueMode::Collect);
     accept(&mut state, 1);
-    let Cancel::Now(end) = state.cancel(AT) else { panic!("it ends") };
+    let Cancel::Now(end) = state.cancel(None, AT) else { panic!("it ends") };
     assert_eq!((end.turn, &end.end), (turn(1), &TurnEnd::Cancelled));
     assert_eq!(submit_as(&mut state, 2, QueueMode::Collect).0, turn(2), "what ends takes nothing in");
     state.ended(&end.end, None, AT);
@@ -229,7 +229,7 @@ fn a_cancel_ends_the_turn_with_all_its_inputs() {
     submit_as(&mut state, 2, QueueMode::Steer);
     accept(&mut state, 2);
     step(state.run_ended(turn(1), 1, Ok(said("half")), AT));
-    assert_eq!(state.cancel(AT), Cancel::Soon, "while a step is being written");
+    assert_eq!(state.cancel(None, AT), Cancel::Soon, "while a step is being written");
     assert_eq!(submit_as(&mut state, 3, QueueMode::Steer).0, turn(3), "it takes nothing in any more");
     let follow = state.started(turn(1), AT);
     assert_eq!(follow.begin, None);

@@ -145,7 +145,7 @@ fn an_interrupt_runs_again_only_what_may_run_again() {
 fn a_cancel_leaves_no_call_without_its_result() {
     let (mut state, ..) = asking(&[("a", "again"), ("b", "once")]);
     answered(&mut state, 1, "a", "again").expect("it is stored");
-    let Cancel::Now(end) = state.cancel(AT) else { panic!("it ends at once") };
+    let Cancel::Now(end) = state.cancel(None, AT) else { panic!("it ends at once") };
     assert!(end.cuts_tools && end.beside.is_empty());
     let told: Vec<_> = end.steps.iter().map(|step| matches!(step, EventBody::StepFinished { ok: false, .. })).collect();
     assert_eq!(told, [true], "of the one that had not answered");

@@ -303,7 +303,7 @@ proptest! {
                     let write = state.run_died(run.turn, run.attempt, AT);
                     world.write(write);
                 },
-                Step::Cancel => if let Cancel::Now(end) = state.cancel(AT) {
+                Step::Cancel => if let Cancel::Now(end) = state.cancel(None, AT) {
                     world.write(Some(Write::End(end)));
                 },
                 Step::Crash(written) => state = world.crash(written),
