@@ -3,7 +3,7 @@
 use mosaic_testkit::{StandIn, Step};
 use serde_json::{Value, json};
 
-use crate::testbed::{Testbed, refusal};
+use crate::testbed::{Testbed, eventually, refusal};
 
 fn sum(house: &Value, kind: &str) -> u64 {
     let minutes = house["turns"]["minutes"].as_array().expect("minutes");
@@ -29,9 +29,14 @@ async fn the_house_tells_the_last_hour_and_two_weeks_at_once_and_keeps_the_days_
     for text in ["one", "two", "three"] {
         api.submit(&session, "?wait=true", &[], text).await;
     }
-    let house = api.get("/api/v1/observe").await;
-    let counted = ["accepted", "finished", "failed", "cancelled"].map(|kind| sum(&house, kind));
-    assert_eq!(counted, [3, 2, 1, 0]);
+    let counted = |house: &Value| ["accepted", "finished", "failed", "cancelled"].map(|kind| sum(house, kind));
+    // Who waits for a turn is told of its end a moment before it is counted.
+    let house = eventually("all three are counted", || async {
+        let house = api.get("/api/v1/observe").await;
+        (counted(&house).iter().sum::<u64>() == 6).then_some(house)
+    })
+    .await;
+    assert_eq!(counted(&house), [3, 2, 1, 0]);
     let lab = &house["providers"][0];
     assert_eq!(
         (&lab["health"], &lab["calls"], &lab["failed"], &lab["code"]),
@@ -50,7 +55,10 @@ async fn the_house_tells_the_last_hour_and_two_weeks_at_once_and_keeps_the_days_
     assert!((today(&house) - spent).abs() < 1e-9, "what was spent before is in the ledger: {house}");
     api.ask(&session, "four").await;
     let spent = api.get("/api/v1/usage?by=day").await["items"][0]["cost_usd"].as_f64().expect("a number");
-    assert!((today(&api.get("/api/v1/observe").await) - spent).abs() < 1e-9, "and with it what was spent since, once");
+    eventually("with it is what was spent since, once", || async {
+        ((today(&api.get("/api/v1/observe").await) - spent).abs() < 1e-9).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

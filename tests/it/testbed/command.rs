@@ -17,9 +17,10 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Its output, where it succeeded and had nothing to complain about.
+    /// Its output, where it succeeded and had nothing to complain about but a machine that is too busy for it.
     pub(crate) fn good(self) -> String {
-        assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""), "{}", self.stdout);
+        let complaints: Vec<&str> = self.stderr.lines().filter(|line| !line.contains("::watchdog: ")).collect();
+        assert_eq!((self.code, complaints), (Some(0), Vec::new()), "{}", self.stdout);
         self.stdout
     }
 

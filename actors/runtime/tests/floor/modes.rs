@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures_util::future::maybe_done;
 use mosaic_messages::{Accepted, RemoveSession};
 use mosaic_runtime::Reader;
 use mosaic_runtime::events::Missed;
@@ -178,13 +179,14 @@ async fn a_removal_whose_router_dies_in_the_middle_leaves_a_session_that_goes_on
         until(&mut reader, is_delta).await;
         let waiting = house.say(&session, "two").await;
         let ask = RemoveSession { session: session.clone(), from: house.who };
-        let mut asked = Box::pin(house.router.ask(ask));
+        let mut asked = Box::pin(maybe_done(house.router.ask(ask)));
         for _ in 0..steps {
-            let _ = futures_util::poll!(&mut asked);
+            let _ = futures_util::poll!(asked.as_mut());
             tokio::task::yield_now().await;
         }
         house.router.control(Control::Panic).expect("it is told");
-        let answer = asked.await;
+        asked.as_mut().await;
+        let answer = asked.as_mut().take_output().expect("it is answered");
         // What the process does every few seconds: sessions of which something is not known are read anew.
         let over = async {
             loop {
