@@ -26,6 +26,7 @@ use crate::channels::{self, Channel};
 use crate::config::{Config, Env};
 use crate::detect;
 use crate::gateway::{Before, Gate, Listed, Principals};
+use crate::owner::HomeOwner;
 use crate::setup::Setup;
 
 /// Why the daemon could not start.
@@ -50,7 +51,7 @@ pub struct App {
     pub router: Link<RouterActor>,
     pub sessions: Sessions,
     /// Whose the home is.
-    pub owner: UserId,
+    pub owner: HomeOwner,
     /// How the providers were found, where none was configured; in sentences.
     pub found: Vec<String>,
     /// The supervisor above all.
@@ -144,7 +145,7 @@ impl App {
             OutboxActor::new(delivered.clone(), birth.tether)
         }));
         let setup = Arc::new(Setup::new(config, env));
-        let owner = owner(&*doors.store, &doors.outside).await?;
+        let owner = HomeOwner::new(owner(&*doors.store, &doors.outside).await?);
         let channels = Arc::new([]);
         Ok(Self {
             doors,
@@ -170,7 +171,7 @@ impl App {
         let each = SupervisorSpec::new("channels", Scope::Each(Budget::default()));
         let family = self.root.adopt_supervisor(each.seed(u64::from_le_bytes(self.doors.outside.bytes())));
         self.channels =
-            channels::start(&family, &config.channels, &self.doors, &self.router, self.owner(), &known).into();
+            channels::start(&family, &config.channels, &self.doors, &self.router, &self.owner, &known).into();
         Ok(())
     }
 
@@ -191,7 +192,7 @@ impl App {
     pub fn gate(&self, principals: Principals) -> Gate {
         Gate {
             doors: self.doors.clone(),
-            owner: self.owner,
+            owner: self.owner.clone(),
             router: self.router.clone(),
             sessions: self.sessions.clone(),
             principals,
@@ -206,7 +207,7 @@ impl App {
 
     /// The one whose home this is.
     pub fn owner(&self) -> Principal {
-        Principal { user: self.owner, role: UserRole::Owner }
+        self.owner.principal()
     }
 
     /// Resolves with the reason when the root's restart budget is spent.

@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod home;
 pub mod link;
 pub mod outside;
+pub mod owner;
 pub mod setup;
 pub mod submission;
 pub mod telemetry;

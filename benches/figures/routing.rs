@@ -73,7 +73,7 @@ fn took(upstream: &StandIn, rules: &str, text: &str) -> Vec<f64> {
     actix::System::new().block_on(async {
         let app = App::start(&config, &Env::default(), outside::system()).await.expect("the house starts");
         let (routing, agent) = (&app.doors.routing, &config.default_agent);
-        let (user, at, texts) = (app.owner, app.doors.outside.now(), [text]);
+        let (user, at, texts) = (app.owner().user, app.doors.outside.now(), [text]);
         let take = |_| {
             let began = Instant::now();
             for _ in 0..DECISIONS {

@@ -64,7 +64,7 @@ pub(crate) async fn create(app: &App, count: usize) -> Vec<SessionId> {
         join_all(some.iter().map(async |id| {
             let new = NewSession {
                 id: id.clone(),
-                user: app.owner,
+                user: app.owner().user,
                 channel: API_CHANNEL.into(),
                 agent: "assistant".parse().expect("a good name"),
                 title: "a talk about nothing in particular".to_owned(),

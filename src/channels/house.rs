@@ -19,19 +19,20 @@ use mosaic_types::{
 };
 
 use crate::gateway::attachments;
+use crate::owner::HomeOwner;
 
 /// The floor below, as channels see it.
 pub(super) struct Floor {
     doors: Arc<Doors>,
     router: Link<RouterActor>,
-    guest: Principal,
+    owner: HomeOwner,
 }
 
 impl Floor {
     /// People on channels speak as members of the owner's house: its owner sees their sessions, and they command nobody's
     /// but the one that they are in.
-    pub(super) fn new(doors: Arc<Doors>, router: Link<RouterActor>, owner: Principal) -> Self {
-        Self { doors, router, guest: Principal { user: owner.user, role: UserRole::Member } }
+    pub(super) fn new(doors: Arc<Doors>, router: Link<RouterActor>, owner: HomeOwner) -> Self {
+        Self { doors, router, owner }
     }
 }
 
@@ -51,7 +52,7 @@ impl House for Floor {
     }
 
     fn guest(&self) -> Principal {
-        self.guest
+        Principal { role: UserRole::Member, ..self.owner.principal() }
     }
 
     fn receive(&self, said: Receive) -> Work<Received> {
@@ -96,7 +97,7 @@ impl House for Floor {
     }
 
     fn move_on(&self, from: Conversation, to: Conversation, event: Arc<str>) -> Work<()> {
-        let (router, doors, guest) = (self.router.clone(), self.doors.clone(), self.guest);
+        let (router, doors, guest) = (self.router.clone(), self.doors.clone(), self.guest());
         Box::pin(async move {
             let Some((session, user)) = doors.store.binding(&from).await? else { return Ok(()) };
             match doors.store.binding(&to).await? {

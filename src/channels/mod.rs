@@ -4,12 +4,14 @@ mod house;
 
 use std::sync::Arc;
 
+use mosaic_channels::allow::Mark;
 use mosaic_channels::{ChannelActor, ChannelConfig, Pairs, Status};
 use mosaic_runtime::{Doors, RouterActor};
 use mosaic_supervise::{ChildSpec, Link, Parent, Restart};
+use mosaic_types::AgentName;
 use mosaic_types::pairing::PairingRow;
-use mosaic_types::{AgentName, Principal};
 
+use crate::owner::HomeOwner;
 use house::Floor;
 
 /// A channel that was configured.
@@ -24,9 +26,18 @@ pub struct Channel {
     pub status: Status,
     /// Who is let in beside the list of its table.
     pub pairs: Pairs,
+    /// The list of its table.
+    allow: Arc<[Mark]>,
     pub link: Link<ChannelActor>,
     /// By what the platform is known where it calls us: a header, and what stands there.
     pub hook: Option<(&'static str, String)>,
+}
+
+impl Channel {
+    /// Whether the list of that channel names somebody.
+    pub(crate) fn names(&self, channel: &str, sender: &str) -> bool {
+        *self.name == *channel && self.allow.contains(&Mark::User(sender.to_owned()))
+    }
 }
 
 /// Starts an actor for each channel under `family`, and has the outbox deliver by it.
@@ -35,10 +46,10 @@ pub fn start(
     configured: &[ChannelConfig],
     doors: &Arc<Doors>,
     router: &Link<RouterActor>,
-    owner: Principal,
+    owner: &HomeOwner,
     known: &[PairingRow],
 ) -> Vec<Channel> {
-    let house = Arc::new(Floor::new(doors.clone(), router.clone(), owner));
+    let house = Arc::new(Floor::new(doors.clone(), router.clone(), owner.clone()));
     // With one agent there is nothing to tell apart.
     let several = doors.agents.profiles().len() > 1;
     let channel = |config: &ChannelConfig| {
@@ -54,7 +65,8 @@ pub fn start(
         let hook = config.kind.hook_header.zip(config.hook_secret());
         doors.outbox.connect(name.clone(), Arc::new(link.clone()));
         let account = config.account().into();
-        Channel { name, account, kind: config.kind.name, agent: config.agent.clone(), status, pairs, link, hook }
+        let allow = config.allow.clone().into();
+        Channel { name, account, allow, kind: config.kind.name, agent: config.agent.clone(), status, pairs, link, hook }
     };
     configured.iter().map(channel).collect()
 }

@@ -1,4 +1,4 @@
-//! `mosaic users`: people, listed, added and removed.
+//! `mosaic users`: people, listed, added, given another role and removed.
 
 use clap::{Args, Subcommand};
 use mosaic_types::journal::{Deed, NewUser, Outcome, UserRow, Write};
@@ -10,8 +10,9 @@ use super::output::{Out, ago, note, one_line, print};
 use super::reach::{Books, Held};
 use super::token::roles;
 use super::{CliError, Common};
-use crate::gateway::users::{KEPT, User, taken};
+use crate::gateway::users::{LAST, User, taken};
 use crate::outside;
+use crate::owner::after;
 
 /// Let more people than one use this house; without a daemon, straight in the home
 #[derive(Debug, Args)]
@@ -37,6 +38,18 @@ enum Command {
         name: UserName,
         /// What they may do
         #[arg(long, value_parser = roles(), default_value = "member")]
+        role: UserRole,
+    },
+    /// Give somebody another role
+    #[command(
+        after_help = "What lets them in may do no more than that at once: tokens, browsers, links, accounts on platforms.\n\
+                            For more than before, make them a new token or link. The last owner stays one."
+    )]
+    Role {
+        /// As `mosaic users list` shows it
+        name: UserName,
+        /// What they may do
+        #[arg(value_parser = roles())]
         role: UserRole,
     },
     /// Remove somebody: their tokens, browsers, links and platform accounts let nobody in any more
@@ -73,11 +86,27 @@ pub(super) async fn run(common: Common, Users { command }: Users) -> Result<(), 
             ));
             Ok(())
         }
+        Command::Role { name, role } => {
+            let known = books.named(&name).await?;
+            let user = books.change(&known, role).await?;
+            if common.json {
+                let mut out = Out::new();
+                out.json(&user)?;
+                return out.end();
+            }
+            print(&format!("{} is now: {role}.\n", one_line(&user.name)))?;
+            if role > known.role {
+                note(&format!(
+                    "What they have keeps the role it was made with. For more:  mosaic link --user {0}   or  mosaic token \
+                     create --user {0}",
+                    user.name
+                ));
+            }
+            Ok(())
+        }
         Command::Remove { name } => {
-            let users = books.users().await?;
-            let known = users.iter().find(|user| user.name.eq_ignore_ascii_case(name.as_str()));
-            let user = known.ok_or_else(|| unknown(&name))?;
-            books.remove(user).await?;
+            let user = books.named(&name).await?;
+            books.remove(&user).await?;
             print(&format!("Removed {}. What lets them in is worth nothing any more.\n", one_line(&user.name)))?;
             note("Their sessions are kept: they are those of the home's owner now.");
             Ok(())
@@ -128,18 +157,36 @@ impl Books {
         }
     }
 
+    /// The user of that name.
+    async fn named(&self, name: &UserName) -> Result<User, CliError> {
+        let mut users = self.users().await?.into_iter();
+        users.find(|user| user.name.eq_ignore_ascii_case(name.as_str())).ok_or_else(|| unknown(name))
+    }
+
+    async fn change(&self, user: &User, role: UserRole) -> Result<User, CliError> {
+        match self {
+            Self::Daemon(client) => client.patch(&format!("/api/v1/users/{}", user.id), &json!({"role": role})).await,
+            Self::Here(held) => {
+                let set = Write::SetRole { user: user.id, role };
+                match held.audited("user.role", &format!("{}: {role}", user.name), set).await? {
+                    Outcome::Written(_) => Ok(User { role, name: user.name.clone(), ..*user }),
+                    Outcome::Closed => Err(Failure::new(Code::Invalid, LAST).into()),
+                    _ => Err(Failure::not_found("user").into()),
+                }
+            }
+        }
+    }
+
     async fn remove(&self, user: &User) -> Result<(), CliError> {
         match self {
             Self::Daemon(client) => client.delete(&format!("/api/v1/users/{}", user.id)).await,
             Self::Here(held) => {
-                let remove = Write::RemoveUser { user: user.id, heir: held.owner };
-                let kept = || CliError::from(Failure::new(Code::Invalid, KEPT));
-                if user.id == held.owner {
-                    return Err(kept());
-                }
+                let last = || CliError::from(Failure::new(Code::Invalid, LAST));
+                let heir = after(&held.store.users().await?, user.id).ok_or_else(last)?;
+                let remove = Write::RemoveUser { user: user.id, heir };
                 match held.audited("user.remove", &user.name, remove).await? {
                     Outcome::UserRemoved(_) => Ok(()),
-                    Outcome::Closed => Err(kept()),
+                    Outcome::Closed => Err(last()),
                     _ => Err(Failure::not_found("user").into()),
                 }
             }

@@ -47,7 +47,7 @@ const ABOUT: &str = "One daemon that runs a team of AI agents. Each conversation
         attachments::show,
         info::agents, models::list, info::providers, setup::add, info::channels, trial::channel, hooks::take, pairings::list, pairings::approve, pairings::link, pairings::revoke, info::tree, lately::lately, info::me, info::metrics, trial::test, usage::sums,
         routing::list, routing::create, routing::change, routing::delete, routing::effective, routing::explain,
-        users::list, users::add, users::remove, users::audit,
+        users::list, users::add, users::change, users::remove, users::audit,
         tokens::list, tokens::create, tokens::revoke,
         web::page, web::asset, web::render, signin::page, signin::script, signin::claim, signin::login, signin::logout, signin::link,
         openai::complete, openai::models::models, openai::models::model, ws::open,

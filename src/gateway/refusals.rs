@@ -102,6 +102,8 @@ refusals! {
     NewToken = BadRequest | NotFound | TooLarge | Busy | Storage | Unavailable;
     /// Of a new user.
     NewUser = BadRequest | Exists | TooLarge | Busy | Storage | Unavailable;
+    /// Of a user who gets another role.
+    ChangedUser = BadRequest | NotFound | Invalid | TooLarge | Busy | Storage | Unavailable;
     /// Of a user who is removed.
     RemovedUser = NotFound | Invalid | Busy | Storage | Unavailable;
     /// Of a platform's call.

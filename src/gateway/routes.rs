@@ -124,6 +124,7 @@ fn entries() -> Vec<Entry> {
         get("/api/v1/me", VIEWER, info::me),
         get("/api/v1/users", OWNER, users::list),
         post("/api/v1/users", OWNER, users::add),
+        on(Method::PATCH, "/api/v1/users/{id}", OWNER, users::change),
         on(Method::DELETE, "/api/v1/users/{id}", OWNER, users::remove),
         get("/api/v1/audit", OWNER, users::audit),
         get("/api/v1/tokens", VIEWER, tokens::list),

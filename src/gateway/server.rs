@@ -13,7 +13,7 @@ use mosaic_runtime::doors::unreached;
 use mosaic_runtime::{Doors, RouterActor, Sessions};
 use mosaic_supervise::{Link, Parent};
 use mosaic_types::journal::{Deed, Outcome, Write};
-use mosaic_types::{Failure, Principal, SessionId, Timestamp, TurnId, UserId};
+use mosaic_types::{Failure, Principal, SessionId, Timestamp, TurnId};
 
 use super::actor::Server;
 use super::border::{self, Border};
@@ -25,6 +25,7 @@ use super::principals::Principals;
 use super::ws::{Doorstep, WRITE_BUFFER};
 use super::{observe, routes, unread, zip};
 use crate::channels::Channel;
+use crate::owner::HomeOwner;
 use crate::setup::Setup;
 
 /// For so long the head of a request may take to come; its bound of 128 KiB is actix-http's own.
@@ -34,7 +35,7 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 pub struct Gate {
     pub doors: Arc<Doors>,
     /// Whose the home is.
-    pub owner: UserId,
+    pub owner: HomeOwner,
     pub router: Link<RouterActor>,
     pub sessions: Sessions,
     pub principals: Principals,

@@ -1,4 +1,4 @@
-//! People: listed, added and removed; and by whom the house was changed.
+//! People: listed, added, given another role and removed; and by whom the house was changed.
 
 use std::collections::HashMap;
 
@@ -16,10 +16,11 @@ use super::error::{Answer, ApiError};
 use super::server::Gate;
 use super::sessions::limit;
 use super::{body, refusals};
+use crate::owner::after;
 
-/// Why the last owner, or the one whose home it is, cannot be removed.
-pub(crate) const KEPT: &str =
-    "This is the owner of the home: its own token and its channels speak for them, so they cannot be removed.";
+/// Why the last owner stays one.
+pub(crate) const LAST: &str =
+    "This is the only owner, and a home has one. Make somebody else an owner first: mosaic users role NAME owner.";
 
 /// Who is to be added.
 #[derive(Deserialize, ToSchema)]
@@ -31,6 +32,14 @@ struct Wish {
     /// What they may do: by default `member`.
     #[serde(default)]
     role: Option<UserRole>,
+}
+
+/// What is to be changed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ChangedUser, example = json!({"role": "viewer"}))]
+struct Change {
+    role: UserRole,
 }
 
 /// A person.
@@ -131,11 +140,79 @@ pub(crate) fn taken(name: &str) -> Failure {
     Failure::new(Code::Exists, format!("There is a user {name} already. Choose another name."))
 }
 
+/// Nobody else is an owner.
+fn last() -> ApiError {
+    ApiError(Failure::new(Code::Invalid, LAST))
+}
+
+/// The home is that owner's from now on, with its own token and what channels say for nobody in particular.
+fn hand_over(gate: &Gate, to: UserId) {
+    if let Some(from) = gate.owner.hand_over(to) {
+        gate.principals.hand_over(from, gate.owner.principal());
+    }
+}
+
+/// Gives a user another role
+///
+/// What lets them in (tokens, browsers, links, accounts on platforms) may do no more than that from this answer on; open
+/// sockets and streams that could do more are closed, and can be opened again. What was made for less stays as it is. The
+/// last owner stays one.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/users/{id}",
+    operation_id = "change_user",
+    tag = "users",
+    params(("id" = UserId, Path, description = "As the list of users shows it.")),
+    request_body = Change,
+    responses((status = 200, description = "Changed.", body = User), refusals::ChangedUser)
+)]
+pub(super) async fn change(
+    gate: Data<Gate>,
+    Asker(who): Asker,
+    id: Path<String>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Answer {
+    let Change { role } = body::json(&request, payload, body::API_BYTES).await?;
+    let unknown = || ApiError(Failure::not_found("user"));
+    let user: UserId = id.parse().map_err(|_| unknown())?;
+    let _felt_in_order = gate.owner.changing().await;
+    let mut users = gate.doors.store.users().await?;
+    let row = users.iter_mut().find(|row| row.id == user).ok_or_else(unknown)?;
+    row.role = role;
+    let shown = User { id: user, name: row.name.clone(), role, created_at: row.created_at };
+    let subject = format!("{}: {role}", row.name);
+    match gate.audited(who, "user.role", subject, Write::SetRole { user, role }).await? {
+        Outcome::Written(_) => {
+            // Of the owners that there are now.
+            if let Some(first) = users.iter().find(|row| row.role == UserRole::Owner) {
+                hand_over(&gate, first.id);
+            }
+            gate.principals.set_role(user, role);
+            gate.channels.iter().for_each(|channel| channel.pairs.set_role(user, role));
+            Ok(HttpResponse::Ok().json(shown))
+        }
+        Outcome::Closed => Err(last()),
+        _ => Err(unknown()),
+    }
+}
+
+/// Who is removed, as it is kept: also where they are let in still, since a channel's own list names them.
+async fn left_on_lists(gate: &Gate, user: &UserRow) -> Result<String, ApiError> {
+    let linked = gate.doors.store.pairings().await?;
+    let theirs = linked.iter().filter(|row| row.user.as_ref().is_some_and(|speaks_as| speaks_as.id == user.id));
+    let named = theirs.filter(|row| gate.channels.iter().any(|channel| channel.names(&row.channel, &row.sender)));
+    let named: Vec<String> = named.map(|row| format!("{} {}", row.channel, row.sender)).collect();
+    let left = if named.is_empty() { String::new() } else { format!("; still in allow: {}", named.join(", ")) };
+    Ok(format!("{}{left}", user.name))
+}
+
 /// Removes a user
 ///
 /// From this answer on their tokens, browsers and links are good for nothing, and whoever spoke as them on a platform is a
 /// stranger (who is on a channel's own list stays on it). What runs in their sessions is cancelled; the sessions
-/// themselves are kept and are those of the home's owner. So is what they spent, in the ledger.
+/// themselves are kept and are those of the home's owner, who is the next owner if they were that themselves. So is what
+/// they spent, in the ledger. The last owner cannot be removed.
 #[utoipa::path(
     delete,
     path = "/api/v1/users/{id}",
@@ -147,30 +224,30 @@ pub(crate) fn taken(name: &str) -> Failure {
 pub(super) async fn remove(gate: Data<Gate>, Asker(who): Asker, id: Path<String>) -> Answer {
     let unknown = || ApiError(Failure::not_found("user"));
     let user: UserId = id.parse().map_err(|_| unknown())?;
+    let _felt_in_order = gate.owner.changing().await;
     let users = gate.doors.store.users().await?;
-    let row = users.into_iter().find(|row| row.id == user).ok_or_else(unknown)?;
-    if user == gate.owner {
-        return Err(ApiError(Failure::new(Code::Invalid, KEPT)));
-    }
-    let remove = Write::RemoveUser { user, heir: gate.owner };
-    match gate.audited(who, "user.remove", row.name, remove).await? {
+    let row = users.iter().find(|row| row.id == user).ok_or_else(unknown)?;
+    let heir = after(&users, user).ok_or_else(last)?;
+    let subject = left_on_lists(&gate, row).await?;
+    match gate.audited(who, "user.remove", subject, Write::RemoveUser { user, heir }).await? {
         Outcome::UserRemoved(sessions) => {
+            hand_over(&gate, heir);
             gate.principals.remove_user(user);
             gate.channels.iter().for_each(|channel| channel.pairs.forget_user(user));
             gate.doors.routing.forget(user);
-            let to = Principal { user: gate.owner, role: UserRole::Owner };
+            let to = Principal { user: heir, role: UserRole::Owner };
             // A router that dies meanwhile leaves sessions of which the first write is refused: they are read anew then.
             let _ = gate.router.ask(HandedOver { sessions, to }).await;
             Ok(HttpResponse::NoContent().finish())
         }
-        Outcome::Closed => Err(ApiError(Failure::new(Code::Invalid, KEPT))),
+        Outcome::Closed => Err(last()),
         _ => Err(unknown()),
     }
 }
 
 /// Tells by whom the house was changed
 ///
-/// Newest first: users added and removed, tokens and links made, people let in and linked.
+/// Newest first: users added, given another role and removed, tokens and links made, people let in and linked.
 #[utoipa::path(
     get,
     path = "/api/v1/audit",

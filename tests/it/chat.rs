@@ -305,6 +305,9 @@ async fn without_a_provider_it_says_what_to_do_next() {
     assert_eq!(ready["hint"], NO_PROVIDER);
     let there = chat(&bed, &["hello"], "").await;
     assert_eq!((there.code, there.stdout.as_str(), there.stderr), (Some(1), "", format!("mosaic: {NO_PROVIDER}\n")));
+    let named = chat(&bed, &["--session", "kitchen", "hello"], "").await;
+    let missing = "There is no session kitchen yet, and nobody could answer in it.";
+    assert_eq!((named.code, named.stderr), (Some(1), format!("mosaic: {missing} {NO_PROVIDER}\n")));
     assert!(NO_PROVIDER.contains("`mosaic link`") && NO_PROVIDER.contains("used at once"), "{NO_PROVIDER}");
     // Nor does a socket begin a session in which nobody could answer.
     let (mut wire, _) = Wire::ready(bed.address(), &bed.token()).await;

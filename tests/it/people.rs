@@ -115,8 +115,10 @@ async fn whoever_is_removed_is_out_at_once_and_what_they_left_is_the_owners() {
     assert_eq!(ada.get("/api/v1/sessions").await["items"][0]["id"], json!(session));
     let again = run(bed.command(&["users", "remove", "bob"]), "").await;
     assert!(again.code == Some(1) && again.stderr.contains("There is no user bob"), "{again:?}");
-    let kept = run(bed.command(&["users", "remove", "owner"]), "").await;
-    assert!(kept.code == Some(1) && kept.stderr.contains("the owner of the home"), "{kept:?}");
+    for last in [&["users", "remove", "owner"][..], &["users", "role", "owner", "member"]] {
+        let kept = run(bed.command(last), "").await;
+        assert!(kept.code == Some(1) && kept.stderr.contains("This is the only owner"), "{kept:?}");
+    }
     bed.kill9().await;
     bed.restart().await;
     let bob = bed.api().bearing(bob.token());
@@ -133,8 +135,10 @@ async fn people_are_added_and_removed_without_a_daemon() {
     let higher = run(bed.command(&["token", "create", "--user", "bob", "--role", "member"]), "").await;
     assert!(higher.code == Some(1) && higher.stderr.contains("than its user (viewer)"), "{higher:?}");
     let (his, hers) = (token(&bed, &["--user", "bob"]).await, token(&bed, &[]).await);
-    let kept = run(bed.command(&["users", "remove", "owner"]), "").await;
-    assert!(kept.code == Some(1) && kept.stderr.contains("the owner of the home"), "{kept:?}");
+    for last in [&["users", "remove", "owner"][..], &["users", "role", "owner", "member"]] {
+        let kept = run(bed.command(last), "").await;
+        assert!(kept.code == Some(1) && kept.stderr.contains("This is the only owner"), "{kept:?}");
+    }
     bed.restart().await;
     assert_eq!(bed.api().bearing(&his).get("/api/v1/me").await["role"], "viewer");
     assert!(bed.stop().await.success());
@@ -142,4 +146,100 @@ async fn people_are_added_and_removed_without_a_daemon() {
     bed.restart().await;
     assert_eq!(bed.api().bearing(&his).send("GET", "/api/v1/me", json!({})).await.status(), 401);
     assert_eq!(bed.api().bearing(&hers).get("/api/v1/me").await["name"], "owner");
+}
+
+#[tokio::test]
+async fn whose_role_shrinks_loses_it_at_once_with_all_that_was_made_for_them() {
+    let mut bed = Testbed::start().await;
+    good(&bed, &["users", "add", "bob", "--role", "owner"]).await;
+    let (much, little) =
+        (token(&bed, &["--user", "bob"]).await, token(&bed, &["--user", "bob", "--role", "viewer"]).await);
+    let bob = bed.api().bearing(&much);
+    let session = bob.session().await;
+    let (mut wire, _) = Wire::ready(bed.address(), &much).await;
+    let (mut reads, _) = Wire::ready(bed.address(), &little).await;
+
+    assert_eq!(good(&bed, &["users", "role", "Bob", "member"]).await, "bob is now: member.\n");
+    assert_eq!(soon("the socket's end", wire.closed()).await, (4403, "the role has changed; connect again".to_owned()));
+    let (_, ready) = Wire::ready(bed.address(), &much).await;
+    assert_eq!(ready["role"], "member", "the same token lets in for less");
+    assert_eq!(refusal(&bob.send("GET", "/api/v1/users", json!({})).await), (403, "forbidden".to_owned()));
+    bob.ask(&session, "hello").await;
+    good(&bed, &["users", "role", "bob", "viewer"]).await;
+    let late = bob.send("POST", &format!("/api/v1/sessions/{session}/messages"), json!({"text": "again"})).await;
+    assert_eq!(refusal(&late), (403, "forbidden".to_owned()));
+    // What could do no more than that was not concerned.
+    reads.subscribe(&session, 0).await;
+
+    // More is for what is made from now on.
+    let grown = run(bed.command(&["users", "role", "bob", "owner"]), "").await;
+    assert!(grown.stderr.contains("mosaic token create --user bob"), "{grown:?}");
+    assert_eq!(bob.get("/api/v1/me").await["role"], "viewer");
+    let new = bob.bearing(&token(&bed, &["--user", "bob"]).await);
+    assert_eq!(new.get("/api/v1/me").await["role"], "owner");
+    let roles: Vec<String> = {
+        let deeds = bed.api().get("/api/v1/audit").await;
+        let deeds = deeds["items"].as_array().expect("a list").clone();
+        let subject = |deed: &Value| deed["subject"].as_str().map(str::to_owned);
+        deeds.iter().filter(|deed| deed["action"] == "user.role").filter_map(subject).collect()
+    };
+    assert_eq!(roles, ["bob: owner", "bob: viewer", "bob: member"]);
+    for (body, code) in [(json!({"role": "king"}), 400), (json!({}), 400), (json!({"role": "owner", "name": "x"}), 400)]
+    {
+        let users = bed.api().get("/api/v1/users").await;
+        let path = format!("/api/v1/users/{}", users["items"][1]["id"].as_str().expect("an id"));
+        assert_eq!(bed.api().send("PATCH", &path, body.clone()).await.status(), code, "{body}");
+    }
+    bed.kill9().await;
+    bed.restart().await;
+    let role = async |token: &str| bed.api().bearing(token).get("/api/v1/me").await["role"].clone();
+    assert_eq!((role(&much).await, role(new.token()).await), (json!("viewer"), json!("owner")));
+}
+
+#[tokio::test]
+async fn the_home_goes_over_to_the_next_owner_and_the_last_one_stays() {
+    let mut bed = Testbed::start().await;
+    let ada = bed.api();
+    let session = ada.session().await;
+    good(&bed, &["users", "add", "bob"]).await;
+    good(&bed, &["users", "role", "bob", "owner"]).await;
+    let (mut wire, _) = Wire::ready(bed.address(), ada.token()).await;
+    // The owner of the home steps down: its own token is the next owner's.
+    good(&bed, &["users", "role", "owner", "member"]).await;
+    assert_eq!(soon("the socket's end", wire.closed()).await.0, 4403);
+    assert_eq!(ada.get("/api/v1/me").await["name"], "bob");
+    assert_eq!(ada.get("/api/v1/me").await["role"], "owner");
+    let kept = run(bed.command(&["users", "role", "bob", "member"]), "").await;
+    assert!(kept.code == Some(1) && kept.stderr.contains("Make somebody else an owner first"), "{kept:?}");
+    // And up again, and out: what was theirs is bob's.
+    good(&bed, &["users", "role", "owner", "owner"]).await;
+    assert_eq!(ada.get("/api/v1/me").await["name"], "owner");
+    assert!(good(&bed, &["users", "remove", "owner"]).await.starts_with("Removed owner."));
+    assert_eq!(users(&bed).await, [("bob".to_owned(), "owner".to_owned())]);
+    assert_eq!(ada.get("/api/v1/sessions").await["items"][0]["id"], json!(session));
+    ada.ask(&session, "hello").await;
+    for last in [&["users", "remove", "bob"][..], &["users", "role", "bob", "viewer"]] {
+        let kept = run(bed.command(last), "").await;
+        assert!(kept.code == Some(1) && kept.stderr.contains("This is the only owner"), "{kept:?}");
+    }
+    bed.kill9().await;
+    bed.restart().await;
+    assert_eq!(bed.api().get("/api/v1/me").await["name"], "bob");
+}
+
+#[tokio::test]
+async fn roles_are_changed_without_a_daemon_too() {
+    let mut bed = Testbed::asleep(StandIn::builder());
+    good(&bed, &["users", "add", "bob", "--role", "owner"]).await;
+    let his = token(&bed, &["--user", "bob"]).await;
+    good(&bed, &["users", "role", "bob", "viewer"]).await;
+    let nobody = run(bed.command(&["users", "role", "eve", "viewer"]), "").await;
+    assert!(nobody.code == Some(1) && nobody.stderr.contains("There is no user eve"), "{nobody:?}");
+    bed.restart().await;
+    assert_eq!(bed.api().bearing(&his).get("/api/v1/me").await["role"], "viewer");
+    assert!(bed.stop().await.success());
+    good(&bed, &["users", "role", "bob", "owner"]).await;
+    good(&bed, &["users", "remove", "owner"]).await;
+    bed.restart().await;
+    assert_eq!(bed.api().get("/api/v1/me").await["name"], "bob", "the home's own token is its owner's");
 }

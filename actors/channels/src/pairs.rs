@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mosaic_types::pairing::{PENDING, PairingRow};
-use mosaic_types::{Outside, Principal, Timestamp, UserId};
+use mosaic_types::{Outside, Principal, Timestamp, UserId, UserRole};
 use sha2::{Digest, Sha256};
 
 /// For so long a code is good.
@@ -66,6 +66,11 @@ impl Pairs {
         self.known().paired.retain(|_, speaks_as| speaks_as.user != user);
     }
 
+    /// All who speak as a user may do what that role lets them, from now on.
+    pub fn set_role(&self, user: UserId, role: UserRole) {
+        self.known().paired.values_mut().filter(|speaks_as| speaks_as.user == user).for_each(|them| them.role = role);
+    }
+
     /// As whom somebody speaks: in private (`alone`) as the user they are linked to, with that one's role, but for what
     /// only owners may. What several people say in one place is the channel's, whoever says it, and who is linked to nobody
     /// is its guest.
@@ -118,7 +123,6 @@ pub fn hash(code: &str) -> Option<[u8; 32]> {
 mod tests {
     use std::collections::HashSet;
 
-    use mosaic_types::UserRole;
     use uuid::Uuid;
 
     use super::*;
@@ -153,12 +157,15 @@ mod tests {
     }
 
     #[test]
-    fn who_speaks_as_a_user_is_a_stranger_when_that_one_is_gone() {
+    fn who_speaks_as_a_user_has_that_ones_role_and_is_a_stranger_when_that_one_is_gone() {
         let pairs = Pairs::default();
         for (sender, number) in [("0", 1), ("1", 2), ("2", 1), ("1", 1), ("0", 2)] {
             pairs.let_in(sender, user(number));
         }
         assert_eq!(["0", "1", "2"].map(|sender| pairs.speaks_as(sender)), [2, 1, 1].map(|number| Some(user(number))));
+        pairs.set_role(user(1).user, UserRole::Viewer);
+        let roles = ["0", "1", "2"].map(|sender| pairs.speaks_as(sender).map(|them| them.role));
+        assert_eq!(roles, [UserRole::Member, UserRole::Viewer, UserRole::Viewer].map(Some));
         pairs.forget_user(user(1).user);
         assert_eq!(["0", "1", "2"].map(|sender| pairs.has(sender)), [true, false, false]);
         assert!(pairs.offer(&"1".into(), Timestamp(0)).is_some(), "they get a code again");

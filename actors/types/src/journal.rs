@@ -201,6 +201,9 @@ pub enum Write {
     /// whoever has one in memory is shut out. `UserRemoved`, `Missing` (also where there is no `heir`), or `Closed` where
     /// no owner would be left. The ledger keeps what they spent.
     RemoveUser { user: UserId, heir: UserId },
+    /// Gives a person another role. Their tokens, browsers and links that could do more can do as much from then on; those
+    /// that can do less stay as they are. `Written`, `Missing`, or `Closed` where no owner would be left.
+    SetRole { user: UserId, role: UserRole },
     /// `Written`, or `Exists`.
     CreateToken(NewToken),
     /// Revokes a token and signs out the browsers that were signed in with it. `Written`, or `Missing` (also where it

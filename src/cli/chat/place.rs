@@ -45,7 +45,7 @@ impl Here {
     }
 
     async fn last(&self) -> Result<Option<SessionRow>, CliError> {
-        let ask = SessionQuery { user: Some(self.app.owner), archived: Some(false), ..SessionQuery::default() };
+        let ask = SessionQuery { user: Some(self.app.owner().user), archived: Some(false), ..SessionQuery::default() };
         let page = self.app.doors.store.sessions(ask, None, Limit::new(Some(1)).unwrap_or_default()).await?;
         Ok(page.items.into_iter().next())
     }
@@ -64,7 +64,7 @@ impl Here {
         let id = id.cloned().unwrap_or_else(|| doors.outside.session_id());
         let new = NewSession {
             id: id.clone(),
-            user: self.app.owner,
+            user: self.app.owner().user,
             channel: API_CHANNEL.into(),
             agent,
             title: String::new(),
@@ -177,7 +177,15 @@ impl Place {
         // A session in which nobody could answer is not begun.
         let ready: Ready = client.get("/readyz").await?;
         if let Some(hint) = ready.hint {
-            return Err(CliError::Failed(hint));
+            let missing = match id {
+                Some(id) => match client.get::<SessionRow>(&format!("/api/v1/sessions/{id}")).await {
+                    Ok(_) => String::new(),
+                    Err(error @ CliError::Unavailable(_)) => return Err(error),
+                    Err(_) => format!("There is no session {id} yet, and nobody could answer in it. "),
+                },
+                None => String::new(),
+            };
+            return Err(CliError::Failed(format!("{missing}{hint}")));
         }
         let mut wish = json!({"agent": agent});
         if let Some(id) = id {

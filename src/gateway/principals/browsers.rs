@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use mosaic_types::signin::Browser;
-use mosaic_types::{Principal, Timestamp, TokenId, UserId};
-use tokio_util::sync::CancellationToken;
+use mosaic_types::{Principal, Timestamp, TokenId, UserId, UserRole};
 
-use super::{Credential, Ending, Principals, Refused, hash_of};
+use super::ending::Gone;
+use super::{Credential, End, Ending, Principals, Refused, hash_of};
 
 /// A browser that was not used for so long is signed out.
 pub(super) const IDLE: Duration = Duration::from_secs(7 * 86_400);
@@ -28,7 +28,7 @@ struct SignedIn {
     seen_at: AtomicI64,
     /// What the store was last told of `seen_at`.
     told_at: AtomicI64,
-    gone: CancellationToken,
+    gone: Gone,
 }
 
 impl SignedIn {
@@ -46,7 +46,7 @@ impl Browsers {
         self.0.retain(|_, browser| {
             let stays = browser.token != Some(token);
             if !stays {
-                browser.gone.cancel();
+                browser.gone.end(End::Revoked);
             }
             stays
         });
@@ -57,14 +57,24 @@ impl Browsers {
         self.0.retain(|_, browser| {
             let stays = browser.principal.user != user;
             if !stays {
-                browser.gone.cancel();
+                browser.gone.end(End::Revoked);
             }
             stays
         });
     }
 
+    /// Those of a user may do no more than that.
+    pub(super) fn bound(&mut self, user: UserId, most: UserRole) {
+        for browser in self.0.values_mut().filter(|browser| browser.principal.user == user) {
+            if browser.principal.role > most {
+                browser.principal.role = most;
+                std::mem::take(&mut browser.gone).end(End::Changed);
+            }
+        }
+    }
+
     fn remove(&mut self, hash: &[u8; 32]) -> bool {
-        self.0.remove(hash).map(|browser| browser.gone.cancel()).is_some()
+        self.0.remove(hash).map(|browser| browser.gone.end(End::Revoked)).is_some()
     }
 
     /// What must go so that one more of `user` has a place: what is over, and the one not used for longest.
@@ -111,13 +121,13 @@ impl Principals {
                 None => None,
             };
             let signed_in = SignedIn {
-                principal: Principal { user: browser.user, role: browser.role },
+                principal: known.bounded(Principal { user: browser.user, role: browser.role }),
                 token: browser.token,
                 expires_at: browser.expires_at,
                 until: by.and_then(|token| token.expires_at),
                 seen_at: AtomicI64::new(browser.seen_at.0),
                 told_at: AtomicI64::new(browser.seen_at.0),
-                gone: CancellationToken::new(),
+                gone: Gone::default(),
             };
             let gone = known.browsers.surplus(browser.user, now);
             for hash in &gone {

@@ -1,5 +1,6 @@
 //! The end of a credential, for those who must not outlast it.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mosaic_types::{Outside, Timestamp};
@@ -13,26 +14,43 @@ const LOOK: Duration = Duration::from_secs(30);
 pub enum End {
     /// It was revoked, or signed out.
     Revoked,
+    /// It is good for less than before; who comes anew with it is told for what.
+    Changed,
     Expired,
+}
+
+/// What a credential is ended by. Clones end the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Gone {
+    token: CancellationToken,
+    why: Arc<OnceLock<End>>,
+}
+
+impl Gone {
+    pub(super) fn end(&self, why: End) {
+        // The first end counts.
+        let _ = self.why.set(why);
+        self.token.cancel();
+    }
 }
 
 /// When a credential ends. Clones hear of the same end.
 #[derive(Debug, Clone)]
 pub struct Ending {
-    gone: CancellationToken,
+    gone: Gone,
     expires_at: Option<Timestamp>,
     outside: Outside,
 }
 
 impl Ending {
-    pub(super) fn new(gone: CancellationToken, expires_at: Option<Timestamp>, outside: Outside) -> Self {
+    pub(super) fn new(gone: Gone, expires_at: Option<Timestamp>, outside: Outside) -> Self {
         Self { gone, expires_at, outside }
     }
 
     /// How it has ended, if it has.
     pub fn now(&self) -> Option<End> {
-        if self.gone.is_cancelled() {
-            return Some(End::Revoked);
+        if let Some(why) = self.gone.why.get() {
+            return Some(*why);
         }
         self.left().is_zero().then_some(End::Expired)
     }
@@ -45,7 +63,7 @@ impl Ending {
             }
             let wait = self.left().min(LOOK);
             tokio::select! {
-                () = self.gone.cancelled() => {}
+                () = self.gone.token.cancelled() => {}
                 () = tokio::time::sleep(wait), if self.expires_at.is_some() => {}
             }
         }

@@ -10,10 +10,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use mosaic_types::journal::TokenRow;
 use mosaic_types::signin::Browser;
-use mosaic_types::{Code, Failure, Outside, Principal, Timestamp, TokenId, UserId};
+use mosaic_types::{Code, Failure, Outside, Principal, Timestamp, TokenId, UserId, UserRole};
 use sha2::{Digest, Sha256};
-use tokio_util::sync::CancellationToken;
 
+use ending::Gone;
 pub use ending::{End, Ending};
 
 /// SHA-256 of a token's text: all that is kept of it.
@@ -58,15 +58,25 @@ struct Token {
     id: Option<TokenId>,
     principal: Principal,
     expires_at: Option<Timestamp>,
-    gone: CancellationToken,
+    gone: Gone,
 }
 
 #[derive(Default)]
 struct Known {
     /// Users who were removed since the start: what was being made for one meanwhile lets nobody in.
     gone: HashSet<UserId>,
+    /// Roles that were changed since the start: what was being made meanwhile is good for no more.
+    roles: HashMap<UserId, UserRole>,
     tokens: HashMap<[u8; 32], Token>,
     browsers: browsers::Browsers,
+}
+
+impl Known {
+    /// As far as the user's role goes.
+    fn bounded(&self, principal: Principal) -> Principal {
+        let most = self.roles.get(&principal.user).copied().unwrap_or(principal.role);
+        Principal { role: principal.role.min(most), ..principal }
+    }
 }
 
 /// The credentials that are good now, by their hash. Clones share one table.
@@ -102,7 +112,8 @@ impl Principals {
             if known.gone.contains(&principal.user) {
                 return;
             }
-            known.tokens.insert(hash, Token { id, principal, expires_at, gone: CancellationToken::new() });
+            let principal = known.bounded(principal);
+            known.tokens.insert(hash, Token { id, principal, expires_at, gone: Gone::default() });
         });
     }
 
@@ -113,11 +124,37 @@ impl Principals {
             known.tokens.retain(|_, token| {
                 let stays = token.id != Some(id);
                 if !stays {
-                    token.gone.cancel();
+                    token.gone.end(End::Revoked);
                 }
                 stays
             });
             known.browsers.revoke(id);
+        });
+    }
+
+    /// From now on all of this user is good for what that role may at the most; for less, where it was made so. Who waits
+    /// for the end of what was good for more hears of it.
+    pub fn set_role(&self, user: UserId, role: UserRole) {
+        self.write(|known| {
+            known.roles.insert(user, role);
+            for token in known.tokens.values_mut().filter(|token| token.principal.user == user) {
+                if token.principal.role > role {
+                    token.principal.role = role;
+                    std::mem::take(&mut token.gone).end(End::Changed);
+                }
+            }
+            known.browsers.bound(user, role);
+        });
+    }
+
+    /// From now on the home's own token is this owner's, and not that one's. Who came with it has to come anew.
+    pub fn hand_over(&self, from: UserId, to: Principal) {
+        self.write(|known| {
+            let homes = |token: &&mut Token| token.id.is_none() && token.principal.user == from;
+            for token in known.tokens.values_mut().filter(homes) {
+                token.principal = to;
+                std::mem::take(&mut token.gone).end(End::Changed);
+            }
         });
     }
 
@@ -128,7 +165,7 @@ impl Principals {
             known.tokens.retain(|_, token| {
                 let stays = token.principal.user != user;
                 if !stays {
-                    token.gone.cancel();
+                    token.gone.end(End::Revoked);
                 }
                 stays
             });

@@ -151,6 +151,50 @@ fn what_a_browser_sends_along_is_made_of_its_cookie_and_is_not_its_hash() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_may_do_less_may_do_it_at_once_with_all_they_have() {
+    let (principals, _) = nobody_yet();
+    let bob = |role| Principal { user: UserId(Uuid::from_u128(2)), role };
+    let (viewer, member, owner) = (bob(UserRole::Viewer), bob(UserRole::Member), bob(UserRole::Owner));
+    principals.admit(hash_of("much"), Some(id(1)), owner, None);
+    principals.admit(hash_of("little"), Some(id(2)), viewer, None);
+    principals.admit(hash_of("ada's"), Some(id(3)), ADA, None);
+    let his = |cookie, role| Browser { user: viewer.user, role, ..browser(cookie, None, Timestamp(0)) };
+    principals.sign_in(&his("browser", UserRole::Owner));
+    let ending = |token| principals.bearer(token).expect("it is good").ending;
+    let (much, little, hers) = (ending("much"), ending("little"), ending("ada's"));
+    let cookie = principals.browser("browser").expect("it is signed in").0.ending;
+    principals.set_role(viewer.user, UserRole::Member);
+    assert_eq!((much.wait().await, cookie.wait().await), (End::Changed, End::Changed));
+    assert_eq!((little.now(), hers.now()), (None, None), "what could not do more goes on");
+    assert_eq!(["much", "little"].map(|token| whose(principals.bearer(token))), [Ok(member), Ok(viewer)]);
+    assert_eq!(principals.browser("browser").expect("it is signed in still").0.principal, member);
+    assert_eq!(ending("much").now(), None, "who comes anew is let in");
+    // What was being made meanwhile comes late.
+    principals.admit(hash_of("late"), Some(id(4)), owner, None);
+    principals.sign_in(&his("late", UserRole::Owner));
+    assert_eq!(whose(principals.bearer("late")), Ok(member));
+    assert_eq!(principals.browser("late").expect("it is signed in").0.principal, member);
+    // With more again, what is made new has it.
+    principals.set_role(viewer.user, UserRole::Owner);
+    principals.admit(hash_of("new"), Some(id(5)), owner, None);
+    assert_eq!(["much", "new"].map(|token| whose(principals.bearer(token))), [Ok(member), Ok(owner)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_homes_own_token_goes_over_to_the_next_owner() {
+    let (principals, _) = nobody_yet();
+    let bob = Principal { user: UserId(Uuid::from_u128(2)), role: UserRole::Owner };
+    principals.admit(hash_of("home"), None, ADA, None);
+    principals.admit(hash_of("ada's"), Some(id(1)), ADA, None);
+    let socket = principals.bearer("home").expect("it is good").ending;
+    principals.hand_over(ADA.user, bob);
+    principals.remove_user(ADA.user);
+    assert_eq!(socket.wait().await, End::Changed);
+    assert_eq!(whose(principals.bearer("home")), Ok(bob));
+    assert_eq!(whose(principals.bearer("ada's")), Err(Refused::Unknown));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_of_a_removed_user_is_good_and_nothing_that_was_being_made_for_them() {
     let (principals, _) = nobody_yet();
     let bob = Principal { user: UserId(Uuid::from_u128(2)), role: UserRole::Member };

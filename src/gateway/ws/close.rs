@@ -29,6 +29,8 @@ impl Close {
     pub(super) const BAD_CONNECT: u16 = 4400;
     /// No good token, or it was revoked or expired.
     pub(super) const UNAUTHORIZED: u16 = 4401;
+    /// It is good for less than when the socket was opened. Connect again.
+    pub(super) const CHANGED: u16 = 4403;
     /// No `connect` in time, or nothing heard for too long, or read too slowly.
     pub(super) const TOO_SLOW: u16 = 4408;
 

@@ -208,12 +208,17 @@ impl State {
     /// What it was known by is good no more.
     pub(super) fn revoked(&mut self, end: End, now: Instant, out: &mut Effects) {
         if self.is_open() {
-            let (sentence, reason) = match end {
-                End::Revoked => ("The token of this socket was revoked.", "the token was revoked"),
-                End::Expired => ("The token of this socket has expired.", "the token has expired"),
+            let out_of = (Code::Unauthorized, Close::UNAUTHORIZED);
+            let ((code, close), sentence, reason) = match end {
+                End::Revoked => (out_of, "The token of this socket was revoked.", "the token was revoked"),
+                End::Expired => (out_of, "The token of this socket has expired.", "the token has expired"),
+                End::Changed => (
+                    (Code::Forbidden, Close::CHANGED),
+                    "What you may do here has changed. Connect again.",
+                    "the role has changed; connect again",
+                ),
             };
-            let failure = Failure::new(Code::Unauthorized, sentence);
-            self.fail(None, &failure, Close::UNAUTHORIZED, reason, now, out);
+            self.fail(None, &Failure::new(code, sentence), close, reason, now, out);
         }
     }
 

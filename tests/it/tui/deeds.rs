@@ -145,13 +145,14 @@ async fn a_long_session_is_read_back_to_its_first_word() {
     }
     let pty = open(&bed, &["--session", &session], 80, 24);
     pty.sees(&format!("You said: number {ALL}.")).await;
-    // Scrolled up page by page; each message is seen once on the way.
+    // Scrolled up with the wheel, since a page more may be asked for before the last one is drawn; each message is seen on
+    // the way.
     let mut seen = std::collections::BTreeSet::new();
     pty.until("the first word", |screen| {
         let said =
             screen.lines().filter_map(|line| line.split_once("▌ number ")?.1.strip_suffix('.')?.parse::<u32>().ok());
         seen.extend(said);
-        pty.press("\u{1b}[5~");
+        pty.press("\u{1b}[<64;40;10M");
         screen.lines().any(|line| line.contains("▌ number 1."))
     })
     .await;

@@ -139,6 +139,10 @@ async fn a_kill_loses_no_text_doubles_none_and_leaves_the_draft() {
     ada.page.sees("what runs goes on when Mosaic is back").await;
     let at_work = "[...document.querySelectorAll('.dot.running, p.dots')].some((one) => one.checkVisibility())";
     assert_eq!(ada.page.eval(at_work).await, false, "nobody works as far as is known");
+    let mark = "(() => { const steps = document.body.appendChild(document.createElement('ul')); steps.className = 'steps'; \
+                steps.appendChild(document.createElement('li')).className = 'works'; \
+                const moves = getComputedStyle(steps.firstChild, '::before').animationName; steps.remove(); return moves; })()";
+    assert_eq!(ada.page.eval(mark).await, "none", "nor does the mark of a call turn");
     // Sent while nobody listens: kept, and sent once when somebody does.
     ada.writes("ght").await;
     ada.page.press(Key::Enter).await;
@@ -146,6 +150,7 @@ async fn a_kill_loses_no_text_doubles_none_and_leaves_the_draft() {
     ada.writes("and the next draft").await;
     bed.restart().await;
     ada.connected().await;
+    assert_eq!(ada.page.eval(mark).await, "turn", "now it may again");
     ada.is_answered("You said: half a thought").await;
     let all = [
         pair("user", "tell me"),

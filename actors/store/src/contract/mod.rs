@@ -97,6 +97,7 @@ macro_rules! store_contract {
             a_name_is_one_persons_whatever_the_case_of_its_letters
             a_removed_person_leaves_their_sessions_to_the_heir_and_nothing_that_lets_them_in
             the_last_owner_stays
+            what_was_made_for_a_person_can_do_no_more_than_they
             what_was_done_is_kept_with_it_and_only_where_it_was_done
             whoever_speaks_as_a_user_is_a_stranger_once_that_one_is_gone
             an_owner_is_shown_the_sessions_of_platforms_beside_their_own

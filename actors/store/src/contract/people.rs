@@ -93,6 +93,60 @@ pub async fn the_last_owner_stays(store: Arc<dyn Store>) {
     hand.events_of(person(3, "eve", UserRole::Owner)).await;
     assert!(matches!(hand.write(remove(hand.user, user(3))).await, Outcome::UserRemoved(_)));
     assert_eq!(hand.write(remove(user(3), user(2))).await, Outcome::Closed);
+    let becomes = |number, role| Write::SetRole { user: user(number), role };
+    assert_eq!(hand.write(becomes(3, UserRole::Member)).await, Outcome::Closed);
+    hand.events_of(becomes(3, UserRole::Owner)).await;
+    hand.events_of(becomes(2, UserRole::Owner)).await;
+    hand.events_of(becomes(3, UserRole::Viewer)).await;
+    assert_eq!(hand.store.owner().await.expect("reads"), Some(user(2)), "whose home it is now");
+    assert_eq!(hand.write(becomes(2, UserRole::Viewer)).await, Outcome::Closed);
+    assert_eq!(hand.write(becomes(9, UserRole::Owner)).await, Outcome::Missing);
+}
+
+pub async fn what_was_made_for_a_person_can_do_no_more_than_they(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    let (bob, at, later) = (user(2), Timestamp(3), Timestamp(1_000));
+    hand.events_of(person(2, "bob", UserRole::Owner)).await;
+    let token = |number: u8, role| {
+        let (id, hash) = (TokenId(Uuid::from_bytes([number; 16])), [number; 32]);
+        Write::CreateToken(NewToken { id, user: bob, name: String::new(), role, hash, at, expires_at: None })
+    };
+    let browser = |number: u8, role| {
+        let (hash, token) = ([number; 32], None);
+        let browser = Browser { hash, user: bob, role, token, created_at: at, seen_at: at, expires_at: later };
+        Write::SignIn { browser, link: None }
+    };
+    let link =
+        |number: u8, role| Write::CreateLink(NewLink { hash: [number; 32], user: bob, role, at, expires_at: later });
+    let roles = async || {
+        let tokens = hand.store.tokens().await.expect("reads");
+        let browsers = hand.store.browsers().await.expect("reads");
+        let links = hand.store.links().await.expect("reads");
+        let mut tokens: Vec<_> = tokens.iter().map(|row| (row.hash[0], row.role)).collect();
+        let mut browsers: Vec<_> = browsers.iter().map(|row| (row.hash[0], row.role)).collect();
+        tokens.sort();
+        browsers.sort();
+        (tokens, browsers, links.iter().map(|row| (row.hash[0], row.role)).collect::<Vec<_>>())
+    };
+    let (viewer, member, owner) = (UserRole::Viewer, UserRole::Member, UserRole::Owner);
+    for write in [token(1, owner), token(2, viewer), browser(3, owner), browser(4, viewer), link(5, owner)] {
+        hand.events_of(write).await;
+    }
+    assert!(matches!(hand.write(self::link("66", bob, 6)).await, Outcome::Paired(_)));
+    hand.events_of(Write::SetRole { user: bob, role: member }).await;
+    let bounded = (vec![(1, member), (2, viewer)], vec![(3, member), (4, viewer)], vec![(5, member)]);
+    assert_eq!(roles().await, bounded);
+    let speaks = hand.store.pairings().await.expect("reads").remove(0).user.map(|user| user.role);
+    assert_eq!(speaks, Some(member));
+    // What was asked for before and comes after is bounded too.
+    for write in [token(6, owner), browser(7, owner), link(8, owner)] {
+        hand.events_of(write).await;
+    }
+    let (tokens, browsers, links) = roles().await;
+    assert_eq!((tokens[2], browsers[2], links), ((6, member), (7, member), vec![(8, member)]));
+    // More for the person is no more for what they have.
+    hand.events_of(Write::SetRole { user: bob, role: owner }).await;
+    assert_eq!(roles().await.0, [(1, member), (2, viewer), (6, member)]);
 }
 
 pub async fn what_was_done_is_kept_with_it_and_only_where_it_was_done(store: Arc<dyn Store>) {

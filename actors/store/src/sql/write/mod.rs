@@ -52,6 +52,7 @@ async fn change(conn: &mut Conn<'_>, write: &Write) -> Result<Outcome, StoreErro
         Write::Delete { session } => session::delete(conn, session).await,
         Write::CreateUser(new) => access::create_user(conn, new).await,
         Write::RemoveUser { user, heir } => access::remove_user(conn, *user, *heir).await,
+        Write::SetRole { user, role } => access::set_role(conn, *user, *role).await,
         Write::CreateToken(new) => access::create_token(conn, new).await,
         Write::RevokeToken { token, at } => access::revoke_token(conn, *token, *at).await,
         Write::CreateLink(new) => signin::create_link(conn, new).await,

@@ -5,6 +5,7 @@ use mosaic_types::Timestamp;
 use mosaic_types::journal::Outcome;
 use mosaic_types::signin::{Browser, NewLink};
 
+use super::access::bounded;
 use super::{Conn, RunQueryDsl};
 use crate::StoreError;
 use crate::schema::{browsers, links, tokens};
@@ -16,11 +17,12 @@ fn written(rows: usize, otherwise: Outcome) -> Outcome {
 
 /// Makes a link known, unless its hash is taken. The user's older one is void if it was not spent.
 pub(super) async fn create_link(conn: &mut Conn<'_>, new: &NewLink) -> Result<Outcome, StoreError> {
+    let role = bounded(conn, new.user, new.role).await?;
     let made = diesel::insert_into(links::table)
         .values((
             links::hash.eq(Digest(new.hash)),
             links::user_id.eq(Id::from(new.user)),
-            links::role.eq(new.role.as_str()),
+            links::role.eq(role),
             links::created_at.eq(Ts::from(new.at)),
             links::expires_at.eq(Ts::from(new.expires_at)),
         ))
@@ -61,11 +63,12 @@ pub(super) async fn sign_in(
         diesel::delete(links::table.filter(others)).execute(conn).await?;
     }
     diesel::delete(browsers::table.filter(browsers::expires_at.le(at))).execute(conn).await?;
+    let role = bounded(conn, browser.user, browser.role).await?;
     diesel::insert_into(browsers::table)
         .values((
             browsers::hash.eq(Digest(browser.hash)),
             browsers::user_id.eq(Id::from(browser.user)),
-            browsers::role.eq(browser.role.as_str()),
+            browsers::role.eq(role),
             browsers::token_id.eq(browser.token.map(Id::from)),
             browsers::created_at.eq(at),
             browsers::seen_at.eq(Ts::from(browser.seen_at)),
