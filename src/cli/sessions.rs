@@ -134,7 +134,8 @@ async fn list(
     Ok(())
 }
 
-/// Turns that ended without an answer, in the order of their ends. They are in the journal and no part of the transcript.
+/// Turns that ended without a whole answer, in the order of their ends. These are in the journal and no part of the
+/// transcript; what there is of an answer is, right before its turn's end.
 async fn unanswered(books: &Books, id: &SessionId) -> Result<Vec<(Seq, SessionEvent)>, CliError> {
     let (mut found, mut after) = (Vec::new(), 0);
     // By turn: under which number it was accepted. By number: whose input it is.
@@ -143,20 +144,24 @@ async fn unanswered(books: &Books, id: &SessionId) -> Result<Vec<(Seq, SessionEv
         let page = books.events(id, after).await?;
         let last = page.last().and_then(|event| event.seq);
         let full = page.len() == limits::PAGE.1 as usize;
-        for event in page {
+        for mut event in page {
             let Some((seq, turn)) = event.seq.zip(event.turn) else { continue };
-            match event.body {
+            match &mut event.body {
                 EventBody::TurnAccepted { .. } => {
                     begun.entry(turn).or_insert(seq);
                     inputs.insert(seq, turn);
                 }
                 EventBody::MessagesSuperseded { from } => {
-                    let first = inputs.get(&from).and_then(|turn| begun.get(turn)).copied().unwrap_or(from);
+                    let first = inputs.get(from).and_then(|turn| begun.get(turn)).copied().unwrap_or(*from);
                     found.retain(|(_, end): &(Seq, SessionEvent)| {
                         end.turn.and_then(|turn| begun.get(&turn)).is_none_or(|accepted| *accepted < first)
                     });
                 }
-                EventBody::TurnFailed { .. } | EventBody::TurnCancelled {} => found.push((seq, event)),
+                EventBody::TurnFailed { text, .. } | EventBody::TurnCancelled { text } => {
+                    // It is a message of the transcript.
+                    *text = None;
+                    found.push((seq, event));
+                }
                 _ => {}
             }
         }
@@ -170,7 +175,7 @@ async fn unanswered(books: &Books, id: &SessionId) -> Result<Vec<(Seq, SessionEv
 /// What a person is told of a turn that ended without an answer.
 fn ending(event: &SessionEvent) -> String {
     match &event.body {
-        EventBody::TurnFailed { code, message } => format!("! failed ({}): {}", code.as_str(), one_line(message)),
+        EventBody::TurnFailed { code, message, .. } => format!("! failed ({}): {}", code.as_str(), one_line(message)),
         _ => "! cancelled".to_owned(),
     }
 }

@@ -117,7 +117,7 @@ pub(super) fn answer_end(session: &SessionId, turn: TurnId, end: EventBody) -> A
         EventBody::TurnFinished(end) => {
             Ok(HttpResponse::Ok().json(FinalAnswer { session, turn, state: TurnState::Finished, end }))
         }
-        EventBody::TurnFailed { code, message } => Ok(failed(code, message)),
+        EventBody::TurnFailed { code, message, .. } => Ok(failed(code, message)),
         _ => Err(ApiError(Failure::new(Code::Cancelled, "The turn was cancelled."))),
     }
 }

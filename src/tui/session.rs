@@ -5,6 +5,7 @@
 //! comes.
 
 mod editing;
+mod ended;
 mod entry;
 mod older;
 mod pending;
@@ -157,15 +158,14 @@ impl Session {
                 self.end(turn);
                 return Meaning::End;
             }
-            (EventBody::TurnFailed { message, .. }, Some(turn)) => {
-                self.insert(turn, Kind::Note(Doc::plain(message), true));
-                self.end(turn);
+            (EventBody::TurnFailed { message, text, .. }, Some(turn)) => {
+                self.cut_short(turn, text.as_deref(), Kind::Note(Doc::plain(message), true));
                 return Meaning::End;
             }
-            (EventBody::TurnCancelled {}, Some(turn)) => {
+            (EventBody::TurnCancelled { text }, Some(turn)) => {
                 let ours = self.running.as_ref().is_some_and(|running| running.turn == turn && running.cancelling);
-                self.insert(turn, Kind::Note(Doc::plain("Cancelled."), false));
-                self.end(turn);
+                let told = if text.is_some() { "Stopped." } else { "Cancelled." };
+                self.cut_short(turn, text.as_deref(), Kind::Note(Doc::plain(told), false));
                 return if ours { Meaning::Cancelled(turn) } else { Meaning::End };
             }
             (EventBody::SessionChanged { agent, title, .. }, _) => {
@@ -218,6 +218,7 @@ impl Session {
         let fits = open.filter(|at| match &mut self.entries[*at].kind {
             // One in which nothing was said yet becomes that of the next step.
             Kind::Answer(answer) if answer.step == step || answer.doc.is_empty() => {
+                answer.whole &= answer.step == step;
                 answer.step = step;
                 true
             }
@@ -343,26 +344,6 @@ impl Session {
         let kept = |number: usize| number < at || self.entries[number].turn.is_some_and(stays);
         let mut kept = (0..self.entries.len()).map(kept).collect::<Vec<bool>>().into_iter();
         self.entries.retain(|_| kept.next().unwrap_or(true));
-    }
-
-    /// Nothing of the turn runs any more.
-    fn end(&mut self, turn: TurnId) {
-        if self.running.as_ref().is_some_and(|running| running.turn == turn) {
-            self.running = None;
-        }
-        for entry in self.entries.iter_mut().filter(|entry| entry.turn == Some(turn)) {
-            match &mut entry.kind {
-                Kind::Answer(answer) => answer.open = false,
-                Kind::Step(_, progress @ Progress::Running) => *progress = Progress::Bad,
-                _ => {}
-            }
-        }
-        let silent = |entry: &Entry| {
-            let empty =
-                |answer: &Answer| answer.doc.is_empty() && answer.thinking.is_empty() && answer.finished.is_none();
-            entry.turn == Some(turn) && matches!(&entry.kind, Kind::Answer(answer) if empty(answer))
-        };
-        self.entries.retain(|entry| !silent(entry));
     }
 
     /// What a person said in that turn last.

@@ -336,10 +336,8 @@ async fn a_process_that_was_stopped_past_its_limits_wakes_without_a_storm() {
     let calls = bed.model.progress().calls;
     assert!(calls <= 2 * TURNS, "{calls} calls for {TURNS} turns: a storm");
     let finished = bed.rows("turns WHERE state = 'finished'").await;
-    assert_eq!(
-        (bed.rows("usage WHERE turns = 1").await, bed.rows("messages WHERE role = 'assistant'").await),
-        (finished, finished)
-    );
+    let whole = "messages m JOIN turns t ON t.id = m.turn_id WHERE m.role = 'assistant' AND t.state = 'finished'";
+    assert_eq!((bed.rows("usage WHERE turns = 1").await, bed.rows(whole).await), (finished, finished));
     assert_eq!(bed.rows("turns WHERE attempt > 1").await, 0, "nothing was begun again");
     let tree = api.get("/api/v1/tree").await;
     let lives = tree["children"].as_array().expect("a list").iter().map(|child| child["incarnation"].as_u64());

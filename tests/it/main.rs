@@ -16,6 +16,7 @@ mod chaos;
 mod chat;
 #[cfg(feature = "chaos")]
 mod crash;
+mod cut;
 mod discord;
 #[cfg(target_os = "linux")]
 mod disk;

@@ -72,8 +72,8 @@ async fn a_failed_turn_answers_502_with_its_code_and_the_session_goes_on() {
         assert_eq!(refusal(&failed), (502, code.to_owned()));
     }
     assert_eq!(api.ask(&session, "again").await["text"], "You said: again");
-    // What failed is no part of the dialogue.
-    assert_eq!(bed.model.last_call().messages().len(), 2);
+    // What failed is no part of the dialogue, but for the one that had said something.
+    assert_eq!(bed.model.last_call().messages().len(), 4);
 }
 
 #[tokio::test]

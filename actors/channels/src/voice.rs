@@ -271,9 +271,9 @@ mod tests {
         assert_eq!(draft.hear(TURN, &delta(1, 1, 9, "gap")), News::Nothing);
         assert_eq!(draft.hear(TURN, &delta(2, 1, 0, "Again")), News::Grown, "another attempt begins anew");
         assert_eq!(draft.due(4_096).as_deref(), Some("Again"));
-        let other = SessionEvent { turn: None, ..event(EventBody::TurnCancelled {}) };
+        let other = SessionEvent { turn: None, ..event(EventBody::TurnCancelled { text: None }) };
         assert_eq!(draft.hear(TURN, &other), News::Nothing);
-        assert_eq!(draft.hear(TURN, &event(EventBody::TurnCancelled {})), News::Over);
+        assert_eq!(draft.hear(TURN, &event(EventBody::TurnCancelled { text: None })), News::Over);
     }
 
     #[test]

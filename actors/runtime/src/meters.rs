@@ -103,7 +103,7 @@ impl Meters {
         match end {
             TurnEnd::Finished(_) => self.finished.increment(1),
             TurnEnd::Failed { .. } => self.failed.increment(1),
-            TurnEnd::Cancelled => self.cancelled.increment(1),
+            TurnEnd::Cancelled { .. } => self.cancelled.increment(1),
         }
     }
 }

@@ -75,30 +75,34 @@ impl<C: QueryFragment<Pg>> QueryFragment<Pg> for Among<'_, C> {
     }
 }
 
-/// Whether a turn is finished.
+/// Whether a turn has ended with words: with its answer, or with what was said of it before it was cut short.
 ///
 /// `state = ?` would have SQLite look at the value each time, since one of the indexes holds turns of one state only,
 /// and prepare the query anew for it.
 #[derive(Debug, Clone, Copy, QueryId)]
-pub(crate) struct IsFinished;
+pub(crate) struct HasLastWords;
 
-impl Expression for IsFinished {
+impl Expression for HasLastWords {
     type SqlType = Bool;
 }
 
-impl<From> AppearsOnTable<From> for IsFinished where turns::state: AppearsOnTable<From> {}
+impl<From> AppearsOnTable<From> for HasLastWords where turns::state: AppearsOnTable<From> {}
 
-impl ValidGrouping<()> for IsFinished {
+impl ValidGrouping<()> for HasLastWords {
     type IsAggregate = is_aggregate::No;
 }
 
-impl<DB: diesel::backend::Backend> QueryFragment<DB> for IsFinished
+impl<DB: diesel::backend::Backend> QueryFragment<DB> for HasLastWords
 where
     turns::state: QueryFragment<DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("(");
         turns::state.walk_ast(out.reborrow())?;
-        out.push_sql(" = 'finished'");
+        out.push_sql(
+            " = 'finished' OR EXISTS (SELECT 1 FROM messages AS last_words WHERE last_words.session_id = \
+             turns.session_id AND last_words.seq = turns.end_seq))",
+        );
         Ok(())
     }
 }

@@ -83,7 +83,7 @@ impl Model {
                 let open = self.turns.get(&number).is_some_and(|state| !state.is_end());
                 let other_runs = self.first(TurnState::Running, number).is_some();
                 let next = self.first(TurnState::Queued, number).filter(|_| with_next && !other_runs);
-                let write = hand.end_at(self.epoch - behind, number, TurnEnd::Cancelled, next);
+                let write = hand.end_at(self.epoch - behind, number, TurnEnd::cancelled(), next);
                 let done = open && behind == 0;
                 if done {
                     self.turns.insert(number, TurnState::Cancelled);

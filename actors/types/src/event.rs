@@ -150,12 +150,22 @@ pub enum EventBody {
     /// The turn was answered. Journaled.
     #[serde(rename = "turn.finished")]
     TurnFinished(FinishedTurn),
-    /// The turn ended without an answer. Journaled.
+    /// The turn ended without a whole answer. Journaled.
     #[serde(rename = "turn.failed")]
-    TurnFailed { code: Code, message: String },
+    TurnFailed {
+        code: Code,
+        message: String,
+        /// What its last step had said until then, as the deltas told it; not there where it had said nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
     /// The turn was cancelled. Journaled.
     #[serde(rename = "turn.cancelled")]
-    TurnCancelled {},
+    TurnCancelled {
+        /// What its last step had said until then, as the deltas told it; not there where it had said nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
     /// The input that was accepted under `from` leaves the dialogue, and all that came after it: the rest of its turn
     /// and every turn accepted later. The input that follows stands in its place. What was journaled stays; whoever
     /// shows the transcript reads it anew. Journaled.
@@ -198,7 +208,7 @@ pub enum StepKind {
 impl EventBody {
     /// Whether this is one of the three ends of a turn.
     pub fn is_end(&self) -> bool {
-        matches!(self, Self::TurnFinished(_) | Self::TurnFailed { .. } | Self::TurnCancelled {})
+        matches!(self, Self::TurnFinished(_) | Self::TurnFailed { .. } | Self::TurnCancelled { .. })
     }
 
     /// Whether a model's step of a turn ended with this, and not only a part of one: what it said is over.
@@ -240,6 +250,19 @@ mod tests {
         assert_eq!(instead, "a/m was rate-limited and a/k fell silent; b/n answered");
         assert!(turn(instead).fell_back());
         assert!(!turn("first choice".into()).fell_back() && !turn("compared: 2 of 2 answered".into()).fell_back());
+    }
+
+    #[test]
+    fn an_end_from_before_ends_told_what_was_said_still_reads() {
+        let read = |json| serde_json::from_str::<EventBody>(json).expect("parses");
+        let (cancelled, failed) =
+            (r#"{"type":"turn.cancelled"}"#, r#"{"type":"turn.failed","code":"crashed","message":"It broke."}"#);
+        assert_eq!(read(cancelled), EventBody::TurnCancelled { text: None });
+        let end = EventBody::TurnFailed { code: Code::Crashed, message: "It broke.".into(), text: None };
+        assert_eq!(read(failed), end);
+        for json in [cancelled, failed] {
+            assert_eq!(serde_json::to_string(&read(json)).expect("serialises"), json, "nothing was said: no field");
+        }
     }
 
     #[test]

@@ -23,7 +23,9 @@ use crate::principal::UserRole;
 use crate::routing::OwnRule;
 use crate::signin::{Browser, NewLink};
 
-pub use found::{AuditRow, MessageRow, OpenTurn, Said, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow, UserRow};
+pub use found::{
+    AuditRow, Cut, MessageRow, OpenTurn, Said, SessionQuery, SessionRow, Snapshot, TokenRow, TurnRow, UserRow,
+};
 pub use turn::{AcceptTurn, EndTurn, Entry, InboxKey, PartTurn, RestartTurn, StartTurn, StepTurn, ToolsTurn, TurnEnd};
 
 /// The channel of sessions made over HTTP, WebSocket, the terminal and the browser.

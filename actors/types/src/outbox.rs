@@ -68,8 +68,8 @@ impl Content {
     pub fn of(end: &TurnEnd, agent: &AgentName) -> Self {
         match end {
             TurnEnd::Finished(finished) => Self::Answer { text: finished.text.clone(), agent: agent.clone() },
-            TurnEnd::Failed { code, message } => Self::Failed { code: *code, message: message.clone() },
-            TurnEnd::Cancelled => Self::Cancelled {},
+            TurnEnd::Failed { code, message, .. } => Self::Failed { code: *code, message: message.clone() },
+            TurnEnd::Cancelled { .. } => Self::Cancelled {},
         }
     }
 

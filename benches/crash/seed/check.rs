@@ -128,7 +128,7 @@ pub(crate) struct Told {
     pub(crate) ends: BTreeMap<String, (String, u64)>,
     /// The seq of each input's acceptance.
     taken: BTreeMap<String, u64>,
-    /// Each final by its seq, and what the steps before it may have left.
+    /// Each final, whole or not, by its seq, and what the steps before it may have left.
     finals: BTreeMap<u64, Value>,
     steps: HashSet<u64>,
 }
@@ -174,7 +174,8 @@ impl Told {
                 kind @ ("turn.finished" | "turn.failed" | "turn.cancelled") => {
                     ensure!(running.take() == Some(turn), "{turn} ended and did not run");
                     told.ends.insert(turn.to_owned(), (kind.to_owned(), seq));
-                    if kind == "turn.finished" {
+                    // Of one that was cut short there may be a part.
+                    if kind == "turn.finished" || !event["text"].is_null() {
                         told.finals.insert(seq, event["text"].clone());
                     }
                 }

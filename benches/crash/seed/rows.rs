@@ -48,6 +48,9 @@ pub(crate) async fn whole(world: &World, messages: u64) -> Result<()> {
     let inputs = "(SELECT COUNT(*) FROM messages m WHERE m.turn_id = t.id AND m.role = 'user')";
     let finals =
         "(SELECT COUNT(*) FROM messages m WHERE m.turn_id = t.id AND m.role = 'assistant' AND m.seq = t.end_seq)";
+    // What a model said to its end: a call that was cut short has an entry beside answers.
+    let whole = "messages m JOIN turns t ON m.turn_id = t.id WHERE m.role = 'assistant' AND (t.state = 'finished' OR \
+                 m.seq <> t.end_seq)";
     let none = [
         ("turns are open", "turns WHERE end_seq IS NULL".to_owned()),
         ("sessions are not idle", "sessions WHERE state <> 'idle'".to_owned()),
@@ -57,7 +60,13 @@ pub(crate) async fn whole(world: &World, messages: u64) -> Result<()> {
             format!("turns t WHERE (SELECT COUNT(*) FROM inbox i WHERE i.turn_id = t.id) <> {inputs}"),
         ),
         ("finished turns have not one answer", format!("turns t WHERE t.state = 'finished' AND {finals} <> 1")),
-        ("unfinished turns have an answer", format!("turns t WHERE t.state <> 'finished' AND {finals} <> 0")),
+        (
+            "unfinished turns have not the words that their end tells of",
+            format!(
+                "turns t JOIN events e ON e.session_id = t.session_id AND e.seq = t.end_seq WHERE t.state <> 'finished' \
+                 AND {finals} <> CASE WHEN CAST(e.body AS TEXT) LIKE '%\"text\":%' THEN 1 ELSE 0 END"
+            ),
+        ),
         (
             "answers that are no final are no step either, or saw nothing",
             "messages m JOIN turns t ON m.turn_id = t.id WHERE m.role = 'assistant' AND m.seq <> t.end_seq \
@@ -71,8 +80,7 @@ pub(crate) async fn whole(world: &World, messages: u64) -> Result<()> {
         ),
         (
             "turns were answered and are not in the ledger",
-            "messages m WHERE m.role = 'assistant' AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.turn_id = m.turn_id)"
-                .to_owned(),
+            format!("{whole} AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.turn_id = m.turn_id)"),
         ),
         ("calls of tools have no result", "tool_calls WHERE state = 'intended'".to_owned()),
         (
@@ -93,7 +101,7 @@ pub(crate) async fn whole(world: &World, messages: u64) -> Result<()> {
         ensure!(found == 0, "{found} {what}");
     }
     let turns = world.tally.borrow().turns();
-    let answered = count(world, "(SELECT DISTINCT turn_id FROM messages WHERE role = 'assistant') a").await?;
+    let answered = count(world, &format!("(SELECT DISTINCT m.turn_id FROM {whole}) a")).await?;
     for (what, rows, expected) in [
         ("inbox rows", "inbox", messages),
         ("turns", "turns", turns),

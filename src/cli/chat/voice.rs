@@ -64,12 +64,12 @@ impl Voice {
                 }
                 return Ok(Some(Ok(())));
             }
-            EventBody::TurnFailed { code, message } => {
+            EventBody::TurnFailed { code, message, .. } => {
                 self.break_line()?;
                 let error: CliError = Failure::new(*code, message.clone()).into();
                 return Ok(Some(Err(if self.json { CliError::Told } else { error })));
             }
-            EventBody::TurnCancelled {} => {
+            EventBody::TurnCancelled { .. } => {
                 self.break_line()?;
                 note("Cancelled.");
                 return Ok(Some(Err(CliError::Told)));

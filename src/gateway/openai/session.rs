@@ -53,7 +53,7 @@ pub(super) async fn answer(
         let mut following = Following::begin(gate, ask, Interest::Journaled).await?;
         return match following.end().await?.body.clone() {
             EventBody::TurnFinished(end) => Ok(head.completed(Some(&end.text), &[], &end.stop_reason, end.usage)),
-            EventBody::TurnFailed { code, message } => Ok(failed(code, message)),
+            EventBody::TurnFailed { code, message, .. } => Ok(failed(code, message)),
             _ => Err(ApiError(Failure::new(Code::Cancelled, "The turn was cancelled."))),
         };
     }
@@ -105,10 +105,10 @@ impl Speech {
                     return Some(self.fail(&Failure::new(Code::Unavailable, sentence)));
                 }
                 EventBody::TurnFinished(end) => return Some(self.finish(end)),
-                EventBody::TurnFailed { code, message } => {
+                EventBody::TurnFailed { code, message, .. } => {
                     return Some(self.fail(&Failure::new(*code, message.clone())));
                 }
-                EventBody::TurnCancelled {} => {
+                EventBody::TurnCancelled { .. } => {
                     return Some(self.fail(&Failure::new(Code::Cancelled, "The turn was cancelled.")));
                 }
                 _ => {}

@@ -160,7 +160,8 @@ impl Outbox {
             }
             EventBody::TurnThinking { text } => (text.len(), None),
             EventBody::TurnFinished(finished) => (finished.text.len(), None),
-            EventBody::TurnFailed { message, .. } => (message.len(), None),
+            EventBody::TurnFailed { message, text, .. } => (message.len() + text.as_ref().map_or(0, String::len), None),
+            EventBody::TurnCancelled { text } => (text.as_ref().map_or(0, String::len), None),
             _ => (0, None),
         };
         self.last_of.insert(event.session.clone(), self.first + self.waiting.len() as u64);

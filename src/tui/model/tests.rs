@@ -1,5 +1,6 @@
 mod deeds;
 mod drafts;
+mod ended;
 mod order;
 
 use std::sync::Arc;
@@ -221,7 +222,7 @@ fn escape_cancels_and_gives_the_message_back() {
     model.hear(event("s", 1, Some(2), started()));
     assert_eq!(press(&mut model, Key::Esc), [Effect::Want(Wish::Say(Ask::Cancel { session: id("s") }))]);
     assert_eq!(press(&mut model, Key::Esc), [], "once is enough");
-    model.hear(event("s", 1, Some(3), EventBody::TurnCancelled {}));
+    model.hear(event("s", 1, Some(3), EventBody::TurnCancelled { text: None }));
     assert_eq!((shown(&model), model.input.text()), (vec!["> hi".into(), "- Cancelled.".into()], "hi"));
     // What was typed meanwhile is not lost to it.
     model.input.set("");
@@ -229,7 +230,7 @@ fn escape_cancels_and_gives_the_message_back() {
     model.hear(event("s", 2, Some(5), started()));
     press(&mut model, Key::Esc);
     type_in(&mut model, "new");
-    model.hear(event("s", 2, Some(6), EventBody::TurnCancelled {}));
+    model.hear(event("s", 2, Some(6), EventBody::TurnCancelled { text: None }));
     assert_eq!(model.input.text(), "new");
 }
 

@@ -114,7 +114,7 @@ async fn a_flood_is_drawn_thirty_times_a_second_and_a_key_at_once() {
     // The figure is for benches; that a person can type is for tests, also on a machine that is busy.
     assert!(echoes[10] < Duration::from_millis(500), "{echoes:?}");
     pty.press("\u{1b}");
-    pty.sees("Cancelled.").await;
+    pty.sees("Stopped.").await;
     leave(pty).await;
 }
 
@@ -139,7 +139,7 @@ async fn a_storm_of_sizes_under_a_flood_leaves_it_quick_and_whole() {
     pty.until("a whole picture with what was typed", whole).await;
     pty.press(&ctrl('u'));
     pty.press("\u{1b}");
-    pty.sees("Cancelled.").await;
+    pty.sees("Stopped.").await;
     leave(pty).await;
 }
 

@@ -124,7 +124,7 @@ async fn typing_goes_on_during_an_answer_and_escape_gives_the_message_back() {
     pty.sees("waits for its turn").await;
     pty.press("\u{1b}");
     let screen = pty.until("the second answer", |screen| screen.contains("Second.")).await;
-    assert!(screen.contains("Cancelled.") && screen.contains(" › count"), "{screen}");
+    assert!(screen.contains("one two") && screen.contains("Stopped.") && screen.contains(" › count"), "{screen}");
     gate.open();
     leave(pty).await;
 }

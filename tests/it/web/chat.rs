@@ -62,21 +62,48 @@ async fn a_tool_is_seen_with_what_it_was_asked_and_said_also_after_a_reload() {
 async fn an_answer_can_be_stopped_by_key_and_by_button() {
     let slow = Step::say_in("one two three four five six seven eight nine ten", 10, Duration::from_secs(20));
     let gate = Gate::new();
-    let bed = Testbed::with(StandIn::builder().script([Step::hold_after(&gate, "one two three", 1), slow])).await;
+    let bed = Testbed::with(StandIn::builder().script([Step::hold_after(&gate, "**one** two three", 1), slow])).await;
     let ada = Visitor::owner(&bed).await;
     ada.says("count").await;
     ada.page.until("document.querySelector('.live .md')?.innerText.includes('one')").await;
     ada.page.press(Key::Escape).await;
-    ada.page.sees("Cancelled.").await;
-    assert_eq!(
-        ada.transcript().await,
-        [pair("user", "count"), pair("assistant", "one")],
-        "what was said is left in sight"
-    );
+    for again in [false, true] {
+        if again {
+            ada.page.reload().await;
+        }
+        ada.page.until("document.querySelector('.end.cancelled:not([hidden]) span')?.innerText === 'Stopped.'").await;
+        ada.page.until("document.querySelector('.said.assistant .md strong')?.innerText === 'one'").await;
+        let said = [pair("user", "count"), pair("assistant", "one")];
+        assert_eq!(ada.transcript().await, said, "what was said stays, also after a reload");
+    }
     ada.says("again").await;
     ada.page.click(".stop").await;
     ada.page.until("document.querySelectorAll('.end.cancelled:not([hidden])').length === 2").await;
     ada.page.until("document.querySelector('.stop').hidden").await;
+    ada.is_content();
+}
+
+#[tokio::test]
+async fn an_answer_that_broke_off_stays_with_the_reason_below_it_also_after_a_reload() {
+    let broken = Step::DropAfter { text: "Here is **bold** news and more".into(), after: 3 };
+    let bed = Testbed::with(StandIn::builder().script([broken])).await;
+    let ada = Visitor::owner(&bed).await;
+    ada.says("what is new?").await;
+    let end = "document.querySelector('.end.failed:not([hidden]) span')?.innerText";
+    let mut ends = Vec::new();
+    for again in [false, true] {
+        if again {
+            ada.page.reload().await;
+        }
+        ada.page.until(&format!("{end}.length > 10")).await;
+        ada.page.until("document.querySelector('.said.assistant .md strong')?.innerText === 'bold'").await;
+        let said = [pair("user", "what is new?"), pair("assistant", "Here is bold")];
+        assert_eq!(ada.transcript().await, said);
+        let below = "document.querySelector('.said.assistant').nextElementSibling === document.querySelector('.end')";
+        assert_eq!(ada.page.eval(below).await, true);
+        ends.push(ada.page.eval(end).await);
+    }
+    assert_eq!(ends[0], ends[1], "live and read again are the same");
     ada.is_content();
 }
 

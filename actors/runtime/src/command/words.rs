@@ -163,6 +163,7 @@ mod tests {
             role,
             agent: (role == Role::Assistant).then(|| "poet".parse().expect("valid")),
             text: text.to_owned(),
+            ended: None,
             attachments: Vec::new(),
             created_at: Timestamp(0),
         }

@@ -142,7 +142,7 @@ impl House {
             epoch: self.epoch,
             turn,
             agent: self.agent.clone(),
-            end: TurnEnd::Cancelled,
+            end: TurnEnd::cancelled(),
             step: 1,
             saw: Seq::MAX,
             steps: Vec::new(),

@@ -163,6 +163,16 @@ impl Hub {
         }
     }
 
+    /// The running step falls silent, and nothing is added any more to what its readers were told: all of that, where it
+    /// is one of `turn` and had said anything.
+    pub fn last_words(&self, session: &SessionId, turn: TurnId) -> Option<String> {
+        let mut shard = self.shard(session);
+        let live = shard.get_mut(session).and_then(|entry| entry.live.take());
+        forget_idle(&mut shard, session);
+        drop(shard);
+        live.filter(|live| live.is_of(turn)).and_then(|live| live.all())
+    }
+
     /// The running step falls silent: its turn was cancelled or its run died.
     pub fn hush(&self, session: &SessionId) {
         let mut shard = self.shard(session);

@@ -37,16 +37,25 @@ impl Speech {
         (self.turn, self.attempt, self.step) == (turn, attempt, step)
     }
 
+    pub(super) fn is_of(&self, turn: TurnId) -> bool {
+        self.turn == turn
+    }
+
+    /// All that was said, if anything was.
+    pub(super) fn all(&self) -> Option<String> {
+        let said = self.said();
+        (!said.text.is_empty()).then(|| said.text.clone())
+    }
+
     /// Locks the text. Who adds to it keeps the lock until all readers were told, so that none misses it or hears it
     /// twice.
     pub(super) fn said(&self) -> MutexGuard<'_, Said> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All that was said, if anything was.
+    /// The same as one piece.
     pub(super) fn so_far(&self, session: &SessionId) -> Option<SessionEvent> {
-        let said = self.said();
-        (!said.text.is_empty()).then(|| self.delta(session, 0, said.text.clone()))
+        self.all().map(|text| self.delta(session, 0, text))
     }
 
     /// A piece of the text, which begins after `offset` characters.

@@ -13,7 +13,12 @@ fn turn() -> TurnId {
 }
 
 fn end(seq: i64) -> SessionEvent {
-    SessionEvent { body: EventBody::TurnCancelled {}, session: session(), turn: Some(turn()), seq: Some(seq) }
+    SessionEvent {
+        body: EventBody::TurnCancelled { text: None },
+        session: session(),
+        turn: Some(turn()),
+        seq: Some(seq),
+    }
 }
 
 #[actix::test]
@@ -30,6 +35,32 @@ async fn one_who_comes_late_gets_the_text_so_far_then_the_rest() {
         }
     }
     assert_eq!(seen, [(0, "häl".to_owned()), (3, "lo".to_owned())]);
+}
+
+#[actix::test]
+async fn last_words_are_what_readers_were_told_and_nothing_follows_them() {
+    let hub = Hub::default();
+    let mut reader = hub.subscribe(&session(), Interest::All);
+    assert_eq!(hub.last_words(&session(), turn()), None, "nothing runs");
+    hub.begin_step(&session(), turn(), 1, 1);
+    assert_eq!(hub.last_words(&session(), turn()), None, "nothing was said");
+    hub.begin_step(&session(), turn(), 1, 1);
+    hub.delta(&session(), turn(), 1, 1, "häl".into());
+    hub.delta(&session(), turn(), 1, 1, "lo".into());
+    assert_eq!(hub.last_words(&session(), turn()).as_deref(), Some("hällo"));
+    hub.delta(&session(), turn(), 1, 1, " again".into());
+    assert_eq!(hub.last_words(&session(), turn()), None, "told once");
+    let mut told = String::new();
+    while let Some(Ok(event)) = reader.next().now_or_never() {
+        if let EventBody::TurnDelta { text, .. } = &event.body {
+            told.push_str(text);
+        }
+    }
+    assert_eq!(told, "hällo");
+    let other = TurnId(uuid::Uuid::max());
+    hub.begin_step(&session(), other, 1, 1);
+    hub.delta(&session(), other, 1, 1, "theirs".into());
+    assert_eq!(hub.last_words(&session(), turn()), None, "another turn's");
 }
 
 #[actix::test]

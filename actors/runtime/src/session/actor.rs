@@ -353,8 +353,9 @@ impl Handler<ChildExited> for SessionActor {
         let ours = self.running.as_ref().filter(|running| running.run.0 == end.child.0);
         let Some((turn, attempt)) = ours.map(|running| (running.turn, running.attempt)) else { return };
         let at = self.doors.outside.now();
-        self.doors.hub.hush(&self.id);
         let write = self.state.as_mut().and_then(|state| state.run_died(turn, attempt, at));
         self.follow(Follow::write(write), ctx);
+        // After that: where its turn is given up, what it had said is part of the end.
+        self.doors.hub.hush(&self.id);
     }
 }

@@ -129,7 +129,7 @@ impl SessionActor {
                         if let Some(since) = since {
                             meters().turn.record(since.elapsed());
                         }
-                        let told = (end == TurnEnd::Cancelled).then_some(turn);
+                        let told = matches!(end, TurnEnd::Cancelled { .. }).then_some(turn);
                         cancelled.into_iter().for_each(|reply| drop(reply.send(Ok(told))));
                         if let Some(watched) = self.watched.remove(&turn) {
                             watched.span.in_scope(|| tell(&end, since));
@@ -271,7 +271,11 @@ impl SessionActor {
             end.beside.extend(lost);
         }
         self.running = None;
-        self.doors.hub.hush(&self.id);
+        match &mut end.end {
+            // What the store refuses may be just that text.
+            TurnEnd::Finished(_) | TurnEnd::Failed { code: Code::StorageDefect, .. } => self.doors.hub.hush(&self.id),
+            cut => cut.keep(self.doors.hub.last_words(&self.id, end.turn)),
+        }
         let span = self.span_of(end.turn);
         let span = tracing::debug_span!(
             parent: &span,

@@ -63,7 +63,7 @@ pub(super) fn tell(end: &TurnEnd, since: Option<Instant>) {
     let (model, code) = match end {
         TurnEnd::Finished(finished) => (Some(&finished.model), None),
         TurnEnd::Failed { code, .. } => (None, Some(code.as_str())),
-        TurnEnd::Cancelled => (None, None),
+        TurnEnd::Cancelled { .. } => (None, None),
     };
     tracing::debug!(
         model = model.map(field::display),

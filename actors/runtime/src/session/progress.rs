@@ -69,7 +69,7 @@ impl SessionState {
                 }
             }
             Err(failure) => {
-                let end = TurnEnd::Failed { code: failure.code, message: failure.message.into_owned() };
+                let end = TurnEnd::failed(failure.code, failure.message);
                 self.end(end, parts, at).map(Write::End)
             }
         }
@@ -127,7 +127,7 @@ impl SessionState {
             Some(active) if active.phase == Phase::Ending => Cancel::Nothing,
             Some(active) => {
                 active.cut = true;
-                self.end(TurnEnd::Cancelled, Vec::new(), at).map_or(Cancel::Nothing, Cancel::Now)
+                self.end(TurnEnd::cancelled(), Vec::new(), at).map_or(Cancel::Nothing, Cancel::Now)
             }
             None => {
                 if !self.queue.front().is_some_and(|turn| turn.is_stored() && !other(turn.id)) {
@@ -135,7 +135,7 @@ impl SessionState {
                 }
                 let Some(turn) = self.queue.pop_front() else { return Cancel::Nothing };
                 self.active = Some(Active::new(turn, self.row.agent.clone()));
-                self.end(TurnEnd::Cancelled, Vec::new(), at).map_or(Cancel::Nothing, Cancel::Now)
+                self.end(TurnEnd::cancelled(), Vec::new(), at).map_or(Cancel::Nothing, Cancel::Now)
             }
         }
     }
@@ -149,9 +149,11 @@ impl SessionState {
     /// The end of the active turn is stored, and with it the start of `next`.
     pub(super) fn ended(&mut self, end: &TurnEnd, next: Option<StartTurn>, at: Timestamp) -> Follow {
         self.row.updated_at = at;
-        if let (Some(active), TurnEnd::Finished(finished)) = (self.active.take(), end) {
+        // One that ended before it said anything leaves the dialogue with all its inputs: every question has its answer.
+        if let (Some(mut active), Some(text)) = (self.active.take(), end.said()) {
+            active.see_all();
             let mut said = active.turn.said;
-            said.push(ChatMessage::new(Role::Assistant, finished.text.as_str()));
+            said.push(ChatMessage::new(Role::Assistant, text));
             self.history.add(said);
         }
         if let Some(next) = next {
@@ -174,7 +176,7 @@ impl SessionState {
     /// The intent of the active turn's next call is stored: its run begins, unless nobody wants it any more.
     pub(super) fn go(&mut self, at: Timestamp) -> Follow {
         if self.active.as_ref().is_some_and(|active| active.unwanted) {
-            return Follow::write(self.end(TurnEnd::Cancelled, Vec::new(), at).map(Write::End));
+            return Follow::write(self.end(TurnEnd::cancelled(), Vec::new(), at).map(Write::End));
         }
         Follow { begin: self.begin(), ..Follow::default() }
     }
@@ -304,7 +306,7 @@ impl SessionState {
         if let Some(active) = &mut self.active {
             active.cut = true;
         }
-        let end = self.end(TurnEnd::Failed { code: Code::Crashed, message }, Vec::new(), at);
+        let end = self.end(TurnEnd::failed(Code::Crashed, message), Vec::new(), at);
         Write::End(end.expect("only an active turn crashes"))
     }
 

@@ -121,7 +121,7 @@ impl SessionState {
              mistake of Mosaic's, or the database is damaged: run `mosaic doctor`; the log has the cause. The session \
              goes on."
         );
-        let end = TurnEnd::Failed { code: Code::StorageDefect, message };
+        let end = TurnEnd::failed(Code::StorageDefect, message);
         // What is refused may be the start of the next.
         self.end(end, Vec::new(), at).map(|end| Box::new(EndTurn { next: None, beside: spent, ..*end }))
     }

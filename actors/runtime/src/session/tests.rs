@@ -159,7 +159,7 @@ fn a_report_of_a_cancelled_run_is_not_heard() {
     assert!(matches!(state.cancel(None, AT), Cancel::Now(end) if end.turn == turn(1)));
     assert_eq!(state.run_ended(turn(1), 1, Ok(finished()), AT), None);
     assert_eq!(state.cancel(None, AT), Cancel::Nothing);
-    state.ended(&TurnEnd::Cancelled, None, AT);
+    state.ended(&TurnEnd::cancelled(), None, AT);
     assert!(state.is_idle());
 }
 
@@ -170,7 +170,7 @@ fn a_turn_that_is_cancelled_while_it_starts_never_runs() {
     assert_eq!(state.cancel(None, AT), Cancel::Soon);
     let follow = accept(&mut state, 1).1;
     assert_eq!(follow.begin, None);
-    assert!(matches!(follow.write, Some(Write::End(end)) if end.end == TurnEnd::Cancelled));
+    assert!(matches!(follow.write, Some(Write::End(end)) if end.end == TurnEnd::cancelled()));
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn nothing_begins_in_a_session_that_is_about_to_be_removed() {
     state.leave();
     let Cancel::Now(end) = state.cancel(None, AT) else { panic!("it ends at once") };
     assert_eq!((end.turn, end.next), (turn(1), None), "what waits does not begin with it");
-    assert_eq!(state.ended(&TurnEnd::Cancelled, None, AT), Follow::default(), "nor after it");
+    assert_eq!(state.ended(&TurnEnd::cancelled(), None, AT), Follow::default(), "nor after it");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn what_was_to_begin_with_an_end_that_is_being_written_never_runs_in_a_session_t
     let follow = state.ended(&end.end, Some(next), AT);
     assert_eq!(follow.begin, None);
     let Some(Write::End(end)) = follow.write else { panic!("it is cancelled") };
-    assert_eq!((end.turn, &end.end, end.next), (turn(2), &TurnEnd::Cancelled, None));
+    assert_eq!((end.turn, &end.end, end.next), (turn(2), &TurnEnd::cancelled(), None));
 }
 
 #[test]

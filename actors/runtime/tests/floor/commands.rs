@@ -51,7 +51,7 @@ async fn a_command_in_someone_elses_session_finds_nothing_and_the_role_counts_fi
     assert_eq!(refused.code, Code::Forbidden);
     assert_eq!(house.journaled(&session, EventBody::is_end).await, 0, "the turn runs on");
     assert!(execute(&house, &session, house.who, "/stop").await.is_ok_and(|done| done.text == "Cancelled."));
-    assert_eq!(house.journaled(&session, |body| matches!(body, EventBody::TurnCancelled {})).await, 1);
+    assert_eq!(house.journaled(&session, |body| matches!(body, EventBody::TurnCancelled { .. })).await, 1);
 }
 
 #[actix::test]
@@ -99,7 +99,7 @@ async fn a_new_session_is_stored_before_it_is_told_of() {
 }
 
 fn cancelled(body: &EventBody) -> bool {
-    matches!(body, EventBody::TurnCancelled {})
+    matches!(body, EventBody::TurnCancelled { .. })
 }
 
 #[actix::test]

@@ -3,6 +3,7 @@
 mod budgets;
 mod channel;
 mod commands;
+mod cut;
 mod fanout;
 mod flood;
 mod house;

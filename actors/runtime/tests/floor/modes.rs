@@ -98,7 +98,8 @@ async fn a_session_that_is_removed_while_it_is_steered_and_collects_leaves_nothi
     house.router.ask(ask.clone()).await.expect("the router answers").expect("it is removed");
     // Who reads along hears the end of what ran, and that nothing more comes.
     let end = until(&mut reader, EventBody::is_end).await;
-    assert_eq!((&end.body, end.turn), (&EventBody::TurnCancelled {}, Some(turns[0].turn)));
+    let said = EventBody::TurnCancelled { text: Some("one ".to_owned()) };
+    assert_eq!((&end.body, end.turn), (&said, Some(turns[0].turn)));
     let cut = loop {
         if let Err(missed) = next(&mut reader).await {
             break missed;

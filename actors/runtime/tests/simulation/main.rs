@@ -59,6 +59,7 @@ mosaic_store::store_contract!(@tests in_memory, memory(),
     context_is_cut_at_whole_turns
     sessions_with_open_turns_are_found
     a_session_is_made_changed_and_removed
+    an_input_that_came_too_late_for_an_answer_stands_before_what_there_is_of_it
     an_end_leaves_an_item_for_each_conversation_that_its_inputs_came_from
     an_open_turn_knows_that_it_delivers
     items_of_a_conversation_go_out_one_after_the_other
@@ -122,6 +123,7 @@ fn whatever_happens_every_accepted_turn_ends_once_in_order_and_nothing_is_left_b
             "models: answers cut off",
             "models: errors in mid-stream",
             "models: refusals",
+            "models: told what was left of an answer",
             "clock: jumps",
             "people: messages said again",
             "people: turns cancelled",

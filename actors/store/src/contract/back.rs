@@ -125,7 +125,7 @@ pub async fn a_fork_has_the_transcript_up_to_its_message_and_goes_on_by_itself(s
         // What was cut off in the middle of a turn is shown, and no part of what the model sees.
         assert_eq!(snapshot.context.len(), expected - expected % 2, "{id}");
         let ended = events.last().expect("a journal");
-        assert_eq!(ended.body == EventBody::TurnCancelled {}, expected % 2 == 1, "{id}: {ended:?}");
+        assert_eq!(ended.body == EventBody::TurnCancelled { text: None }, expected % 2 == 1, "{id}: {ended:?}");
         let end = hand.store.turn(ended.turn.expect("a turn's")).await.expect("reads").expect("is there");
         assert_eq!(end.end.as_ref(), Some(ended));
     }
@@ -149,10 +149,10 @@ pub async fn a_fork_of_what_runs_has_it_cancelled(store: Arc<dyn Store>) {
     hand.events_of(fork(&hand, "fork", None)).await;
     let id = session("fork");
     let events = hand.store.events(&id, 0, Limit::default()).await.expect("reads");
-    assert_eq!(events.iter().filter(|event| event.body == EventBody::TurnCancelled {}).count(), 2);
+    assert_eq!(events.iter().filter(|event| event.body == EventBody::TurnCancelled { text: None }).count(), 2);
     let row = hand.store.session(&id).await.expect("reads").expect("is there");
     assert_eq!(row.state, SessionPhase::Idle);
     assert_eq!(hand.store.unfinished().await.expect("reads"), *std::slice::from_ref(&hand.session));
     hand.answer(1, Some(2)).await;
-    hand.events_of(hand.end(2, TurnEnd::Cancelled, None)).await;
+    hand.events_of(hand.end(2, TurnEnd::cancelled(), None)).await;
 }

@@ -65,7 +65,7 @@ pub(super) fn finished(text: &str) -> TurnEnd {
 
 /// The end of a turn that went wrong.
 pub(super) fn failed() -> TurnEnd {
-    TurnEnd::Failed { code: Code::ProviderStalled, message: "Nothing came for too long.".into() }
+    TurnEnd::failed(Code::ProviderStalled, "Nothing came for too long.")
 }
 
 /// What the answer itself used and cost.

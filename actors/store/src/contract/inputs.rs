@@ -100,7 +100,7 @@ pub async fn an_answer_is_refused_while_there_is_input_that_it_has_not_seen(stor
     assert_eq!(journal(&hand).await, before);
     hand.events_of(saw(hand.end(1, finished("in time"), Some(2)), 4)).await;
     assert_eq!(hand.write(saw(hand.end(1, finished("again"), None), 1)).await, Outcome::Stale, "it has ended");
-    for (number, end) in [(2, failed()), (5, TurnEnd::Cancelled)] {
+    for (number, end) in [(2, failed()), (5, TurnEnd::cancelled())] {
         if number == 5 {
             hand.ask(5, true).await;
         }
@@ -154,7 +154,7 @@ pub async fn what_a_cancelled_turn_had_spent_stays_spent(store: Arc<dyn Store>) 
     hand.ask(1, true).await;
     hand.add(2, 1).await;
     hand.events_of(Write::Step(Box::new(hand.step(1, 1, 1, said("half"))))).await;
-    hand.events_of(hand.end(1, TurnEnd::Cancelled, None)).await;
+    hand.events_of(hand.end(1, TurnEnd::cancelled(), None)).await;
     let sums = hand.store.usage(UsageQuery::default(), None, Limit::default()).await.expect("reads").items;
     assert_eq!(sums.iter().map(|day| (day.turns, day.input_tokens)).collect::<Vec<_>>(), [(1, 3)]);
     assert!(context(&hand, 1_000).await.is_empty(), "it is no part of the dialogue");

@@ -119,7 +119,7 @@ pub async fn what_was_spent_beside_an_answer_is_in_the_sums_once_and_is_no_turn(
     for _ in 0..2 {
         hand.events_of(Write::Spend(vec![lost.clone(), free.clone()])).await;
     }
-    hand.events_of(hand.end(2, TurnEnd::Cancelled, None)).await;
+    hand.events_of(hand.end(2, TurnEnd::cancelled(), None)).await;
     let day = sum("1970-01-01", 2, Some(0.75), 0);
     let [told] = &sums(&*hand.store, UsageQuery::default()).await[..] else { panic!("one day") };
     assert_eq!(*told, UsageSum { turns: 1, calls: 6, input_tokens: 18, output_tokens: 30, ..day });

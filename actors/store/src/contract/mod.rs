@@ -3,6 +3,7 @@
 //! Each check gets a store that is open and empty. [`store_contract!`](crate::store_contract) makes a test of each.
 
 mod back;
+mod cut;
 mod files;
 mod hand;
 mod inputs;
@@ -18,6 +19,7 @@ mod tools;
 mod turns;
 
 pub use back::*;
+pub use cut::*;
 pub use files::*;
 pub use hand::Hand;
 pub use inputs::*;
@@ -77,6 +79,10 @@ macro_rules! store_contract {
             an_input_in_the_middle_of_a_turn_takes_the_rest_of_it_along
             a_fork_has_the_transcript_up_to_its_message_and_goes_on_by_itself
             a_fork_of_what_runs_has_it_cancelled
+            what_was_said_before_an_answer_was_cut_short_is_kept_with_a_mark
+            an_input_that_came_too_late_for_an_answer_stands_before_what_there_is_of_it
+            an_answer_that_was_cut_short_is_replaced_and_taken_over_like_any_other
+            a_nul_in_what_was_cut_short_spoils_nothing
             files_are_stored_once_with_their_message
             files_count_as_a_part_of_the_context
             a_fork_keeps_the_files_and_a_removed_session_takes_its_own_along

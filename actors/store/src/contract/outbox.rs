@@ -110,7 +110,7 @@ pub async fn an_end_leaves_an_item_for_each_conversation_that_its_inputs_came_fr
         assert_eq!(kept, (0, 0, 1, Some(HOLDER), Timestamp(2), &None));
         settle(&hand, item, sent(), 101).await;
     }
-    for (number, how) in [(6, failed()), (7, TurnEnd::Cancelled)] {
+    for (number, how) in [(6, failed()), (7, TurnEnd::cancelled())] {
         ask_from(&hand, number, "kitchen", None).await;
         end(&hand, number, how.clone()).await;
         let item = take_one(&hand, 100).await;

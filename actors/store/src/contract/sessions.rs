@@ -29,7 +29,7 @@ pub async fn a_snapshot_holds_what_is_open_and_what_was_said(store: Arc<dyn Stor
     hand.ask(4, false).await;
     hand.answer(1, Some(2)).await;
     hand.events_of(hand.end(2, failed(), Some(3))).await;
-    hand.events_of(hand.end(4, TurnEnd::Cancelled, None)).await;
+    hand.events_of(hand.end(4, TurnEnd::cancelled(), None)).await;
     hand.answer(3, None).await;
     hand.ask(5, true).await;
     hand.ask(6, false).await;
@@ -116,7 +116,7 @@ pub async fn sessions_with_open_turns_are_found(store: Arc<dyn Store>) {
     hand.ask(2, false).await;
     hand.answer(1, None).await;
     assert_eq!(hand.store.unfinished().await.expect("reads"), *std::slice::from_ref(&hand.session), "one waits");
-    hand.events_of(hand.end(2, TurnEnd::Cancelled, None)).await;
+    hand.events_of(hand.end(2, TurnEnd::cancelled(), None)).await;
     assert!(hand.store.unfinished().await.expect("reads").is_empty());
 }
 
@@ -164,7 +164,7 @@ pub async fn a_session_is_made_changed_and_removed(store: Arc<dyn Store>) {
     hand.events_of(Write::Delete { session: id.clone() }).await;
     assert_eq!(hand.write(Write::Delete { session: id.clone() }).await, Outcome::Missing);
     assert_eq!(hand.store.session(&id).await.expect("reads"), None);
-    assert_eq!(hand.write(hand.end(1, TurnEnd::Cancelled, None)).await, Outcome::Stale);
+    assert_eq!(hand.write(hand.end(1, TurnEnd::cancelled(), None)).await, Outcome::Stale);
 }
 
 pub async fn a_removed_session_frees_its_keys(store: Arc<dyn Store>) {

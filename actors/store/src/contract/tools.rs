@@ -123,7 +123,7 @@ pub async fn a_turn_that_ends_leaves_no_call_without_a_result(store: Arc<dyn Sto
     hand.ask(1, true).await;
     hand.events_of(asks(&hand, 1, 1, 1, &["a", "b"])).await;
     hand.events_of(tools(&hand, 1, vec![result("a", ToolState::Done)])).await;
-    let Write::End(end) = hand.end(1, TurnEnd::Cancelled, None) else { unreachable!("it is an end") };
+    let Write::End(end) = hand.end(1, TurnEnd::cancelled(), None) else { unreachable!("it is an end") };
     let steps = vec![ToolResult::turn_ended(call("b")).event()];
     hand.events_of(Write::End(Box::new(EndTurn { cuts_tools: true, steps, ..*end }))).await;
     assert_eq!(states(&*hand.store, &hand.session).await, ["a done", "b unknown"]);

@@ -79,7 +79,7 @@ pub async fn a_turn_ends_once(store: Arc<dyn Store>) {
     let hand = Hand::on(store).await;
     hand.ask(1, true).await;
     assert_eq!(hand.store.turn(turn(1)).await.expect("reads").expect("is there").end, None);
-    let twice = hand.commit(vec![hand.end(1, finished("yes"), None), hand.end(1, TurnEnd::Cancelled, None)]).await;
+    let twice = hand.commit(vec![hand.end(1, finished("yes"), None), hand.end(1, TurnEnd::cancelled(), None)]).await;
     assert!(matches!(twice[0], Ok(Outcome::Written(_))), "{twice:?}");
     assert_eq!(twice[1].as_ref().expect("answered"), &Outcome::Stale);
     assert_eq!(hand.write(hand.end(7, finished("never asked"), None)).await, Outcome::Stale);
@@ -108,7 +108,7 @@ pub async fn a_waiting_turn_can_be_cancelled(store: Arc<dyn Store>) {
     let hand = Hand::on(store).await;
     hand.ask(1, true).await;
     hand.ask(2, false).await;
-    hand.events_of(hand.end(2, TurnEnd::Cancelled, None)).await;
+    hand.events_of(hand.end(2, TurnEnd::cancelled(), None)).await;
     assert_eq!(phase(&hand).await, SessionPhase::Running, "the first goes on");
     assert_eq!(hand.store.turn(turn(2)).await.expect("reads").expect("is there").state, TurnState::Cancelled);
     hand.answer(1, None).await;

@@ -46,8 +46,11 @@ pub(super) fn without_nul(write: &mut Write) {
         Write::End(end) => {
             match &mut end.end {
                 TurnEnd::Finished(finished) => said(finished),
-                TurnEnd::Failed { message, .. } => text(message),
-                TurnEnd::Cancelled => {}
+                TurnEnd::Failed { message, text: said, .. } => {
+                    text(message);
+                    said.as_mut().map(text);
+                }
+                TurnEnd::Cancelled { text: said } => drop(said.as_mut().map(text)),
             }
             end.steps.iter_mut().for_each(step);
         }

@@ -1,12 +1,13 @@
 //! Rows as they are read and written, and what they are to the rest of the house.
 
 mod access;
+mod message;
 mod new;
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use mosaic_types::journal::{MessageRow, OpenTurn, Said, SessionPhase, SessionRow, TurnState};
+use mosaic_types::journal::{OpenTurn, Said, SessionPhase, SessionRow, TurnState};
 use mosaic_types::outbox::{Content, Conversation, Item, ItemState};
 use mosaic_types::routing::Route;
 use mosaic_types::tool::AskedTool;
@@ -22,6 +23,7 @@ use crate::sql_types::{Id, Json, Ts};
 pub(crate) use access::{
     AuditRecord, BrowserRecord, LinkRecord, PairingRecord, RuleRecord, SpeakerRecord, TokenRecord, UserRecord,
 };
+pub(crate) use message::{ListedMessage, MessageRecord};
 pub(crate) use new::{NewAttachment, NewCall, NewEvent, NewInbox, NewMessage, NewTurn, NewUsage};
 
 /// A name in the database that its own type does not allow.
@@ -90,46 +92,6 @@ impl TryFrom<SessionRecord> for SessionRow {
             model: record.model.as_deref().map(model).transpose()?,
             created_at: record.created_at.into(),
             updated_at: record.updated_at.into(),
-        })
-    }
-}
-
-#[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = messages, check_for_backend(Pg, Sqlite))]
-pub(crate) struct MessageRecord {
-    session_id: String,
-    pub seq: i64,
-    turn_id: Id,
-    role: String,
-    agent: Option<String>,
-    text: String,
-    created_at: Ts,
-    pub attached: i64,
-    saw_seq: Option<i64>,
-}
-
-impl MessageRecord {
-    /// Its turn, where it is neither an input nor the answer that ended that.
-    pub(crate) fn step_of(&self) -> Option<Id> {
-        self.saw_seq.map(|_| self.turn_id)
-    }
-}
-
-impl TryFrom<MessageRecord> for MessageRow {
-    type Error = StoreError;
-    fn try_from(record: MessageRecord) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: format!("{}.{}", record.session_id, record.seq),
-            seq: record.seq,
-            turn: record.turn_id.into(),
-            role: speaker(&record.role)?,
-            agent: record.agent.as_deref().map(agent).transpose()?,
-            text: record.text,
-            tool_calls: Vec::new(),
-            tool_call_id: None,
-            tool: None,
-            attachments: Vec::new(),
-            created_at: record.created_at.into(),
         })
     }
 }

@@ -59,6 +59,27 @@ pub struct SessionQuery {
     pub text: Option<String>,
 }
 
+/// What cut an answer short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Cut {
+    /// Somebody stopped it.
+    Cancelled,
+    /// It broke off.
+    Failed,
+}
+
+impl Cut {
+    /// What cut the last words of a turn short that stands so; `None`: they are whole.
+    pub fn of(state: TurnState) -> Option<Self> {
+        match state {
+            TurnState::Cancelled => Some(Self::Cancelled),
+            TurnState::Failed => Some(Self::Failed),
+            TurnState::Queued | TurnState::Running | TurnState::Finished => None,
+        }
+    }
+}
+
 /// A message of a transcript.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MessageRow {
@@ -71,6 +92,9 @@ pub struct MessageRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentName>,
     pub text: String,
+    /// On an answer that is not whole: how its turn ended. The event with the same `seq` says more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Cut>,
     /// Tools that an assistant asked for, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<AskedTool>,

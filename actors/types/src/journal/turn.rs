@@ -68,8 +68,15 @@ pub struct AcceptTurn {
 #[derive(Debug, Clone, PartialEq)]
 pub enum TurnEnd {
     Finished(FinishedTurn),
-    Failed { code: Code, message: String },
-    Cancelled,
+    /// `text`: what its last step had said until then, if it had said anything; here as in `Cancelled`.
+    Failed {
+        code: Code,
+        message: String,
+        text: Option<String>,
+    },
+    Cancelled {
+        text: Option<String>,
+    },
 }
 
 impl TurnEnd {
@@ -78,7 +85,33 @@ impl TurnEnd {
         match self {
             Self::Finished(_) => TurnState::Finished,
             Self::Failed { .. } => TurnState::Failed,
-            Self::Cancelled => TurnState::Cancelled,
+            Self::Cancelled { .. } => TurnState::Cancelled,
+        }
+    }
+
+    /// A cancel of what has said nothing, as far as is known.
+    pub fn cancelled() -> Self {
+        Self::Cancelled { text: None }
+    }
+
+    /// A failure of what has said nothing, as far as is known.
+    pub fn failed(code: Code, message: impl Into<String>) -> Self {
+        Self::Failed { code, message: message.into(), text: None }
+    }
+
+    /// What the turn said last: its answer, or what there is of one that was cut short.
+    pub fn said(&self) -> Option<&str> {
+        match self {
+            Self::Finished(finished) => Some(&finished.text),
+            Self::Failed { text, .. } | Self::Cancelled { text } => text.as_deref(),
+        }
+    }
+
+    /// Keeps what was said until then; a text of blanks says nothing. A turn that finished has its answer.
+    pub fn keep(&mut self, said: Option<String>) {
+        match self {
+            Self::Finished(_) => {}
+            Self::Failed { text, .. } | Self::Cancelled { text } => *text = said.filter(|said| !said.trim().is_empty()),
         }
     }
 
@@ -86,8 +119,8 @@ impl TurnEnd {
     pub fn into_event(self) -> EventBody {
         match self {
             Self::Finished(finished) => EventBody::TurnFinished(finished),
-            Self::Failed { code, message } => EventBody::TurnFailed { code, message },
-            Self::Cancelled => EventBody::TurnCancelled {},
+            Self::Failed { code, message, text } => EventBody::TurnFailed { code, message, text },
+            Self::Cancelled { text } => EventBody::TurnCancelled { text },
         }
     }
 }
@@ -196,4 +229,19 @@ pub struct RestartTurn {
     /// Of tools that were cut off and must not run again.
     pub unknown: Vec<ToolResult>,
     pub at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_keeps_what_was_said_unless_that_is_blank_or_there_is_an_answer() {
+        for mut end in [TurnEnd::cancelled(), TurnEnd::failed(Code::Crashed, "It broke.")] {
+            for (said, kept) in [(None, None), (Some(" \n"), None), (Some("half "), Some("half "))] {
+                end.keep(said.map(Into::into));
+                assert_eq!(end.said(), kept);
+            }
+        }
+    }
 }

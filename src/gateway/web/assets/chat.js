@@ -4,7 +4,7 @@ import { get, post, session as at } from "./api.js";
 import { announce, el, find, iconButton, shown, template, toast } from "./dom.js";
 import { Choices } from "./choices.js";
 import { Composer, outbox } from "./composer.js";
-import { TurnView, copy } from "./message.js";
+import { TurnView, copy, stopped } from "./message.js";
 import { Talk } from "./talk.js";
 
 const PAGE = 40;
@@ -155,7 +155,7 @@ export class Chat {
 
   ended({ end, agent }) {
     if (end.kind === "finished") announce(`${agent || "Mosaic"} answered: ${end.text.slice(0, 2_000)}`);
-    else announce(end.kind === "cancelled" ? "Cancelled." : end.message);
+    else announce(end.kind === "cancelled" ? stopped(end) : end.message);
   }
 
   /// Something looks different: one turn, or with `null` all of it. Drawn once a frame, however fast a model speaks.
@@ -219,6 +219,7 @@ export class Chat {
         iconButton("copy", "Copy your message", () => copy(entry.text)),
       ),
       answered: (_, entry) => all(iconButton("copy", "Copy the answer", () => copy(entry.text)), retry(), fork(entry)),
+      cut: (_, entry) => all(iconButton("copy", "Copy the answer", () => copy(entry.text)), fork(entry)),
       ended: () => all(retry()),
     };
   }

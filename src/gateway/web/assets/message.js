@@ -129,6 +129,9 @@ function said(role, who, at) {
   return el("header", {}, el("h2", { class: role === "user" ? "hidden" : "" }, who), time);
 }
 
+/// What is told of a turn that was cancelled.
+export const stopped = ({ text }) => (text === undefined ? "Cancelled." : "Stopped.");
+
 /// One message of a person.
 class Asked {
   constructor(entry, actions) {
@@ -242,7 +245,8 @@ class Answered {
 
 /// A turn of a session.
 export class TurnView {
-  /// `actions` makes the buttons of a message: `actions.asked(turn, entry)`, `actions.answered(turn, entry)`.
+  /// `actions` makes the buttons of a message: `actions.asked(turn, entry)`, `actions.answered(turn, entry)`,
+  /// `actions.cut(turn, entry)` of an answer that is not whole, `actions.ended(end)`.
   constructor(actions) {
     Object.assign(this, { actions, entries: new Map(), now: null });
     this.node = el("section", { class: "turn" });
@@ -266,8 +270,9 @@ export class TurnView {
     nodes.push(this.end);
     nodes.forEach((node, at) => this.node.children[at] !== node && this.node.insertBefore(node, this.node.children[at] ?? null));
     const last = entries.at(-1);
-    if (turn.end?.kind === "finished" && last?.role === "assistant") {
-      this.entries.get(last.seq).close(turn, this.actions.answered(turn, last));
+    if (turn.end && last?.seq === turn.end.seq) {
+      const actions = turn.end.kind === "finished" ? this.actions.answered : this.actions.cut;
+      this.entries.get(last.seq).close(turn, actions(turn, last));
     }
     this.showEnd(turn);
   }
@@ -291,15 +296,9 @@ export class TurnView {
       this.now.name(agent);
       this.now.live(live);
     } else if (this.now) {
-      // Cut off: what was said until then is left in sight.
-      this.now.node.classList.remove("live");
-      this.now.dots.hidden = true;
-      this.now.step(live.steps, false);
-      if (live.text) this.now.body.set(live.text);
-      else {
-        this.now.node.remove();
-        this.now = null;
-      }
+      // It ended before it said anything.
+      this.now.node.remove();
+      this.now = null;
     }
   }
 
@@ -307,7 +306,7 @@ export class TurnView {
     const told = end && end.kind !== "finished";
     this.end.hidden = !told;
     if (!told) return;
-    const text = end.kind === "cancelled" ? "Cancelled." : shown(end.message);
+    const text = end.kind === "cancelled" ? stopped(end) : shown(end.message);
     this.end.className = `end ${end.kind}`;
     this.end.replaceChildren(icon(end.kind === "cancelled" ? "stop" : "close"), el("span", {}, text), ...this.actions.ended(end));
   }

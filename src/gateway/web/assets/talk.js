@@ -192,24 +192,30 @@ export class Talk {
     turn.live = { ...turn.live, text: "", length: 0 };
   }
 
-  ["turn.finished"](turn, event) {
-    turn.end = { ...event, kind: "finished" };
-    turn.state = "finished";
-    const known = turn.entries.get(event.seq);
-    turn.entries.set(event.seq, {
-      seq: event.seq, id: `${this.id}.${event.seq}`, role: "assistant", text: event.text, agent: turn.agent || known?.agent,
-      at: known?.at ?? new Date().toISOString(), files: [],
-    });
+  /// A turn is over: its last words, if it has any, are those of the event.
+  ended(turn, kind, event) {
+    Object.assign(turn, { end: { ...event, kind }, state: kind });
+    if (event.text !== undefined) {
+      const known = turn.entries.get(event.seq);
+      turn.entries.set(event.seq, {
+        seq: event.seq, id: `${this.id}.${event.seq}`, role: "assistant", text: event.text, agent: turn.agent || known?.agent,
+        at: known?.at ?? new Date().toISOString(), files: [],
+      });
+    }
     Object.assign(turn, { done: null, live: { ...nothing(), thinking: turn.live.thinking, steps: turn.live.steps } });
+  }
+
+  ["turn.finished"](turn, event) {
+    this.ended(turn, "finished", event);
   }
 
   ["turn.failed"](turn, event) {
     this.commit(turn);
-    Object.assign(turn, { end: { ...event, kind: "failed" }, state: "failed" });
+    this.ended(turn, "failed", event);
   }
 
   ["turn.cancelled"](turn, event) {
     this.commit(turn);
-    Object.assign(turn, { end: { ...event, kind: "cancelled" }, state: "cancelled" });
+    this.ended(turn, "cancelled", event);
   }
 }

@@ -265,7 +265,7 @@ fn scrolling_to_the_top_reads_what_was_said_before_once() {
     model.hear(News::Down("gone".into()));
     ready(&mut model);
     assert_eq!(wishes(press(&mut model, Key::PageUp)), [Wish::Older(id("s"), 41)], "or the connection broke");
-    let failed = EventBody::TurnFailed { code: Code::ProviderAuth, message: "No.".into() };
+    let failed = EventBody::TurnFailed { code: Code::ProviderAuth, message: "No.".into(), text: None };
     let page = vec![
         journaled(7, 31, accepted("seven")),
         journaled(7, 32, failed),

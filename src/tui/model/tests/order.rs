@@ -129,7 +129,7 @@ fn a_message_that_waits_stands_before_the_answer_to_it() {
         (2, 6, started()),
         (2, 7, finished("2")),
         (3, 8, started()),
-        (3, 9, EventBody::TurnFailed { code: Code::Crashed, message: "It broke.".into() }),
+        (3, 9, EventBody::TurnFailed { code: Code::Crashed, message: "It broke.".into(), text: None }),
     ] {
         model.hear(event("s", of, Some(seq), body));
     }

@@ -93,7 +93,7 @@ fn a_turn_that_collects_can_be_cancelled_before_it_starts() {
     submit_as(&mut state, 1, QueueMode::Collect);
     accept(&mut state, 1);
     let Cancel::Now(end) = state.cancel(None, AT) else { panic!("it ends") };
-    assert_eq!((end.turn, &end.end), (turn(1), &TurnEnd::Cancelled));
+    assert_eq!((end.turn, &end.end), (turn(1), &TurnEnd::cancelled()));
     assert_eq!(submit_as(&mut state, 2, QueueMode::Collect).0, turn(2), "what ends takes nothing in");
     state.ended(&end.end, None, AT);
 }
@@ -233,7 +233,7 @@ fn a_cancel_ends_the_turn_with_all_its_inputs() {
     assert_eq!(submit_as(&mut state, 3, QueueMode::Steer).0, turn(3), "it takes nothing in any more");
     let follow = state.started(turn(1), AT);
     assert_eq!(follow.begin, None);
-    assert!(matches!(follow.write, Some(Write::End(end)) if end.end == TurnEnd::Cancelled && end.turn == turn(1)));
+    assert!(matches!(follow.write, Some(Write::End(end)) if end.end == TurnEnd::cancelled() && end.turn == turn(1)));
 }
 
 #[test]

@@ -30,7 +30,9 @@ fn a_turn_whose_answer_is_refused_for_good_fails_and_the_next_one_starts_by_itse
     let mut state = empty();
     let answer = answered(&mut state);
     let end = given_up(&mut state, &answer);
-    assert!(matches!(&end.end, TurnEnd::Failed { code: Code::StorageDefect, message } if message.contains("doctor")));
+    assert!(
+        matches!(&end.end, TurnEnd::Failed { code: Code::StorageDefect, message, .. } if message.contains("doctor"))
+    );
     assert_eq!((end.turn, end.next.is_none(), end.steps.is_empty()), (turn(1), true, true));
     let next = state.ended(&end.end, None, AT).write;
     assert!(matches!(next, Some(Write::Start { next, .. }) if next.turn == turn(2)));

@@ -18,6 +18,7 @@ enum Step {
     Repeat(QueueMode),
     WriterAnswers,
     Quiet,
+    RunSpeaks,
     RunEnds,
     RunFails,
     RunDies,
@@ -33,6 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => mode().prop_map(Step::Repeat),
         8 => Just(Step::WriterAnswers),
         2 => Just(Step::Quiet),
+        2 => Just(Step::RunSpeaks),
         4 => Just(Step::RunEnds),
         1 => Just(Step::RunFails),
         1 => Just(Step::RunDies),
@@ -51,6 +53,11 @@ struct Stored {
 }
 
 impl Stored {
+    /// Whether it has ended with an answer, or with the beginning of one.
+    fn has_words(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.said().is_some())
+    }
+
     /// As the store puts it in order.
     fn dialogue(&self) -> Vec<Said> {
         let mut said = self.said.clone();
@@ -67,6 +74,8 @@ type Sent = (Write, Option<SubmitTurn>);
 struct World {
     sent: VecDeque<Sent>,
     run: Option<Begin>,
+    /// What it has said, as its readers were told.
+    said: Option<String>,
     /// What the model that answered last was given.
     given: Vec<String>,
     quiet: Option<Settle>,
@@ -98,9 +107,12 @@ impl World {
         }
     }
 
-    fn write(&mut self, write: Option<Write>) {
+    fn write(&mut self, mut write: Option<Write>) {
+        if let Some(Write::End(end)) = &mut write {
+            end.end.keep(self.said.take());
+        }
         if let Some(Write::Restart(_) | Write::End(_)) = &write {
-            self.run = None;
+            (self.run, self.said) = (None, None);
         }
         self.sent.extend(write.map(|write| (write, None)));
     }
@@ -109,7 +121,7 @@ impl World {
         if let Some(begin) = follow.begin {
             assert_eq!(self.run, None, "two runs at once");
             assert_eq!(begin.dialogue.last().map(|last| last.role), Some(Role::User), "there is something to answer");
-            self.run = Some(begin);
+            (self.run, self.said) = (Some(begin), None);
         }
         self.quiet = follow.settle.or(self.quiet);
         self.write(follow.write);
@@ -194,14 +206,16 @@ impl World {
     }
 
     fn store_end(&mut self, end: &EndTurn) -> Answer {
-        if let TurnEnd::Finished(finished) = &end.end {
+        if let TurnEnd::Finished(_) = &end.end {
             let newest =
                 self.turn(end.turn).said.iter().filter(|(saw, _)| saw.is_none()).map(|(_, said)| said.seq).max();
             if newest > Some(end.saw) {
                 return Answer::Unseen;
             }
             assert_eq!(self.given, self.dialogue_with(end.turn), "the answer is to all that was said, in order");
-            let said = Said::new(self.seq + 1, Role::Assistant, finished.text.as_str());
+        }
+        if let Some(text) = end.end.said() {
+            let said = Said::new(self.seq + 1, Role::Assistant, text);
             self.turn(end.turn).said.push((Some(i64::MAX), said));
         }
         self.turn(end.turn).end = Some(end.end.clone());
@@ -212,9 +226,9 @@ impl World {
         Answer::Done(self.number())
     }
 
-    /// All that was answered, and one turn more.
+    /// All that was answered, as far as it was said, and one turn more.
     fn dialogue_with(&self, id: TurnId) -> Vec<String> {
-        let part = |turn: &&Stored| turn.row.id == id || matches!(turn.end, Some(TurnEnd::Finished(_)));
+        let part = |turn: &&Stored| turn.row.id == id || turn.has_words();
         self.turns.iter().filter(part).flat_map(Stored::dialogue).map(|said| said.text.to_string()).collect()
     }
 
@@ -259,10 +273,10 @@ impl World {
         for (write, _) in self.sent.drain(..).take(written).collect::<Vec<_>>() {
             self.store(&write);
         }
-        (self.run, self.quiet) = (None, None);
+        (self.run, self.said, self.quiet) = (None, None, None);
         let open = self.turns.iter().filter(|turn| turn.end.is_none());
         let open = open.map(|turn| OpenTurn { said: turn.dialogue(), ..turn.row.clone() }).collect();
-        let answered = self.turns.iter().filter(|turn| matches!(turn.end, Some(TurnEnd::Finished(_))));
+        let answered = self.turns.iter().filter(|turn| turn.has_words());
         let said = answered.flat_map(Stored::dialogue).map(|said| ChatMessage::new(said.role, said.text));
         let snapshot = Snapshot { context: said.collect(), ..snapshot(open) };
         let mut state = SessionState::new(snapshot, 1, KEEP, false, true);
@@ -297,6 +311,10 @@ proptest! {
                 }
                 Step::WriterAnswers => world.writer_answers(&mut state),
                 Step::Quiet => world.quiet(&mut state),
+                Step::RunSpeaks => if world.run.is_some() {
+                    let number = world.asked;
+                    world.said.get_or_insert_default().push_str(&format!("words {number} "));
+                },
                 Step::RunEnds => world.run_ends(&mut state, true),
                 Step::RunFails => world.run_ends(&mut state, false),
                 Step::RunDies => if let Some(run) = world.run.take() {

@@ -112,7 +112,7 @@ fn journal(table: &Table, removed: bool) -> Result<(), String> {
             body if body.is_end() => {
                 // One that collects may be cancelled before it starts; and one may fail because its start is refused.
                 let unstarted = match body {
-                    EventBody::TurnCancelled {} => true,
+                    EventBody::TurnCancelled { .. } => true,
                     EventBody::TurnFailed { code, .. } => *code == Code::StorageDefect,
                     _ => false,
                 };
@@ -133,6 +133,9 @@ fn journal(table: &Table, removed: bool) -> Result<(), String> {
     }
     if let Some((turn, call)) = table.turns.iter().find_map(|turn| Some((turn, turn.unanswered()?))) {
         return Err(format!("I5: {session}: {call} of {} has no result", turn.id));
+    }
+    if let Some(turn) = table.turns.iter().find(|turn| !turn.is_cut_rightly()) {
+        return Err(format!("{session}: {} was not said so before it was cut short: {:?}", turn.id, turn.cut));
     }
     if let Some(turn) = table.turns.iter().find(|turn| !turn.is_answered(table.answer_of(turn))) {
         return Err(format!("I1: {session}: not all that {} was asked is answered, once and in order", turn.id));

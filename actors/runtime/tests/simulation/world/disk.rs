@@ -181,6 +181,7 @@ impl Disk {
             attempt: 1,
             charged: 0,
             end: None,
+            cut: None,
         });
         if starts {
             events.push(table.begin(index, &accept.agent, accept.route.as_deref()));
@@ -269,6 +270,7 @@ impl Disk {
         let seq = table.seq();
         table.turns[index].state = end.end.state();
         table.turns[index].end = Some(seq);
+        table.turns[index].cut = end.end.said().filter(|_| !matches!(end.end, TurnEnd::Finished(_))).map(Into::into);
         table.open.retain(|open| *open != index);
         if let Some((Some(index), next)) = next {
             events.push(table.begin(index, &next.agent, next.route.as_deref()));
@@ -347,6 +349,12 @@ impl Disk {
         let (session, index) = self.places.get(&id)?;
         let table = self.sessions.get(session)?;
         Some((table, &table.turns[*index]))
+    }
+
+    /// Whether that is what was left of the answer in the turn with this input.
+    pub(super) fn was_cut(&self, input: &str, text: &str) -> bool {
+        let mut turns = self.sessions.values().chain(&self.removed.tables).flat_map(|table| &table.turns);
+        turns.any(|turn| turn.cut.as_deref() == Some(text) && turn.asked().any(|asked| asked == input))
     }
 
     /// The event that ended a turn.

@@ -10,6 +10,7 @@ use mosaic_types::{ChatEvent, ChatRequest, ProviderName, Role, StopReason, Usage
 
 use super::World;
 use super::dice::Dice;
+use super::store::lock;
 use super::tools;
 
 /// A provider in the world.
@@ -67,7 +68,7 @@ pub(crate) fn asked_by(answer: &str) -> Option<impl Iterator<Item = &str>> {
 }
 
 /// Between several inputs that are answered together.
-const AND: &str = "+";
+pub(super) const AND: &str = "+";
 
 impl Models {
     pub(crate) fn new(name: ProviderName, world: Arc<World>) -> Self {
@@ -103,7 +104,7 @@ impl Models {
     }
 
     /// What the model is asked: the newest inputs. All before them must be a dialogue: what was asked, in one input or
-    /// several, each of them once, and its own answer.
+    /// several, each of them once, and its own answer, as far as it was said.
     fn asked(&self, request: &ChatRequest) -> String {
         let said: Vec<_> = request.messages.iter().filter(|message| message.role != Role::System).collect();
         let (mut asked, mut seen, mut right) = (Vec::new(), HashSet::new(), true);
@@ -116,7 +117,7 @@ impl Models {
                 right &= seen.insert(&*message.text);
                 asked.push(&*message.text);
             } else {
-                right &= !asked.is_empty() && *message.text == *answer_to(&asked.join(AND));
+                right &= !asked.is_empty() && self.answered(&asked, &message.text);
                 asked.clear();
             }
         }
@@ -124,6 +125,15 @@ impl Models {
             self.world.broken(&format_args!("a model was sent what is no dialogue: {said:?}"));
         }
         asked.join(AND)
+    }
+
+    /// Whether that is the answer to these, or what was left of one.
+    fn answered(&self, asked: &[&str], text: &str) -> bool {
+        if *text == *answer_to(&asked.join(AND)) {
+            return true;
+        }
+        self.world.count("models: told what was left of an answer");
+        asked.iter().any(|input| lock(&self.world.tables).was_cut(input, text))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What recovery reads of a store in memory.
 
-use mosaic_types::journal::{OpenTurn, Said, Snapshot, TurnState};
+use mosaic_types::journal::{OpenTurn, Said, Snapshot};
 use mosaic_types::{ChatMessage, Role, SessionId};
 
 use super::disk::Disk;
@@ -28,8 +28,8 @@ impl Disk {
             }
         });
         let (mut newest_first, mut left) = (Vec::new(), context_bytes);
-        for turn in table.turns.iter().rev().filter(|turn| turn.state == TurnState::Finished) {
-            let Some(answer) = table.answer_of(turn) else { break };
+        for turn in table.turns.iter().rev() {
+            let Some(answer) = table.answer_of(turn).or(turn.cut.as_deref()) else { continue };
             let said = turn.dialogue();
             let size = said.iter().map(|said| said.text.len()).sum::<usize>() + answer.len();
             let Some(rest) = left.checked_sub(size) else { break };

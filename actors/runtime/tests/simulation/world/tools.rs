@@ -14,6 +14,9 @@ use super::store::lock;
 /// Names that agents may use, when the plan has tools.
 pub(crate) const NAMES: [&str; 2] = ["again", "once"];
 
+/// What a model may say when it asks for tools.
+pub(super) const BESIDE: &str = "let me see";
+
 /// Model calls of a turn, at the most.
 pub(crate) const STEPS: u32 = 4;
 
@@ -88,7 +91,7 @@ impl Tool for Deed {
 pub(crate) fn asked(dice: &mut Dice) -> Vec<ChatEvent> {
     let mut events = Vec::new();
     if dice.happens(300) {
-        events.push(ChatEvent::Text("let me see".to_owned()));
+        events.push(ChatEvent::Text(BESIDE.to_owned()));
     }
     for index in 0..u32::try_from(dice.within(1..=3)).expect("small") {
         let name = *dice.pick(&["again", "again", "once", "once", "nobody's"]);

@@ -1,10 +1,13 @@
 //! A turn as it is stored, and whether it was answered.
 
+use std::ops::Range;
+
 use mosaic_types::journal::{Said, TurnState};
 use mosaic_types::routing::Route;
 use mosaic_types::{AgentName, EventBody, ModelRef, Role, Seq, Spent, ToolCall, ToolState, TurnId};
 
-use super::model::asked_by;
+use super::model::{AND, answer_to, asked_by};
+use super::tools::BESIDE;
 
 /// A call of a tool, as it is stored.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub(crate) struct Turn {
     pub(super) attempt: u32,
     pub(super) charged: u32,
     pub(super) end: Option<Seq>,
+    /// What was said of its answer before it was cut short.
+    pub(super) cut: Option<String>,
 }
 
 impl Turn {
@@ -56,6 +61,17 @@ impl Turn {
         }
         let asked: Vec<&str> = self.asked().collect();
         if last.is_some() { asked == answered } else { asked.starts_with(&answered) }
+    }
+
+    /// Whether what is left of its answer is the beginning of one to its inputs, from some of them on, or
+    /// was said beside a wish for tools.
+    pub(crate) fn is_cut_rightly(&self) -> bool {
+        let Some(cut) = &self.cut else { return true };
+        let asked: Vec<&str> = self.asked().collect();
+        let parts = (0..asked.len()).flat_map(|from| (from + 1..=asked.len()).map(move |to| from..to));
+        let begins = |part: Range<usize>| answer_to(&asked[part].join(AND)).starts_with(cut.as_str());
+        let beside = BESIDE.starts_with(cut.as_str());
+        !cut.trim().is_empty() && self.end.is_some() && (beside || parts.into_iter().any(begins))
     }
 
     /// Its inputs, in the order of acceptance.

@@ -240,7 +240,7 @@ async fn of_two_daemons_on_one_database_the_older_owner_of_a_session_writes_noth
     assert!(matches!(claimed[..], [Ok(Outcome::Claimed(2))]), "{claimed:?}");
     assert_eq!(other.unfinished().await.expect("reads"), *std::slice::from_ref(&hand.session));
     assert_eq!(hand.write(accept(&hand, 2)).await, Outcome::Stale);
-    assert_eq!(hand.write(hand.end(1, mosaic_types::journal::TurnEnd::Cancelled, None)).await, Outcome::Stale);
+    assert_eq!(hand.write(hand.end(1, mosaic_types::journal::TurnEnd::cancelled(), None)).await, Outcome::Stale);
 }
 
 #[tokio::test]

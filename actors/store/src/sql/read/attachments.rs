@@ -8,7 +8,7 @@ use mosaic_types::{Attachment, AttachmentId, AttachmentRow, Seq, SessionId};
 
 use super::{Conn, RunQueryDsl, all, tools};
 use crate::StoreError;
-use crate::rows::{AttachmentRecord, Heard, MessageRecord, SaidRecord};
+use crate::rows::{AttachmentRecord, Heard, ListedMessage, SaidRecord};
 use crate::schema::attachments;
 use crate::sql_types::Id;
 
@@ -54,11 +54,12 @@ async fn files(
 pub(super) async fn listed(
     conn: &mut Conn<'_>,
     session: &SessionId,
-    records: Vec<MessageRecord>,
+    records: Vec<ListedMessage>,
 ) -> Result<Vec<MessageRow>, StoreError> {
-    let with = records.iter().filter(|record| record.attached > 0).map(|record| record.seq).collect();
+    let messages = || records.iter().map(|record| &record.message);
+    let with = messages().filter(|message| message.attached > 0).map(|message| message.seq).collect();
     let mut files = files(conn, session.as_str(), with).await?;
-    let turns = records.iter().filter_map(MessageRecord::step_of).collect();
+    let turns = records.iter().filter_map(ListedMessage::step_of).collect();
     let mut rows: Vec<MessageRow> = all(records)?;
     for row in &mut rows {
         row.attachments = files.remove(&row.seq).unwrap_or_default();

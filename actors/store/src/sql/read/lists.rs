@@ -11,7 +11,7 @@ use super::{Conn, LIKE, RunQueryDsl, all, attachments};
 use crate::StoreError;
 use crate::cursor::{MessageCursor, SessionCursor};
 use crate::rows::{MessageRecord, SessionRecord};
-use crate::schema::{messages, sessions};
+use crate::schema::{messages, sessions, turns};
 use crate::sql_types::{Id, Instant, Ts};
 
 /// Asks for one row more than the page holds: whether it comes says whether there is a next page.
@@ -125,11 +125,12 @@ pub(in super::super) async fn messages(
 ) -> Result<Page<MessageRow>, StoreError> {
     let after = cursor.map(|text| MessageCursor::decode(text, id)).transpose()?.map_or(0, |cursor| cursor.seq);
     let records = messages::table
+        .left_join(turns::table.on(turns::id.eq(messages::turn_id)))
         .filter(messages::session_id.eq(id.as_str()).and(messages::seq.gt(after)))
         .filter(messages::superseded_seq.is_null())
         .order(messages::seq)
         .limit(asked(limit))
-        .select(MessageRecord::as_select())
+        .select((MessageRecord::as_select(), turns::state.nullable()))
         .load(conn)
         .await?;
     let rows = attachments::listed(conn, id, records).await?;
@@ -144,11 +145,12 @@ pub(in super::super) async fn latest(
     limit: Limit,
 ) -> Result<Vec<MessageRow>, StoreError> {
     let mut records = messages::table
+        .left_join(turns::table.on(turns::id.eq(messages::turn_id)))
         .filter(messages::session_id.eq(id.as_str()).and(messages::seq.lt(before)))
         .filter(messages::superseded_seq.is_null())
         .order(messages::seq.desc())
         .limit(limit.rows() as i64)
-        .select(MessageRecord::as_select())
+        .select((MessageRecord::as_select(), turns::state.nullable()))
         .load(conn)
         .await?;
     records.reverse();

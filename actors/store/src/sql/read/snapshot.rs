@@ -9,7 +9,7 @@ use mosaic_types::{ChatMessage, EventBody, Role, Seq, SessionEvent, SessionId, T
 
 use super::{Conn, RunQueryDsl, attachments, each};
 use crate::StoreError;
-use crate::expression::{IsFinished, Names, among};
+use crate::expression::{HasLastWords, Names, among};
 use crate::rows::{EventRecord, OpenTurnRecord, SaidRecord, SessionRecord, SpentRecord, dialogue};
 use crate::schema::{events, inbox, messages, sessions, turns, usage};
 use crate::sql_types::{Digest, Id};
@@ -151,9 +151,10 @@ async fn last_input(conn: &mut Conn<'_>, id: &SessionId) -> Result<Option<(TurnI
     Ok(newest.and_then(|(turn, hash)| Some((turn.into(), hash?.0))))
 }
 
-/// The newest finished turns that fit, whole, in the order of their acceptance.
+/// The newest turns with an answer that fit, whole, in the order of their acceptance.
 ///
-/// Turns that failed or were cancelled are left out with all their inputs, so that every question has its answer. An
+/// An answer that was cut short counts as far as it was said. Turns that failed or were cancelled before they said
+/// anything are left out with all their inputs, so that every question has its answer. An
 /// input may have been stored while the turn before it still ran; going by turns puts each answer after its own
 /// question. Rows come newest first and are read only until the size is reached: a turn's messages stand between its
 /// two numbers.
@@ -186,7 +187,7 @@ async fn context(
     Ok(newest_first.iter().rev().map(Said::message).collect())
 }
 
-/// Messages of finished turns, newest turn first: the next ones before a turn's number and a message's.
+/// Messages of turns with an answer, newest turn first: the next ones before a turn's number and a message's.
 async fn messages_before(
     conn: &mut Conn<'_>,
     id: &SessionId,
@@ -201,7 +202,7 @@ async fn messages_before(
     let tie = turns::accepted_seq.lt(accepted).or(messages::seq.lt(seq));
     let rows = turns::table
         .inner_join(messages::table.on(of_turn))
-        .filter(turns::session_id.eq(id.as_str()).and(IsFinished))
+        .filter(turns::session_id.eq(id.as_str()).and(HasLastWords))
         .filter(turns::accepted_seq.le(accepted).and(tie))
         .order((turns::accepted_seq.desc(), messages::seq.desc()))
         .limit(CHUNK)

@@ -51,7 +51,7 @@ pub(super) async fn fork(conn: &mut Conn<'_>, fork: &ForkSession) -> Result<Outc
     let events = i64::try_from(cut_off.len()).unwrap_or(i64::MAX);
     let mut journal = Journal::new(&fork.new.id, fork.new.at, through + events, events);
     for turn in cut_off {
-        journal.add(conn, Some(turn.into()), EventBody::TurnCancelled {}).await?;
+        journal.add(conn, Some(turn.into()), EventBody::TurnCancelled { text: None }).await?;
     }
     diesel::update(sessions::table.find(new))
         .set((

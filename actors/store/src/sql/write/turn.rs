@@ -56,6 +56,8 @@ pub(super) async fn end(conn: &mut Conn<'_>, end: &EndTurn) -> Result<Outcome, S
             at: end.at,
         };
         answer.store(conn, seq, user).await?;
+    } else if let Some(text) = end.end.said() {
+        say(conn, &end.session, end.turn, &end.agent, (seq, None), text, end.at).await?;
     }
     if end.cuts_tools {
         tools::cut(conn, end).await?;
@@ -165,18 +167,7 @@ struct Answer<'a> {
 
 impl Answer<'_> {
     async fn store(&self, conn: &mut Conn<'_>, seq: Seq, user: Id) -> Result<(), StoreError> {
-        let row = NewMessage {
-            session_id: self.session.as_str(),
-            seq,
-            turn_id: self.turn.into(),
-            role: Role::Assistant.as_str(),
-            agent: Some(self.agent.as_str()),
-            text: &self.said.text,
-            created_at: self.at.into(),
-            saw_seq: self.saw,
-            attached: 0,
-        };
-        diesel::insert_into(messages::table).values(row).execute(conn).await?;
+        say(conn, self.session, self.turn, self.agent, (seq, self.saw), &self.said.text, self.at).await?;
         let row = NewUsage {
             turn_id: self.turn.into(),
             session_id: self.session.as_str(),
@@ -202,6 +193,31 @@ impl Answer<'_> {
         }
         Ok(())
     }
+}
+
+/// Stores what an agent said, under its number and with what it had seen where its turn goes on.
+async fn say(
+    conn: &mut Conn<'_>,
+    session: &SessionId,
+    turn: TurnId,
+    agent: &AgentName,
+    (seq, saw_seq): (Seq, Option<Seq>),
+    text: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let row = NewMessage {
+        session_id: session.as_str(),
+        seq,
+        turn_id: turn.into(),
+        role: Role::Assistant.as_str(),
+        agent: Some(agent.as_str()),
+        text,
+        created_at: at.into(),
+        saw_seq,
+        attached: 0,
+    };
+    diesel::insert_into(messages::table).values(row).execute(conn).await?;
+    Ok(())
 }
 
 /// Begins an open turn again.
