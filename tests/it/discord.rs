@@ -4,6 +4,7 @@ mod buttons;
 mod faults;
 mod flaps;
 mod people;
+mod search;
 mod shows;
 mod threads;
 

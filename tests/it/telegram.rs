@@ -188,3 +188,15 @@ async fn a_trial_of_a_channel_says_what_is_well_and_what_to_do_about_the_rest() 
     let unknown = run(bed.command(&["channels", "test", "nobody"]), "").await;
     assert!(unknown.stderr.contains("There is no channel nobody. Those there are: family."), "{unknown:?}");
 }
+
+#[tokio::test]
+async fn where_telegram_cannot_be_reached_the_address_is_told_and_the_token_is_not() {
+    let (mut bed, telegram) = asleep(StandIn::builder());
+    let at = format!("cannot be reached at {}", telegram.url());
+    drop(telegram);
+    bed.restart().await;
+    let told =
+        eventually("the trouble is told", || async { channel(&bed).await["trouble"].as_str().map(str::to_owned) })
+            .await;
+    assert!(told.contains(&at) && !told.contains(TOKEN), "{told}");
+}

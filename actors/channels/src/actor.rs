@@ -113,7 +113,7 @@ impl Handler<Reconcile> for ChannelActor {
     type Result = ResponseFuture<Finding>;
     fn handle(&mut self, ask: Reconcile, _: &mut Self::Context) -> Self::Result {
         let channel = self.channel.clone();
-        Box::pin(async move { channel.reconcile(ask.item).await }.instrument(ask.span))
+        Box::pin(async move { channel.reconcile(ask.item, ask.before).await }.instrument(ask.span))
     }
 }
 

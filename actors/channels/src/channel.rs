@@ -35,8 +35,8 @@ pub trait Channel: 'static {
     /// call is about to be made is noted by `calling` before.
     fn deliver(&self, item: Arc<Item>, calling: Arc<dyn Calling>) -> LocalBoxFuture<'static, Delivery>;
 
-    /// Finds out what became of a part that was cut off.
-    fn reconcile(&self, item: Arc<Item>) -> LocalBoxFuture<'static, Finding>;
+    /// Finds out what became of a part that was cut off. What its conversation was told `before` was told by these messages.
+    fn reconcile(&self, item: Arc<Item>, before: Vec<String>) -> LocalBoxFuture<'static, Finding>;
 
     /// Shows for a few seconds that an answer is being made. Failing costs nothing.
     fn typing(&self, to: Conversation) -> LocalBoxFuture<'static, ()>;

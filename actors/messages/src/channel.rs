@@ -39,5 +39,7 @@ pub struct Deliver {
 #[rtype(result = "Finding")]
 pub struct Reconcile {
     pub item: Arc<Item>,
+    /// Messages by which its conversation was told something before: the platform's ids, the newest items' first.
+    pub before: Vec<String>,
     pub span: Span,
 }

@@ -128,6 +128,10 @@ pub trait Store: Send + Sync {
     /// The platform's id of the message that an open turn is streamed into.
     fn preview(&self, turn: TurnId, conversation: &Conversation) -> Work<'_, Option<String>>;
 
+    /// The platform's ids of messages that items of that conversation were shown by, those of the newest items first; 16 at
+    /// the most.
+    fn shown(&self, conversation: &Conversation) -> Work<'_, Vec<String>>;
+
     /// Whether something is on its way to that conversation.
     fn owes(&self, conversation: &Conversation) -> Work<'_, bool>;
 

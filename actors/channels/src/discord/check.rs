@@ -15,7 +15,7 @@ impl Inner {
     pub(super) async fn look_at(&self, allow: &[Mark], mention: bool) -> Vec<Note> {
         let me = match self.rest.get("users/@me").await {
             Ok(me) => me,
-            Err(trouble) => return vec![Note::bad(trouble.cut().why)],
+            Err(trouble) => return vec![Note::bad(trouble.cut(self.rest.origin()).why)],
         };
         let name = format!("@{}", me["username"].as_str().unwrap_or_default());
         let mut notes = vec![Note::good(format!("The token is that of {name}."))];
@@ -40,14 +40,16 @@ impl Inner {
                      &scope=bot+applications.commands&permissions=309237746688"
                 )));
             }
-            Err(trouble) => notes.push(Note::bad(format!("What it may read is not known. {}", trouble.cut().why))),
+            Err(trouble) => {
+                notes.push(Note::bad(format!("What it may read is not known. {}", trouble.cut(self.rest.origin()).why)))
+            }
         }
         match self.rest.get("gateway/bot").await {
             Ok(gateway) => {
                 let left = gateway["session_start_limit"]["remaining"].as_u64().unwrap_or_default();
                 notes.push(Note::good(format!("It may begin {left} more sessions today.")));
             }
-            Err(trouble) => notes.push(Note::bad(trouble.cut().why)),
+            Err(trouble) => notes.push(Note::bad(trouble.cut(self.rest.origin()).why)),
         }
         let someone = allow.iter().find(|mark| matches!(mark, Mark::User(_) | Mark::Chat(_)));
         notes.push(match someone {
@@ -86,7 +88,7 @@ impl Inner {
             (Err(Trouble::Flood { wait, .. }), _) => {
                 Note::bad(format!("Discord asks for a pause of {} s before it takes a message.", wait.as_secs() + 1))
             }
-            (Err(trouble), _) => Note::bad(trouble.cut().why),
+            (Err(trouble), _) => Note::bad(trouble.cut(self.rest.origin()).why),
         }
     }
 

@@ -72,7 +72,7 @@ impl Inner {
         self.settle(&lanes);
         self.advance(&lanes, &talk).await;
         self.lanes.replace(lanes);
-        Cut { stood: self.stood.get(), ..left.cut() }
+        Cut { stood: self.stood.get(), ..left.cut(self.rest.origin()) }
     }
 
     /// One connection.
@@ -261,9 +261,9 @@ fn intents(me: &Me) -> GatewayIntents {
 async fn connect(url: &str) -> Result<Socket, Left> {
     let config = WebSocketConfig::default().max_message_size(Some(FRAME_BYTES)).max_frame_size(Some(FRAME_BYTES));
     let url = format!("{}/?v=10&encoding=json", url.trim_end_matches('/'));
-    let connecting = connect_async_tls_with_config(url, Some(config), true, Some(Connector::Rustls(rest::tls())));
+    let connecting = connect_async_tls_with_config(&url, Some(config), true, Some(Connector::Rustls(rest::tls())));
     match timeout(CONNECT, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(_)) | Err(_) => Err(Left::Call(super::trouble::Trouble::Away)),
+        Ok(Err(_)) | Err(_) => Err(Left::Unreached(rest::origin(&url))),
     }
 }

@@ -290,7 +290,7 @@ pub(super) fn alone_with(user: &str) -> Arc<str> {
 }
 
 /// The first number that Discord would give out at a moment.
-fn made_by(at: Timestamp) -> u64 {
+pub(super) fn made_by(at: Timestamp) -> u64 {
     let since = at.0.saturating_sub(made_at(0)) / 1_000;
     u64::try_from(since).unwrap_or(0) << 22
 }

@@ -19,6 +19,7 @@ mod missed;
 mod outbound;
 mod place;
 mod rest;
+mod search;
 mod trouble;
 
 use std::cell::{Cell, RefCell};
@@ -141,9 +142,9 @@ impl Channel for Discord {
         Box::pin(async move { inner.show(&item).await })
     }
 
-    fn reconcile(&self, item: Arc<Item>) -> LocalBoxFuture<'static, Finding> {
+    fn reconcile(&self, item: Arc<Item>, before: Vec<String>) -> LocalBoxFuture<'static, Finding> {
         let inner = self.0.clone();
-        Box::pin(async move { inner.look_for(&item).await })
+        Box::pin(async move { inner.look_for(&item, &before).await })
     }
 
     fn typing(&self, to: Conversation) -> LocalBoxFuture<'static, ()> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic_types::Point;
-use mosaic_types::outbox::{Conversation, Delivery, Finding, Item, Shown};
+use mosaic_types::outbox::{Conversation, Delivery, Item, Shown};
 use reqwest::Method;
 use serde_json::Value;
 use serenity::builder::{CreateActionRow, CreateAllowedMentions, CreateButton, CreateMessage, EditMessage};
@@ -25,9 +25,6 @@ const WAIT: Duration = Duration::from_secs(20);
 
 /// A notice that would have to wait longer than this is not said: whoever asked has moved on.
 const NOTICE_WAIT: Duration = Duration::from_secs(5);
-
-/// Messages that are looked through for one of ours.
-const LOOK_BACK: usize = 100;
 
 /// A message as it is sent: markdown, and what may be pressed under it.
 struct Sheet<'a> {
@@ -84,33 +81,6 @@ impl Inner {
         let message = CreateMessage::new().nonce(Nonce::String(item.nonce())).enforce_nonce(true);
         let message = message.allowed_mentions(nobody());
         id(&self.rest.send_file(&format!("channels/{room}/messages"), &message, FILE_NAME, text).await?)
-    }
-
-    /// Finds out whether a part is there that was cut off: by its nonce or, where Discord does not tell nonces, by its text.
-    pub(super) async fn look_for(&self, item: &Item) -> Finding {
-        // An edit may be repeated.
-        if item.part == 0 && item.preview.is_some() {
-            return Finding::Repeat;
-        }
-        let Some(room) = room(&item.to.name) else { return Finding::Repeat };
-        let said = match self.rest.get(&format!("channels/{room}/messages?limit={LOOK_BACK}")).await {
-            Ok(said) => said,
-            Err(Trouble::Flood { wait, .. }) => return Finding::Later { after: Some(wait) },
-            // Whether it is there matters no more: what is sent anew will be refused.
-            Err(Trouble::Never { .. }) => return Finding::Repeat,
-            Err(_) => return Finding::Later { after: None },
-        };
-        let (found, up_to) = match self.style.part(item) {
-            Part::Message(page) => {
-                let same = |message: &Value| message["content"] == page.text.trim();
-                (find(&said, &self.account, &item.nonce(), same, item.created_at.0), page.up_to)
-            }
-            Part::File(_) => {
-                let same = |message: &Value| message["attachments"][0]["filename"] == FILE_NAME;
-                (find(&said, &self.account, &item.nonce(), same, item.created_at.0), None)
-            }
-        };
-        found.map_or(Finding::Repeat, |id| Finding::Done(Shown { platform_id: Some(id), up_to }))
     }
 
     /// Shows how far an answer is, where nothing else wants to go out.
@@ -241,21 +211,6 @@ pub(super) fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number| *number > 0)
 }
 
-/// The message of ours among `said` that has that nonce; or, where Discord has forgotten the nonces, that shows the same
-/// and is not older than the answer.
-fn find(said: &Value, account: &str, nonce: &str, same: impl Fn(&Value) -> bool, created_at: i64) -> Option<String> {
-    let ours = || said.as_array().into_iter().flatten().filter(|message| message["author"]["id"] == account);
-    let told = |message: &Value| message["nonce"].is_string() || message["nonce"].is_number();
-    let found = match ours().find(|message| message["nonce"] == nonce) {
-        None if !ours().any(told) => ours().find(|message| {
-            let at = message["id"].as_str().and_then(number).map_or(0, made_at);
-            same(message) && at >= created_at
-        }),
-        found => found,
-    };
-    found.and_then(|message| message["id"].as_str()).map(str::to_owned)
-}
-
 /// When a number of Discord's was made, in microseconds (API reference, "Snowflakes").
 pub(super) fn made_at(number: u64) -> i64 {
     i64::try_from((number >> 22) + 1_420_070_400_000).unwrap_or(i64::MAX).saturating_mul(1_000)
@@ -263,24 +218,7 @@ pub(super) fn made_at(number: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn a_message_is_found_by_its_nonce_and_by_its_text_only_where_there_are_no_nonces() {
-        let at = |ms: u64| ((ms << 22) | 1).to_string();
-        let message = |author: &str, ms, text: &str, nonce: Value| json!({"id": at(ms), "author": {"id": author}, "content": text, "nonce": nonce});
-        let created = made_at(5_000 << 22);
-        let found = |said: Value| find(&said, "9", "n1", |message| message["content"] == "hello", created);
-        let by_nonce = json!([message("9", 7_000, "hello", json!("n2")), message("9", 6_000, "hello", json!("n1"))]);
-        assert_eq!(found(by_nonce), Some(at(6_000)));
-        assert_eq!(found(json!([message("9", 7_000, "hello", json!("n2"))])), None, "another answer of the same words");
-        assert_eq!(found(json!([message("9", 7_000, "hello", Value::Null)])), Some(at(7_000)));
-        assert_eq!(found(json!([message("9", 4_000, "hello", Value::Null)])), None, "an older one");
-        assert_eq!(found(json!([message("8", 7_000, "hello", json!("n1"))])), None, "somebody else's");
-        assert_eq!(found(Value::Null), None);
-    }
 
     #[test]
     fn a_number_tells_when_it_was_made() {

@@ -27,7 +27,13 @@ pub(super) struct Rest {
     client: reqwest::Client,
     /// Up to the version, with a slash at its end.
     base: String,
+    origin: String,
     token: Secret,
+}
+
+/// Where an address leads, and nothing else of it.
+pub(super) fn origin(url: &str) -> String {
+    url.parse::<reqwest::Url>().map_or_else(|_| "an odd address".to_owned(), |url| url.origin().ascii_serialization())
 }
 
 /// What a refusal says (API reference, "Error Messages", "Rate Limit Response Structure").
@@ -53,7 +59,12 @@ impl Rest {
             .tcp_nodelay(true)
             .build()
             .expect("the settings of a client are always the same");
-        Self { client, base: format!("{}/api/v10/", api_url.trim_end_matches('/')), token }
+        Self { client, base: format!("{}/api/v10/", api_url.trim_end_matches('/')), origin: origin(api_url), token }
+    }
+
+    /// Where it is called, as people are told.
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
     }
 
     pub(super) fn token(&self) -> &str {

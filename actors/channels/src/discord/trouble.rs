@@ -44,13 +44,16 @@ impl Trouble {
         }
     }
 
-    /// What it means for the way in.
-    pub(super) fn cut(&self) -> Cut {
+    /// What it means for the way in; `at` is the address that was called.
+    pub(super) fn cut(&self, at: &str) -> Cut {
         match self {
             Self::Flood { wait, .. } => Cut::new("Discord asks for a pause.").after(*wait),
             Self::Token => token(),
             Self::Never { code, why } => Cut::new(format!("Discord refuses to be asked: {why} ({code}).")),
-            _ => Cut::new("Discord cannot be reached, or breaks off. Is this machine online?"),
+            _ => Cut::new(format!(
+                "Discord cannot be reached at {at}, or breaks off. Is this machine online, and is that the address (api_url \
+                 in the channel's table)?"
+            )),
         }
     }
 }
@@ -74,6 +77,8 @@ pub(super) enum Left {
     Unknown,
     /// A call on the way in failed.
     Call(Trouble),
+    /// Its gateway was not reached, at this address.
+    Unreached(String),
 }
 
 impl From<Trouble> for Left {
@@ -88,8 +93,8 @@ impl Left {
         !matches!(self, Self::Lapsed | Self::Closed(4_003 | 4_004 | 4_007 | 4_009..=4_014))
     }
 
-    /// What it means for the way in.
-    pub(super) fn cut(&self) -> Cut {
+    /// What it means for the way in; `at` is the address of Discord's REST.
+    pub(super) fn cut(&self, at: &str) -> Cut {
         match self {
             Self::Closed(4_004) => token(),
             Self::Closed(4_014) => Cut::new(format!(
@@ -118,7 +123,10 @@ impl Left {
             ))
             .after(*wait),
             Self::Unknown => Cut::new("Where to go on from cannot be read from the store."),
-            Self::Call(trouble) => trouble.cut(),
+            Self::Call(trouble) => trouble.cut(at),
+            Self::Unreached(at) => {
+                Cut::new(format!("Discord's gateway cannot be reached at {at}, or breaks off. Is this machine online?"))
+            }
         }
     }
 }
@@ -135,6 +143,8 @@ fn token() -> Cut {
 mod tests {
     use super::*;
 
+    const AT: &str = "https://discord.com";
+
     #[test]
     fn a_session_is_resumed_where_discord_allows_it_and_begun_anew_elsewhere() {
         let resumable = [1_000, 1_001, 1_006, 4_000, 4_001, 4_002, 4_005, 4_008];
@@ -148,11 +158,11 @@ mod tests {
     #[test]
     fn what_only_a_person_can_put_right_says_where_and_is_tried_seldom() {
         for (code, says) in [(4_004, "Reset Token"), (4_014, "Message Content Intent"), (4_013, "newer")] {
-            let cut = Left::Closed(code).cut();
+            let cut = Left::Closed(code).cut(AT);
             assert!(cut.why.contains(says) && cut.after == Some(REFUSED), "{code}: {cut:?}");
         }
-        assert_eq!(Left::Closed(4_000).cut().after, None);
-        assert_eq!(Left::Spent(Duration::from_secs(7_200)).cut().after, Some(Duration::from_secs(7_200)));
+        assert_eq!(Left::Closed(4_000).cut(AT).after, None);
+        assert_eq!(Left::Spent(Duration::from_secs(7_200)).cut(AT).after, Some(Duration::from_secs(7_200)));
     }
 
     #[test]
@@ -160,7 +170,7 @@ mod tests {
         let wait = Duration::from_secs(149);
         let flood = Trouble::Flood { wait, all: false };
         assert_eq!(flood.clone().delivery(), Delivery::Later { after: Some(wait), all: false });
-        assert_eq!(flood.cut().after, Some(wait));
+        assert_eq!(flood.cut(AT).after, Some(wait));
         assert_eq!(Trouble::CutOff.delivery(), Delivery::NotKnown);
         let gone = Trouble::Never { code: 50_001, why: "Missing Access".into() };
         assert_eq!(gone.delivery(), Delivery::Refused { why: "Missing Access (50001)".into() });

@@ -25,6 +25,11 @@ struct Refused {
 }
 
 impl Inner {
+    /// Where it is called, as people are told: without the token.
+    pub(super) fn origin(&self) -> String {
+        self.bot.api_url().origin().ascii_serialization()
+    }
+
     /// Calls a method that is answered at once.
     pub(super) async fn ask<P>(&self, payload: P) -> Result<P::Output, Trouble>
     where

@@ -21,9 +21,9 @@ impl Inner {
                     Trouble::Away | Trouble::CutOff | Trouble::Failed => Note::bad(format!(
                         "{} cannot be reached, or breaks off{cause}. Is this machine online, and is that the address \
                          (api_url in the channel's table)?",
-                        self.bot.api_url().origin().ascii_serialization()
+                        self.origin()
                     )),
-                    trouble => Note::bad(trouble.cut("this bot").why),
+                    trouble => Note::bad(trouble.cut("this bot", &self.origin()).why),
                 }];
             }
         };
@@ -31,7 +31,9 @@ impl Inner {
         let mut notes = vec![Note::good(format!("The token is that of {name}."))];
         match self.ask(GetWebhookInfo::new()).await {
             Ok(info) if self.hook.is_some() => notes.push(self.called_well(&info)),
-            Ok(info) if info.url.is_some() => notes.push(Note::bad(Trouble::Conflict { webhook: true }.cut(&name).why)),
+            Ok(info) if info.url.is_some() => {
+                notes.push(Note::bad(Trouble::Conflict { webhook: true }.cut(&name, &self.origin()).why))
+            }
             Ok(_) => notes.push(Note::good("No webhook stands in the way of polling.")),
             Err(_) => notes.push(Note::bad("Telegram did not say whether a webhook is set. Try again.")),
         }
@@ -94,7 +96,7 @@ impl Inner {
             Err(Trouble::Flood(wait)) => {
                 Note::bad(format!("Telegram asks for a pause of {} s before it takes a message.", wait.as_secs()))
             }
-            Err(trouble) => Note::bad(trouble.cut(name).why),
+            Err(trouble) => Note::bad(trouble.cut(name, &self.origin()).why),
         }
     }
 }

@@ -144,7 +144,7 @@ impl Channel for Telegram {
         Box::pin(async move { inner.show(&item, calling).await })
     }
 
-    fn reconcile(&self, item: Arc<Item>) -> LocalBoxFuture<'static, Finding> {
+    fn reconcile(&self, item: Arc<Item>, _: Vec<String>) -> LocalBoxFuture<'static, Finding> {
         // A bot cannot ask what it has sent. An edit may be repeated, and what was never sent too.
         let edit = item.part == 0 && item.preview.is_some();
         Box::pin(std::future::ready(if edit || !item.called { Finding::Repeat } else { Finding::CannotSay }))

@@ -29,7 +29,10 @@ impl Inner {
     pub(super) async fn listen(&self, talk: &Talk) -> Cut {
         match self.listen_on(talk).await {
             Ok(never) => match never {},
-            Err(trouble) => trouble.cut(&talk.status().identity().unwrap_or_else(|| "this bot".to_owned())),
+            Err(trouble) => {
+                let me = talk.status().identity().unwrap_or_else(|| "this bot".to_owned());
+                trouble.cut(&me, &self.origin())
+            }
         }
     }
 

@@ -132,8 +132,8 @@ impl Trouble {
         }
     }
 
-    /// What it means for the way in. `me` is our name, where it is known.
-    pub(super) fn cut(&self, me: &str) -> Cut {
+    /// What it means for the way in. `me` is our name, where it is known; `at` the address that was called.
+    pub(super) fn cut(&self, me: &str, at: &str) -> Cut {
         match self {
             Self::Flood(wait) => Cut::new("Telegram asks for a pause.").after(*wait),
             Self::Token => Cut::new(
@@ -155,7 +155,10 @@ impl Trouble {
             ))
             .after(OTHER_POLLER),
             Self::Never(why) => Cut::new(format!("Telegram refuses to tell what is new: {why}")),
-            _ => Cut::new("Telegram cannot be reached, or breaks off. Is this machine online?"),
+            _ => Cut::new(format!(
+                "Telegram cannot be reached at {at}, or breaks off. Is this machine online, and is that the address (api_url \
+                 in the channel's table)?"
+            )),
         }
     }
 }
@@ -202,7 +205,7 @@ mod tests {
         let flood: Trouble = RequestError::RetryAfter(teloxide_core::types::Seconds::from_seconds(149)).into();
         let wait = Duration::from_secs(149);
         assert_eq!(flood.clone().delivery(), Delivery::Later { after: Some(wait), all: false });
-        assert_eq!(flood.cut("@bot").after, Some(wait));
+        assert_eq!(flood.cut("@bot", "https://api.telegram.org").after, Some(wait));
     }
 
     #[test]

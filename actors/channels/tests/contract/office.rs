@@ -133,7 +133,8 @@ impl<S: Stand> Office<S> {
                     continue;
                 }
                 Delivery::NotKnown => {
-                    let ask = Reconcile { item: Arc::new(item.clone()), span: tracing::Span::none() };
+                    let ask =
+                        Reconcile { item: Arc::new(item.clone()), before: Vec::new(), span: tracing::Span::none() };
                     match self.link.ask(ask).await.expect("the channel answers") {
                         Finding::Done(shown) => shown,
                         Finding::CannotSay => return Ending::Unknown,

@@ -217,7 +217,7 @@ impl Channel for Platform {
         Box::pin(ready(Delivery::Done(Shown::default())))
     }
 
-    fn reconcile(&self, _: Arc<Item>) -> LocalBoxFuture<'static, Finding> {
+    fn reconcile(&self, _: Arc<Item>, _: Vec<String>) -> LocalBoxFuture<'static, Finding> {
         Box::pin(ready(Finding::CannotSay))
     }
 

@@ -215,13 +215,20 @@ fn sound(item: &Item, shown: Shown) -> Shown {
 async fn ask_for(doors: &Doors, bridge: &dyn Bridge, item: &Arc<Item>) -> Settled {
     let mut tried = 0;
     loop {
-        let ask = Reconcile { item: item.clone(), span: tracing::Span::current() };
-        let after = match timeout(PATIENCE, bridge.reconcile(ask)).await {
-            Ok(Ok(Finding::Done(shown))) => return Settled::Shown(sound(item, shown)),
-            Ok(Ok(Finding::Repeat)) => return later(doors, item, None, "it was cut off again and again, for a day"),
-            Ok(Ok(Finding::CannotSay)) => return Settled::Unknown { why: CUT_OFF.to_owned() },
-            Ok(Ok(Finding::Later { after })) => after,
-            Ok(Err(_)) | Err(_) => None,
+        let finding = match doors.store.shown(&item.to).await {
+            Ok(before) => {
+                let ask = Reconcile { item: item.clone(), before, span: tracing::Span::current() };
+                timeout(PATIENCE, bridge.reconcile(ask)).await.ok().and_then(Result::ok)
+            }
+            // Without it, what was said before could be taken for this.
+            Err(_) => None,
+        };
+        let after = match finding {
+            Some(Finding::Done(shown)) => return Settled::Shown(sound(item, shown)),
+            Some(Finding::Repeat) => return later(doors, item, None, "it was cut off again and again, for a day"),
+            Some(Finding::CannotSay) => return Settled::Unknown { why: CUT_OFF.to_owned() },
+            Some(Finding::Later { after }) => after,
+            None => None,
         };
         tried += 1;
         sleep(after.unwrap_or_else(|| delay::pause(tried, &doors.outside))).await;

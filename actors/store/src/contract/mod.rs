@@ -124,6 +124,7 @@ macro_rules! store_contract {
             a_channel_is_taken_from_by_itself
             what_waits_behind_a_removed_session_goes_on
             a_preview_is_kept_and_becomes_the_end
+            what_a_conversation_was_told_by_is_known_the_newest_first
             what_ended_long_ago_is_removed_and_counted_while_it_is_there
             a_conversation_finds_its_session_or_makes_one
             a_store_says_that_it_can_be_written

@@ -213,6 +213,24 @@ pub async fn a_long_text_goes_out_in_parts(store: Arc<dyn Store>) {
     assert_eq!(numbers(&[take_one(&hand, 102).await]), [2]);
 }
 
+pub async fn what_a_conversation_was_told_by_is_known_the_newest_first(store: Arc<dyn Store>) {
+    let hand = Hand::on(store).await;
+    let shown = async |name: &str| hand.store.shown(&room(name)).await.expect("reads");
+    let by = |id: usize, up_to| Settled::Shown(Shown { platform_id: Some(format!("p{id}")), up_to });
+    for number in 1..=20 {
+        talk(&hand, number, "kitchen").await;
+        let item = take_one(&hand, 100).await;
+        settle(&hand, &item, by(usize::from(number), None), 100).await;
+    }
+    let newest: Vec<String> = (5..=20).rev().map(|id| format!("p{id}")).collect();
+    assert_eq!(shown("kitchen").await, newest);
+    talk(&hand, 21, "garden").await;
+    assert_eq!(shown("garden").await, [""; 0], "nothing went out there");
+    let item = take_one(&hand, 100).await;
+    settle(&hand, &item, by(30, Some(6)), 100).await;
+    assert_eq!(shown("garden").await, ["p30"], "its own first part");
+}
+
 pub async fn who_waited_longest_is_taken_first(store: Arc<dyn Store>) {
     let hand = Hand::on(store).await;
     for number in 1..=3 {

@@ -120,6 +120,11 @@ impl Store for Database {
         self.read(async move |conn: &mut Conn<'_>| read::preview(conn, turn, &to).await)
     }
 
+    fn shown(&self, conversation: &Conversation) -> Work<'_, Vec<String>> {
+        let to = conversation.clone();
+        self.read(async move |conn: &mut Conn<'_>| read::shown(conn, &to).await)
+    }
+
     fn owes(&self, conversation: &Conversation) -> Work<'_, bool> {
         let to = conversation.clone();
         self.read(async move |conn: &mut Conn<'_>| read::owes(conn, &to).await)

@@ -133,6 +133,16 @@ impl Discord {
         self.shared.change(|state| state.lapses = lapses);
     }
 
+    /// From now on no nonce is known any more, as minutes after a message.
+    pub fn forget_nonces(&self) {
+        self.shared.change(|state| state.forgets = true);
+    }
+
+    /// Its clock is so many minutes ahead of this machine's from now on, or behind where that is negative.
+    pub fn set_clock(&self, minutes_ahead: i64) {
+        self.shared.change(|state| state.ahead_ms = minutes_ahead * 60_000);
+    }
+
     /// How often a heartbeat is asked for, from the next connection on; each 41 seconds unless told, as by Discord.
     pub fn beat(&self, every: Duration) {
         self.shared.change(|state| state.beat_ms = u64::try_from(every.as_millis()).expect("milliseconds fit"));

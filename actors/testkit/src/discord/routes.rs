@@ -171,10 +171,10 @@ fn history(state: &State, ask: &Ask<'_>) -> Result<Value, Answer> {
     let found: Vec<&Said> = said.iter().filter(|said| said.id > after).collect();
     // After a message, the first that follow it; else the last; and always the newest first.
     let some = if after > 0 { &found[..found.len().min(limit)] } else { &found[found.len().saturating_sub(limit)..] };
-    // What is asked for this way does not say where it was said.
+    // What is asked for this way does not say where it was said, nor its nonce, which is not kept.
     let bare = |said: &&Said| {
         let mut message = said.message.clone();
-        message.as_object_mut().expect("an object").retain(|key, _| key != "guild_id" && key != "member");
+        message.as_object_mut().expect("an object").retain(|key, _| !["guild_id", "member", "nonce"].contains(&&**key));
         message
     };
     Ok(some.iter().rev().map(bare).collect())
@@ -225,7 +225,7 @@ fn send(state: &mut State, room: u64, body: &Value) -> Result<Value, Answer> {
     if nonce.as_ref().is_some_and(|nonce| nonce.len() > 25) {
         return Err(invalid("nonce: Must be 25 or fewer in length."));
     }
-    if body["enforce_nonce"] == true && nonce.is_some() {
+    if body["enforce_nonce"] == true && nonce.is_some() && !state.forgets {
         let shown = state.shown.get(&room).and_then(|all| all.iter().find(|shown| shown.nonce == nonce));
         if let Some(id) = shown.map(|shown| shown.id) {
             let said = state.history[&room].iter().find(|said| said.id == id);

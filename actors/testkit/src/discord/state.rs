@@ -123,6 +123,10 @@ pub(super) struct State {
     pub(super) content: bool,
     pub(super) deaf: bool,
     pub(super) lapses: bool,
+    /// Nonces are not known any more.
+    pub(super) forgets: bool,
+    /// So far its clock is ahead, in milliseconds.
+    pub(super) ahead_ms: i64,
     pub(super) beat_ms: u64,
     pub(super) intents: u64,
     /// Where files are, and the gateway.
@@ -157,6 +161,8 @@ impl State {
             content: true,
             deaf: false,
             lapses: false,
+            forgets: false,
+            ahead_ms: 0,
             beat_ms: 41_250,
             intents: 0,
             origin,
@@ -167,7 +173,8 @@ impl State {
     /// A new id; later ones are greater.
     pub(super) fn id(&mut self) -> u64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
-        let now = u64::try_from(now).expect("milliseconds fit").saturating_sub(EPOCH_MS) << 22;
+        let now = u64::try_from(now).expect("milliseconds fit").saturating_add_signed(self.ahead_ms);
+        let now = now.saturating_sub(EPOCH_MS) << 22;
         self.last = now.max(self.last + 1);
         self.last
     }

@@ -23,7 +23,7 @@ use crate::sql_types::{Digest, Id};
 pub(super) use access::{audit, browsers, cursors, links, owner, pairings, tokens, users};
 pub(super) use attachments::attachment;
 pub(super) use lists::{latest, messages, sessions};
-pub(super) use outbox::{binding, counts, held, owes, preview};
+pub(super) use outbox::{binding, counts, held, owes, preview, shown};
 pub(super) use rules::rules;
 pub(super) use snapshot::{context_before, snapshots};
 pub(super) use usage::usage;

@@ -48,6 +48,16 @@ pub(in super::super) async fn preview(
     Ok(kept.select(previews::platform_id).get_result(conn).await.optional()?)
 }
 
+/// Messages that are told of one conversation.
+const SHOWN: i64 = 16;
+
+pub(in super::super) async fn shown(conn: &mut Conn<'_>, to: &Conversation) -> Result<Vec<String>, StoreError> {
+    let there = outbox::channel.eq(&*to.channel).and(outbox::account.eq(&*to.account));
+    let items = outbox::table.filter(there.and(outbox::conversation.eq(&*to.name)));
+    let shown = items.filter(outbox::platform_id.is_not_null()).order(outbox::id.desc()).limit(SHOWN);
+    Ok(shown.select(outbox::platform_id.assume_not_null()).load(conn).await?)
+}
+
 pub(in super::super) async fn owes(conn: &mut Conn<'_>, to: &Conversation) -> Result<bool, StoreError> {
     let there = outbox::channel.eq(&*to.channel).and(outbox::account.eq(&*to.account));
     let items = outbox::table.filter(there.and(outbox::conversation.eq(&*to.name)).and(sql::<Bool>(COUNTED[0])));
