@@ -175,7 +175,11 @@ pub(crate) enum Ask {
         replaces: Option<String>,
     },
     #[serde(rename = "turn.cancel")]
-    Cancel { session: SessionId },
+    Cancel {
+        session: SessionId,
+        /// The one that is seen to run: the next may have begun by the time it is heard.
+        turn: TurnId,
+    },
     #[serde(rename = "command.execute")]
     Execute { id: String, session: SessionId, line: String },
 }

@@ -305,7 +305,8 @@ impl Model {
         }
         if !running.cancelling {
             running.cancelling = true;
-            self.say(Ask::Cancel { session: id });
+            let turn = running.turn;
+            self.say(Ask::Cancel { session: id, turn });
         }
     }
 

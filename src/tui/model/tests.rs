@@ -220,7 +220,7 @@ fn escape_cancels_and_gives_the_message_back() {
     model.hear(ack(&key, "s", 1));
     model.hear(event("s", 1, Some(1), accepted("hi")));
     model.hear(event("s", 1, Some(2), started()));
-    assert_eq!(press(&mut model, Key::Esc), [Effect::Want(Wish::Say(Ask::Cancel { session: id("s") }))]);
+    assert_eq!(press(&mut model, Key::Esc), [Effect::Want(Wish::Say(Ask::Cancel { session: id("s"), turn: turn(1) }))]);
     assert_eq!(press(&mut model, Key::Esc), [], "once is enough");
     model.hear(event("s", 1, Some(3), EventBody::TurnCancelled { text: None }));
     assert_eq!((shown(&model), model.input.text()), (vec!["> hi".into(), "- Cancelled.".into()], "hi"));
@@ -241,7 +241,10 @@ fn ctrl_c_cancels_first_and_twice_quits() {
     model.hear(ack(&key, "s", 1));
     model.hear(event("s", 1, Some(1), accepted("hi")));
     model.hear(event("s", 1, Some(2), started()));
-    assert_eq!(press(&mut model, Key::Ctrl('c')), [Effect::Want(Wish::Say(Ask::Cancel { session: id("s") }))]);
+    assert_eq!(
+        press(&mut model, Key::Ctrl('c')),
+        [Effect::Want(Wish::Say(Ask::Cancel { session: id("s"), turn: turn(1) }))]
+    );
     type_in(&mut model, "x");
     assert_eq!(press(&mut model, Key::Ctrl('c')), [], "a key between them begins anew");
     assert_eq!(press(&mut model, Key::Ctrl('c')), [Effect::Quit]);

@@ -346,9 +346,11 @@ export class Chat {
 
   async stop() {
     const { talk } = this;
-    if (!talk?.running) return;
+    const running = talk?.running;
+    if (!running) return;
     try {
-      await this.house.socket.ask({ type: "turn.cancel", session: talk.id });
+      // No other: the next may have begun by the time it is heard.
+      await this.house.socket.ask({ type: "turn.cancel", session: talk.id, turn: running.id });
     } catch (error) {
       this.composer.complain(error.message);
     }
