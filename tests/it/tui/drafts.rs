@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use mosaic_testkit::Pty;
 
 use super::{connected, ctrl, leave};
-use crate::testbed::{Testbed, eventually, run, signal};
+use crate::testbed::{Testbed, eventually, run, signal, soon};
 
 /// Waits until the client has left.
 async fn left(mut pty: Pty) {
@@ -46,7 +46,8 @@ async fn what_was_typed_and_not_sent_is_there_again_in_its_own_session() {
     // What is sent is no draft any more.
     pty.press("\r");
     pty.sees("\n   half a thought\n").await;
-    assert!(bed.model.last_call().body.to_string().contains("milk"));
+    let calls = soon("the model is asked", bed.model.wait_for_calls(2)).await;
+    assert!(calls[1].body.to_string().contains("milk"));
     leave(pty).await;
     let pty = connected(&bed, &["--session", &session]).await;
     pty.sees("\n   half a thought\n").await;
